@@ -1,0 +1,102 @@
+/** What a LUN is to everything above it: a numbered row of blocks somewhere, whatever carries them. */
+
+export interface LunIdentity {
+  /** INQUIRY vendor, product and revision, trimmed; empty where the path cannot tell (a raw file). */
+  readonly vendor: string;
+  readonly product: string;
+  readonly revision: string;
+  /** Unit serial number (VPD 80h), empty where unknown. */
+  readonly serial: string;
+  /** The logical unit's world wide name (VPD 83h) as hex, empty where unknown. */
+  readonly worldWideName: string;
+}
+
+export interface LunCapacity {
+  /** Bytes in a block. */
+  readonly blockSize: number;
+  readonly blockCount: number;
+}
+
+export interface IoOptions {
+  /** Milliseconds after which the call fails with `timeout`. */
+  readonly timeoutMs?: number;
+}
+
+export interface WriteOptions extends IoOptions {
+  /** Durable before the call resolves. */
+  readonly forceUnitAccess?: boolean;
+}
+
+/**
+ * One LUN through one path. Addresses and lengths are in blocks. Several calls may be in flight; the LUN may execute
+ * them in any order. Every method rejects with `LunError` only.
+ */
+export interface Lun {
+  /** How the operator named it: `/dev/...` or `iscsi://...`. */
+  readonly path: string;
+  identify(options?: IoOptions): Promise<LunIdentity>;
+  capacity(options?: IoOptions): Promise<LunCapacity>;
+  read(lba: number, blockCount: number, options?: IoOptions): Promise<Uint8Array>;
+  /** `data` is a whole number of blocks. */
+  write(lba: number, data: Uint8Array, options?: WriteOptions): Promise<void>;
+  /** Everything written before is durable when this resolves (SYNCHRONIZE CACHE, fsync). */
+  flush(options?: IoOptions): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * What went wrong, as the caller must tell it apart:
+ * - `no-path`: it cannot be reached (connection refused or lost, login failed, no such device file)
+ * - `no-such-lun`: the target or directory is there, the LUN is not
+ * - `refused-for-safety`: a mounted or exclusively held device, or an identity that is not the expected one
+ * - `reservation-conflict`, `busy`, `not-ready`, `write-protected`: the SCSI conditions of those names
+ * - `check-condition`: any other sense, in `sense`
+ * - `io-error`: the operating system's error on a raw device
+ * - `timeout`: no answer in time
+ * - `bad-argument`: an LBA or length outside the LUN, a path that cannot be parsed
+ */
+export type LunErrorKind =
+  | 'no-path'
+  | 'no-such-lun'
+  | 'refused-for-safety'
+  | 'reservation-conflict'
+  | 'busy'
+  | 'not-ready'
+  | 'write-protected'
+  | 'check-condition'
+  | 'io-error'
+  | 'timeout'
+  | 'bad-argument';
+
+export interface SenseFacts {
+  readonly key: number;
+  readonly asc: number;
+  readonly ascq: number;
+}
+
+export class LunError extends Error {
+  override readonly name = 'LunError';
+  readonly kind: LunErrorKind;
+  readonly path: string;
+  /** Whether a write may have been done: `unknown` after a lost connection or timeout with the command sent. */
+  readonly outcome: 'not-done' | 'unknown';
+  readonly sense: SenseFacts | undefined;
+
+  constructor(
+    kind: LunErrorKind,
+    path: string,
+    message: string,
+    details: { outcome?: 'not-done' | 'unknown'; sense?: SenseFacts; cause?: unknown } = {},
+  ) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.kind = kind;
+    this.path = path;
+    this.outcome = details.outcome ?? 'not-done';
+    this.sense = details.sense;
+  }
+}
+
+/** Opens LUNs by path; wiring provides the one that knows block devices and iSCSI, tests provide others. */
+export interface LunOpener {
+  open(path: string, options?: IoOptions): Promise<Lun>;
+}
