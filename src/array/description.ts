@@ -1,0 +1,45 @@
+/** What `array init` writes and `array serve` reads: the parts of an array that do not change while it runs. */
+export interface ArrayDescription {
+  readonly format: 1;
+  /** 1 to 16 characters of A-Z, 0-9; unique among the arrays of an installation. */
+  readonly serial: string;
+  readonly name: string;
+  /** iSCSI target name, `iqn.` form. */
+  readonly targetName: string;
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly volumes: readonly VolumeDescription[];
+  /** Other arrays that this one's remote interface can reach. */
+  readonly remotes: readonly RemoteDescription[];
+  readonly lunMap: readonly LunMapEntry[];
+  readonly commandDevices: readonly CommandDeviceEntry[];
+}
+
+export interface VolumeDescription {
+  readonly lun: number;
+  readonly name: string;
+  readonly kind: 'volume' | 'journal' | 'command-device';
+  readonly blockSize: 512 | 4096;
+  readonly blockCount: number;
+}
+
+export interface RemoteDescription {
+  readonly serial: string;
+  readonly name: string;
+  /** iSCSI URLs without the LUN, tried in order: `iscsi://127.0.0.1:3261/iqn.2026-11.io.cdctl:osaka`. */
+  readonly portals: readonly string[];
+}
+
+/** Fig. 3: a LUN of this array stands for a LUN of another. */
+export interface LunMapEntry {
+  readonly lun: number;
+  readonly name: string;
+  readonly targetSerial: string;
+  readonly targetLun: number;
+}
+
+/** Fig. 5: the command device of `deviceSerial` is reached at `lun` of this array. */
+export interface CommandDeviceEntry {
+  readonly deviceSerial: string;
+  readonly deviceName: string;
+  readonly lun: number;
+}

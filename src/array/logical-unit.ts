@@ -1,0 +1,30 @@
+import type { Access, VolumeKind } from '../interface-block/process-table.ts';
+
+/**
+ * What the channel (the SCSI device server) sees of a LUN, whatever it is: a volume, a virtual volume, a journal, a
+ * command device. Addresses are blocks of `blockSize` bytes; the channel has checked them against `blockCount`.
+ * Methods reject with `ScsiFault` where the command must end with another status than GOOD.
+ */
+export interface LogicalUnit {
+  readonly lun: number;
+  readonly kind: VolumeKind;
+  readonly name: string;
+  /** Unit serial number (VPD 80h), printable ASCII. */
+  readonly serial: string;
+  /** NAA IEEE registered extended designator, 16 bytes, stable for the life of the volume (VPD 83h). */
+  readonly worldWideName: Uint8Array;
+  readonly blockSize: number;
+  readonly blockCount: number;
+  /** What hosts may do now; a write to a `read-only` unit never reaches `write`. */
+  access(): Access;
+  read(lba: number, blockCount: number): Promise<Uint8Array>;
+  write(lba: number, data: Uint8Array, options: { readonly forceUnitAccess: boolean }): Promise<void>;
+  flush(): Promise<void>;
+}
+
+/** The LUNs of the array as they are at this moment. */
+export interface LogicalUnits {
+  unit(lun: number): LogicalUnit | undefined;
+  /** In ascending order of LUN. */
+  all(): readonly LogicalUnit[];
+}

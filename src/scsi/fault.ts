@@ -1,0 +1,36 @@
+/** SAM status bytes in use. */
+export const SCSI_STATUS = {
+  good: 0x00,
+  checkCondition: 0x02,
+  conditionMet: 0x04,
+  busy: 0x08,
+  reservationConflict: 0x18,
+  taskSetFull: 0x28,
+  acaActive: 0x30,
+  taskAborted: 0x40,
+} as const;
+
+export interface Sense {
+  readonly key: number;
+  readonly asc: number;
+  readonly ascq: number;
+  /** INFORMATION field, where valid. */
+  readonly information?: number;
+}
+
+/** A command that ends with another status than GOOD; thrown by logical units, answered by the device server. */
+export class ScsiFault extends Error {
+  override readonly name = 'ScsiFault';
+  readonly status: number;
+  readonly sense: Sense | undefined;
+
+  constructor(status: number, message: string, sense?: Sense) {
+    super(message);
+    this.status = status;
+    this.sense = sense;
+  }
+}
+
+export function checkCondition(key: number, asc: number, ascq: number, message: string): ScsiFault {
+  return new ScsiFault(SCSI_STATUS.checkCondition, message, { key, asc, ascq });
+}
