@@ -16,6 +16,8 @@ export interface Sense {
   readonly ascq: number;
   /** INFORMATION field, where valid. */
   readonly information?: number;
+  /** ILLEGAL REQUEST: which byte (and bit) of the CDB or of the parameter list is wrong (SPC-4 4.5.2.4.2). */
+  readonly field?: { readonly inCdb: boolean; readonly byte: number; readonly bit?: number };
 }
 
 /** A command that ends with another status than GOOD; thrown by logical units, answered by the device server. */
