@@ -7,20 +7,21 @@ import { decoded, violated, type Decoded } from './violation.ts';
  *
  * Kinds: `u8 u16 u32 u64` numbers (u64 up to 2^53 - 1); `flag` a byte 0 or 1; `text` UTF-8 padded with zeros; `hex` raw
  * bytes shown as lower-case hex; `bytes` raw bytes; `enum` a byte whose meanings `values` lists; `constant` a text that
- * must stand there.
+ * must stand there; `reserved` zeros that must be zeros. What no field covers is written as it was and read past.
  */
 export interface FieldShape {
   readonly name: string;
   readonly offset: number;
   readonly size: number;
-  readonly kind: 'u8' | 'u16' | 'u32' | 'u64' | 'flag' | 'text' | 'hex' | 'bytes' | 'enum' | 'constant';
+  readonly kind: 'u8' | 'u16' | 'u32' | 'u64' | 'flag' | 'text' | 'hex' | 'bytes' | 'enum' | 'constant' | 'reserved';
   readonly values?: Readonly<Record<string, number>>;
   readonly constant?: string;
   /** One line for the documentation. */
   readonly doc: string;
 }
 
-type FieldValue<F> = F extends { kind: 'u8' | 'u16' | 'u32' | 'u64' }
+/** Of a field that is only known to be some field, nothing is known of its value. */
+type FieldValue<F> = FieldShape extends F ? unknown : F extends { kind: 'u8' | 'u16' | 'u32' | 'u64' }
   ? number
   : F extends { kind: 'flag' }
     ? boolean
@@ -30,9 +31,9 @@ type FieldValue<F> = F extends { kind: 'u8' | 'u16' | 'u32' | 'u64' }
         ? keyof V & string
         : string;
 
-type Writable<F> = F extends { kind: 'constant' } ? never : F;
+type Writable<F> = F extends { kind: 'constant' | 'reserved' } ? never : F;
 
-/** The record that a list of fields describes; constants are not part of it. */
+/** The record that a list of fields describes; constants and reserved bytes are not part of it. */
 export type LayoutValue<Fields extends readonly FieldShape[]> = {
   [F in Writable<Fields[number]> as F['name']]: FieldValue<F>;
 };
@@ -78,7 +79,7 @@ export function defineLayout<const Fields extends readonly FieldShape[]>(
       for (const field of fields) {
         const result = readField(name, field, bytes, offset + field.offset);
         if (!result.ok) return result;
-        if (field.kind !== 'constant') value[field.name] = result.value;
+        if (field.kind !== 'constant' && field.kind !== 'reserved') value[field.name] = result.value;
       }
       return decoded(value as LayoutValue<Fields>);
     },
@@ -136,6 +137,9 @@ function writeField(layout: string, field: FieldShape, target: Uint8Array, at: n
       target.set(fromHex(value), at);
       return;
     }
+    case 'reserved':
+      target.fill(0, at, at + field.size);
+      return;
     case 'constant':
     case 'text': {
       const text = field.kind === 'constant' ? field.constant : value;
@@ -191,6 +195,8 @@ function readField(layout: string, field: FieldShape, bytes: Uint8Array, at: num
       return decoded(raw.slice());
     case 'hex':
       return decoded(toHex(raw));
+    case 'reserved':
+      return isAllZero(raw) ? decoded(undefined) : violated(where, `0x${toHex(raw)}`, 'zeros');
     case 'constant':
     case 'text':
       return readText(where, field, raw);

@@ -1,0 +1,164 @@
+import { isAllZero, readU16, toHex } from '../base/bytes.ts';
+import { decoded, violated, type Decoded } from '../base/violation.ts';
+import { checkChecksum, checkSeal, checksum, sealAt } from './checksum.ts';
+import { CONTROL_CRC_OFFSET, CONTROL_PARAMETER, type BlockState, type ControlParameter } from './control-parameter.ts';
+import { CONTROL_SIZE, EDITED_DATA_LIMIT, FORMAT_VERSION, INPUT_LIMIT, PAGE_SIZE, SLOT_SIZE, WRITE_UNIT } from './geometry.ts';
+import { pageCountOf, pageLengthOf } from './paging.ts';
+
+/** A command as a host submits it (S801): control parameter and input parameter of Fig. 6. */
+export interface RequestBlock {
+  /** Process number. */
+  readonly process: number;
+  readonly editedDataWanted: boolean;
+  /** 16 bytes as hex, not all zeros. */
+  readonly requestId: string;
+  readonly arraySerial: string;
+  readonly admissionNumber: number;
+  readonly page: number;
+  /** At most 64 bytes of UTF-8. */
+  readonly host: string;
+  /** At most `INPUT_LIMIT` bytes. */
+  readonly input: Uint8Array;
+}
+
+/** What a READ of an occupied slot shows. */
+export interface SlotContent extends RequestBlock {
+  readonly state: Exclude<BlockState, 'free'>;
+  /** Status code; meaningful once complete. */
+  readonly status: number;
+  readonly pageCount: number;
+  readonly editedLength: number;
+  /** Page `page` of the edited data; empty until complete. */
+  readonly editedPage: Uint8Array;
+}
+
+export type Slot = { readonly state: 'free' } | SlotContent;
+
+/** The 4096 bytes that a host writes at the start of a slot (S802). Throws where a value does not fit. */
+export function encodeRequestPart(request: RequestBlock): Uint8Array {
+  const bytes = new Uint8Array(WRITE_UNIT);
+  writeBlock(bytes, { ...request, state: 'submitted', status: 0, pageCount: 0, editedLength: 0, editedPage: new Uint8Array(0) });
+  return bytes;
+}
+
+/** The 16,384 bytes that the array shows for an occupied slot (S904). */
+export function encodeSlot(content: SlotContent): Uint8Array {
+  const bytes = new Uint8Array(SLOT_SIZE);
+  writeBlock(bytes, content);
+  bytes.set(content.editedPage, WRITE_UNIT);
+  return bytes;
+}
+
+function writeBlock(bytes: Uint8Array, content: SlotContent): void {
+  if (content.input.length > INPUT_LIMIT) {
+    throw new RangeError(`input parameter: ${content.input.length} bytes, limit ${INPUT_LIMIT}`);
+  }
+  if (content.editedPage.length > PAGE_SIZE) {
+    throw new RangeError(`edited data: ${content.editedPage.length} bytes, limit ${PAGE_SIZE}`);
+  }
+  CONTROL_PARAMETER.encodeInto(bytes, 0, {
+    ...content,
+    version: FORMAT_VERSION,
+    inputLength: content.input.length,
+    pageLength: content.editedPage.length,
+    inputCrc: checksum(content.input),
+    editedCrc: checksum(content.editedPage),
+    controlCrc: 0,
+  });
+  sealAt(bytes, CONTROL_CRC_OFFSET);
+  bytes.set(content.input, CONTROL_SIZE);
+}
+
+/** Checks what a host wrote; total. A violation means: never execute it. */
+export function decodeRequestPart(bytes: Uint8Array): Decoded<RequestBlock> {
+  if (bytes.length !== WRITE_UNIT) return violated('block', `${bytes.length} bytes`, `${WRITE_UNIT} bytes`);
+  const control = decodeControl(bytes);
+  if (!control.ok) return control;
+  const violation = answerFieldSet(control.value);
+  if (violation) return violation;
+  if (control.value.state !== 'submitted') return violated('control.state', control.value.state, 'submitted');
+  if (/^0+$/.test(control.value.requestId)) return violated('control.requestId', 'zeros', 'random bytes');
+  const input = decodeInput(bytes, control.value);
+  if (!input.ok) return input;
+  return decoded(requestOf(control.value, input.value));
+}
+
+/** Checks what a host read from a slot; total. A slot of zeros is free. */
+export function decodeSlot(bytes: Uint8Array): Decoded<Slot> {
+  if (bytes.length !== SLOT_SIZE) return violated('slot', `${bytes.length} bytes`, `${SLOT_SIZE} bytes`);
+  if (isAllZero(bytes)) return decoded({ state: 'free' });
+  const control = decodeControl(bytes);
+  if (!control.ok) return control;
+  const { state, status, pageCount, editedLength } = control.value;
+  if (state === 'free') return violated('control.state', state, 'zeros throughout in a free slot');
+  const input = decodeInput(bytes, control.value);
+  if (!input.ok) return input;
+  const page = decodePage(bytes, control.value);
+  if (!page.ok) return page;
+  const request = requestOf(control.value, input.value);
+  return decoded({ ...request, state, status, pageCount, editedLength, editedPage: page.value });
+}
+
+/** What can be said of bytes that are no sound block, so that their writer can find the array's answer to them. */
+export function claimedIdentity(bytes: Uint8Array): { readonly requestId: string; readonly process: number } {
+  return { requestId: toHex(bytes.subarray(16, 32)), process: readU16(bytes, 10) };
+}
+
+/** The control parameter at the start of `bytes`, its checksum and format version checked. */
+export function decodeControl(bytes: Uint8Array): Decoded<ControlParameter> {
+  const control = CONTROL_PARAMETER.decode(bytes);
+  if (!control.ok) return control;
+  const seal = checkSeal('control.controlCrc', bytes, CONTROL_CRC_OFFSET);
+  if (!seal.ok) return seal;
+  if (control.value.version !== FORMAT_VERSION) {
+    return violated('control.version', control.value.version, String(FORMAT_VERSION));
+  }
+  return control;
+}
+
+const ANSWER_FIELDS = ['status', 'pageCount', 'editedLength', 'pageLength', 'editedCrc'] as const;
+
+function answerFieldSet(control: ControlParameter): Decoded<never> | undefined {
+  const field = ANSWER_FIELDS.find((name) => control[name] !== 0);
+  return field && violated(`control.${field}`, control[field], '0 until the block is complete');
+}
+
+function decodeInput(bytes: Uint8Array, control: ControlParameter): Decoded<Uint8Array> {
+  const { inputLength, inputCrc } = control;
+  if (inputLength > INPUT_LIMIT) return violated('control.inputLength', inputLength, `at most ${INPUT_LIMIT}`);
+  const end = CONTROL_SIZE + inputLength;
+  const input = bytes.slice(CONTROL_SIZE, end);
+  const sum = checkChecksum('control.inputCrc', input, inputCrc);
+  if (!sum.ok) return sum;
+  if (!isAllZero(bytes.subarray(end, WRITE_UNIT))) return violated('input', 'bytes behind its end', 'zeros');
+  return decoded(input);
+}
+
+function decodePage(bytes: Uint8Array, control: ControlParameter): Decoded<Uint8Array> {
+  const lengths = control.state === 'complete' ? checkPageLengths(control) : answerFieldSet(control);
+  if (lengths) return lengths;
+  const end = WRITE_UNIT + control.pageLength;
+  const page = bytes.slice(WRITE_UNIT, end);
+  const sum = checkChecksum('control.editedCrc', page, control.editedCrc);
+  if (!sum.ok) return sum;
+  if (!isAllZero(bytes.subarray(end))) return violated('edited data', 'bytes behind its end', 'zeros');
+  return decoded(page);
+}
+
+function checkPageLengths(control: ControlParameter): Decoded<never> | undefined {
+  const { editedLength, page, pageCount, pageLength } = control;
+  if (editedLength > EDITED_DATA_LIMIT) {
+    return violated('control.editedLength', editedLength, `at most ${EDITED_DATA_LIMIT}`);
+  }
+  const pages = pageCountOf(editedLength);
+  if (pageCount !== pages) return violated('control.pageCount', pageCount, `${pages} for ${editedLength} bytes`);
+  if (page >= pages) return violated('control.page', page, `less than ${pages}`);
+  const expected = pageLengthOf(editedLength, page);
+  if (pageLength !== expected) return violated('control.pageLength', pageLength, `${expected} for page ${page}`);
+  return undefined;
+}
+
+function requestOf(control: ControlParameter, input: Uint8Array): RequestBlock {
+  const { process, editedDataWanted, requestId, arraySerial, admissionNumber, page, host } = control;
+  return { process, editedDataWanted, requestId, arraySerial, admissionNumber, page, host, input };
+}
