@@ -1,0 +1,135 @@
+import * as fs from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { Storage, StorageFile } from '../base/storage.ts';
+import { createGroupCommit } from './group-commit.ts';
+
+/** The file system calls in use; a test hands in others to make short writes and failures. */
+export interface FileSystem {
+  openSync(path: string, flags: number, mode?: number): number;
+  closeSync(fd: number): void;
+  readSync(fd: number, target: Uint8Array, offset: number, length: number, position: number): number;
+  writeSync(fd: number, source: Uint8Array, offset: number, length: number, position: number): number;
+  fstatSync(fd: number): { size: number };
+  ftruncateSync(fd: number, size: number): void;
+  fdatasync(fd: number, callback: (error: Error | null) => void): void;
+  fsync(fd: number, callback: (error: Error | null) => void): void;
+  existsSync(path: string): boolean;
+  mkdirSync(path: string, options: { recursive: true }): unknown;
+  readdirSync(path: string, options: { withFileTypes: true }): { name: string; isFile(): boolean }[];
+  renameSync(from: string, to: string): void;
+  unlinkSync(path: string): void;
+}
+
+/**
+ * Storage in a directory, which is made where it does not exist. Names are plain file names.
+ *
+ * Reads and writes go through the page cache and are synchronous; `flush` is fdatasync, shared by all who wait. A file
+ * that was just created also gets its directory entry made durable by its first flush.
+ */
+export function createFileStorage(directory: string, fileSystem: FileSystem = fs): Storage {
+  fileSystem.mkdirSync(directory, { recursive: true });
+  const directoryCommit = createGroupCommit(() => flushDirectory(fileSystem, directory));
+
+  return {
+    open: (name) => openFile(fileSystem, pathOf(directory, name), name, () => directoryCommit.flush()),
+    exists: (name) => fileSystem.existsSync(pathOf(directory, name)),
+    list: () =>
+      fileSystem
+        .readdirSync(directory, { withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map((entry) => entry.name)
+        .toSorted(),
+    async rename(from, to) {
+      fileSystem.renameSync(pathOf(directory, from), pathOf(directory, to));
+      await directoryCommit.flush();
+    },
+    async remove(name) {
+      fileSystem.unlinkSync(pathOf(directory, name));
+      await directoryCommit.flush();
+    },
+  };
+}
+
+function pathOf(directory: string, name: string): string {
+  if (name === '' || name === '.' || name === '..' || /[/\0]/.test(name)) {
+    throw new RangeError(`not a plain file name: ${JSON.stringify(name)}`);
+  }
+  return join(directory, name);
+}
+
+async function flushDirectory(fileSystem: FileSystem, directory: string): Promise<void> {
+  const fd = fileSystem.openSync(directory, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
+  try {
+    await promisify(fileSystem.fsync.bind(fileSystem))(fd);
+  } finally {
+    fileSystem.closeSync(fd);
+  }
+}
+
+function openFile(
+  fileSystem: FileSystem,
+  path: string,
+  name: string,
+  flushEntry: () => Promise<void>,
+): StorageFile {
+  let entryDurable = fileSystem.existsSync(path);
+  const fd = fileSystem.openSync(path, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o600);
+  const sync = promisify(fileSystem.fdatasync.bind(fileSystem));
+  const commit = createGroupCommit(async () => {
+    await sync(fd);
+    if (!entryDurable) await flushEntry();
+    entryDurable = true;
+  });
+  let open = true;
+  const assertOpen = (): void => {
+    if (!open) throw new Error(`${name} is closed`);
+  };
+
+  return {
+    name,
+    size() {
+      assertOpen();
+      return fileSystem.fstatSync(fd).size;
+    },
+    read(target, offset) {
+      assertOpen();
+      readWhole(fileSystem, fd, target, offset);
+    },
+    write(source, offset) {
+      assertOpen();
+      writeWhole(fileSystem, fd, source, offset, name);
+    },
+    truncate(size) {
+      assertOpen();
+      fileSystem.ftruncateSync(fd, size);
+    },
+    async flush() {
+      assertOpen();
+      await commit.flush();
+    },
+    close() {
+      if (open) fileSystem.closeSync(fd);
+      open = false;
+    },
+  };
+}
+
+function readWhole(fileSystem: FileSystem, fd: number, target: Uint8Array, offset: number): void {
+  let done = 0;
+  while (done < target.length) {
+    const count = fileSystem.readSync(fd, target, done, target.length - done, offset + done);
+    if (count === 0) break;
+    done += count;
+  }
+  target.fill(0, done);
+}
+
+function writeWhole(fileSystem: FileSystem, fd: number, source: Uint8Array, offset: number, name: string): void {
+  let done = 0;
+  while (done < source.length) {
+    const count = fileSystem.writeSync(fd, source, done, source.length - done, offset + done);
+    if (count === 0) throw new Error(`${name}: wrote ${done} of ${source.length} bytes at ${offset}`);
+    done += count;
+  }
+}
