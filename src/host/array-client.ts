@@ -1,8 +1,14 @@
 import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
-import type { ProcessName, ReplyOf, RequestOf } from '../interface-block/process-table.ts';
+import { describeViolation } from '../base/violation.ts';
+import { decodeReply, encodeRequest } from '../interface-block/message.ts';
+import { PROCESSES, type ProcessName, type ReplyOf, type RequestOf } from '../interface-block/process-table.ts';
 import type { LunOpener } from '../lun/lun.ts';
+import { fetchEditedData } from './answer.ts';
 import type { BlockEvent } from './block-event.ts';
+import { beginCall, callError } from './call-state.ts';
+import { escapeText } from './escape-text.ts';
+import { createPathList } from './path-list.ts';
 
 export type { BlockEvent } from './block-event.ts';
 
@@ -38,4 +44,26 @@ export interface ArrayClientParts {
   readonly host: string;
   readonly timeoutMs: number;
   readonly observe?: (event: BlockEvent) => void;
+}
+
+export function createArrayClient(parts: ArrayClientParts): ArrayClient {
+  const paths = createPathList(parts);
+  let closed = false;
+
+  return {
+    array: parts.array,
+    serial: parts.serial,
+    async call(process, request, options = {}) {
+      const command = { process: PROCESSES[process], input: encodeRequest(process, request) };
+      const call = beginCall(parts, paths, () => closed, command, options);
+      const reply = decodeReply(process, await fetchEditedData(call));
+      if (reply.ok) return reply.value;
+      const why = escapeText(describeViolation(reply.violation));
+      throw callError(call, 'bad-answer', `${process} was executed, but its answer cannot be read: ${why}`);
+    },
+    async close() {
+      closed = true;
+      await paths.close();
+    },
+  };
 }

@@ -3,7 +3,7 @@ import { decoded, violated, type Decoded } from '../base/violation.ts';
 import { checkChecksum, checkSeal, checksum, sealAt } from './checksum.ts';
 import { CONTROL_CRC_OFFSET, CONTROL_PARAMETER, type BlockState, type ControlParameter } from './control-parameter.ts';
 import { CONTROL_SIZE, EDITED_DATA_LIMIT, FORMAT_VERSION, INPUT_LIMIT, PAGE_SIZE, SLOT_SIZE, WRITE_UNIT } from './geometry.ts';
-import { pageCountOf, pageLengthOf } from './paging.ts';
+import { pageCountOf, pageLengthOf, pageOf } from './paging.ts';
 
 /** A command as a host submits it (S801): control parameter and input parameter of Fig. 6. */
 export interface RequestBlock {
@@ -28,6 +28,8 @@ export interface SlotContent extends RequestBlock {
   readonly status: number;
   readonly pageCount: number;
   readonly editedLength: number;
+  /** CRC-32 of the whole edited data: pages of two executions of a query do not add up to it. */
+  readonly wholeCrc: number;
   /** Page `page` of the edited data; empty until complete. */
   readonly editedPage: Uint8Array;
 }
@@ -37,8 +39,28 @@ export type Slot = { readonly state: 'free' } | SlotContent;
 /** The 4096 bytes that a host writes at the start of a slot (S802). Throws where a value does not fit. */
 export function encodeRequestPart(request: RequestBlock): Uint8Array {
   const bytes = new Uint8Array(WRITE_UNIT);
-  writeBlock(bytes, { ...request, state: 'submitted', status: 0, pageCount: 0, editedLength: 0, editedPage: new Uint8Array(0) });
+  writeBlock(bytes, unanswered(request, 'submitted'));
   return bytes;
+}
+
+/** The slot of a request that has no outcome yet. */
+export function unanswered(request: RequestBlock, state: 'submitted' | 'executing'): SlotContent {
+  return { ...request, state, status: 0, pageCount: 0, editedLength: 0, wholeCrc: 0, editedPage: new Uint8Array(0) };
+}
+
+/** The slot of a request with page `request.page` of its outcome; throws where the edited data has no such page. */
+export function answered(request: RequestBlock, status: number, editedData: Uint8Array): SlotContent {
+  const pageCount = pageCountOf(editedData.length);
+  if (request.page >= pageCount) throw new RangeError(`page ${request.page} of ${pageCount}`);
+  return {
+    ...request,
+    state: 'complete',
+    status,
+    pageCount,
+    editedLength: editedData.length,
+    wholeCrc: checksum(editedData),
+    editedPage: pageOf(editedData, request.page),
+  };
 }
 
 /** The 16,384 bytes that the array shows for an occupied slot (S904). */
@@ -89,14 +111,14 @@ export function decodeSlot(bytes: Uint8Array): Decoded<Slot> {
   if (isAllZero(bytes)) return decoded({ state: 'free' });
   const control = decodeControl(bytes);
   if (!control.ok) return control;
-  const { state, status, pageCount, editedLength } = control.value;
+  const { state, status, pageCount, editedLength, wholeCrc } = control.value;
   if (state === 'free') return violated('control.state', state, 'zeros throughout in a free slot');
   const input = decodeInput(bytes, control.value);
   if (!input.ok) return input;
   const page = decodePage(bytes, control.value);
   if (!page.ok) return page;
   const request = requestOf(control.value, input.value);
-  return decoded({ ...request, state, status, pageCount, editedLength, editedPage: page.value });
+  return decoded({ ...request, state, status, pageCount, editedLength, wholeCrc, editedPage: page.value });
 }
 
 /** What can be said of bytes that are no sound block, so that their writer can find the array's answer to them. */
@@ -116,7 +138,7 @@ export function decodeControl(bytes: Uint8Array): Decoded<ControlParameter> {
   return control;
 }
 
-const ANSWER_FIELDS = ['status', 'pageCount', 'editedLength', 'pageLength', 'editedCrc'] as const;
+const ANSWER_FIELDS = ['status', 'pageCount', 'editedLength', 'pageLength', 'editedCrc', 'wholeCrc'] as const;
 
 function answerFieldSet(control: ControlParameter): Decoded<never> | undefined {
   const field = ANSWER_FIELDS.find((name) => control[name] !== 0);
@@ -155,6 +177,9 @@ function checkPageLengths(control: ControlParameter): Decoded<never> | undefined
   if (page >= pages) return violated('control.page', page, `less than ${pages}`);
   const expected = pageLengthOf(editedLength, page);
   if (pageLength !== expected) return violated('control.pageLength', pageLength, `${expected} for page ${page}`);
+  if (pages === 1 && control.wholeCrc !== control.editedCrc) {
+    return violated('control.wholeCrc', control.wholeCrc, `editedCrc ${control.editedCrc}, there being one page`);
+  }
   return undefined;
 }
 

@@ -31,7 +31,8 @@ export const CONTROL_PARAMETER = defineLayout('control', CONTROL_SIZE, [
   { name: 'editedCrc', offset: 80, size: 4, kind: 'u32', doc: 'CRC-32 of this page; 0 for none' },
   { name: 'flags', offset: 84, size: 4, kind: 'reserved', doc: 'reserved, zeros' },
   { name: 'host', offset: 88, size: 64, kind: 'text', doc: 'who asks, for people and the audit' },
-  { name: 'reserved', offset: 152, size: 100, kind: 'reserved', doc: 'reserved, zeros' },
+  { name: 'wholeCrc', offset: 152, size: 4, kind: 'u32', doc: 'CRC-32 of the whole edited data, all pages in order; 0 in a request' },
+  { name: 'reserved', offset: 156, size: 96, kind: 'reserved', doc: 'reserved, zeros' },
   { name: 'controlCrc', offset: 252, size: 4, kind: 'u32', doc: 'CRC-32 of the 252 bytes before' },
 ]);
 

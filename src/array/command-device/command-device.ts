@@ -1,0 +1,120 @@
+import type { Clock } from '../../base/clock.ts';
+import { describeViolation } from '../../base/violation.ts';
+import { answered, claimedIdentity, decodeRequestPart, encodeSlot, unanswered, type RequestBlock } from '../../interface-block/block.ts';
+import { checksum } from '../../interface-block/checksum.ts';
+import { BLOCK_MAGIC } from '../../interface-block/control-parameter.ts';
+import { COMMAND_DEVICE_SIZE, FIRST_SLOT_OFFSET, REMEMBERED_REQUESTS, SLOT_COUNT, SLOT_SIZE, WRITE_UNIT } from '../../interface-block/geometry.ts';
+import { encodeLabel } from '../../interface-block/label.ts';
+import { STATUS } from '../../interface-block/status.ts';
+import { checkCondition, SCSI_STATUS, ScsiFault } from '../../scsi/fault.ts';
+import type { LogicalUnit } from '../logical-unit.ts';
+import { decideOutcome } from './outcome.ts';
+import { createPageMemory, type PageMemory } from './page-memory.ts';
+import { refusal } from './request-table.ts';
+import { copyOverlap, createSlotTable } from './slot-table.ts';
+import type { CommandOutcome, ExecuteCommand } from './types.ts';
+
+export interface CommandDeviceParts {
+  readonly lun: number;
+  readonly name: string;
+  /** Unit serial number (VPD 80h). */
+  readonly serial: string;
+  readonly worldWideName: Uint8Array;
+  readonly arraySerial: string;
+  readonly arrayName: string;
+  readonly blockSize: 512 | 4096;
+  /** Default: as many as label and slots need; what lies behind them reads as zeros. */
+  readonly blockCount?: number;
+  readonly clock: Clock;
+  /** Commands made durable so far; quoted in the label. */
+  readonly commandNumber: () => number;
+  readonly execute: ExecuteCommand;
+  /** Shared by the command devices of an array, so that pages can be asked for on any of them. */
+  readonly pages?: PageMemory;
+}
+
+/** Blocks of a command device at the least. */
+export function commandDeviceBlockCount(blockSize: 512 | 4096): number {
+  return COMMAND_DEVICE_SIZE / blockSize;
+}
+
+/**
+ * A command device (Fig. 6, 7, 9): a LUN whose contents are made when they are read and executed when they are written.
+ * Nothing of it is stored; after a restart all slots are free, and hosts submit again what has no answer.
+ */
+export function createCommandDevice(parts: CommandDeviceParts): LogicalUnit {
+  const { blockSize, arraySerial, arrayName } = parts;
+  const blockCount = parts.blockCount ?? commandDeviceBlockCount(blockSize);
+  if (blockCount < commandDeviceBlockCount(blockSize)) throw new RangeError(`command device ${parts.name}: too small`);
+  const slots = createSlotTable(parts.clock);
+  const pages = parts.pages ?? createPageMemory();
+
+  /** S901-S906. The WRITE is answered before this ends. */
+  async function execute(slot: number, request: RequestBlock, outcome: Promise<CommandOutcome>): Promise<void> {
+    const { status, editedData } = await outcome;
+    const deleteNow = status === STATUS.ok && !request.editedDataWanted;
+    const page = status === STATUS.ok ? request.page : 0;
+    slots.complete(slot, deleteNow ? undefined : encodeSlot(answered({ ...request, page }, status, editedData)));
+  }
+
+  function submit(slot: number, block: Uint8Array): void {
+    const checked = decodeRequestPart(block);
+    const request = checked.ok ? checked.value : unsoundRequest(block, arraySerial);
+    const claim = slots.claim(slot, request.requestId, block, encodeSlot(unanswered(request, 'executing')));
+    if (claim === 'occupied') throw new ScsiFault(SCSI_STATUS.reservationConflict, `slot ${slot} holds another request`);
+    if (claim === 'joined') return;
+    if (!checked.ok) {
+      void execute(slot, request, refuse('bad-block', describeViolation(checked.violation)));
+    } else if (request.arraySerial !== arraySerial) {
+      const answer = { ...request, arraySerial };
+      void execute(slot, answer, refuse('wrong-array', `this is array ${arraySerial}, not ${request.arraySerial}`));
+    } else {
+      void execute(slot, request, decideOutcome(request, checksum(request.input), parts.execute, pages));
+    }
+  }
+
+  return {
+    lun: parts.lun,
+    kind: 'command-device',
+    name: parts.name,
+    serial: parts.serial,
+    worldWideName: parts.worldWideName,
+    blockSize,
+    blockCount,
+    access: () => 'read-write',
+    async read(lba, count) {
+      const bytes = new Uint8Array(count * blockSize);
+      await slots.read(lba * blockSize, bytes);
+      const commandNumber = parts.commandNumber();
+      const label = encodeLabel({ arraySerial, arrayName, blockSize, commandNumber, memory: REMEMBERED_REQUESTS });
+      copyOverlap(label, 0, bytes, lba * blockSize);
+      return bytes;
+    },
+    async write(lba, data) {
+      submit(writtenSlot(lba * blockSize, data), data.slice());
+    },
+    async flush() {
+      // The outcome of a command is durable before it can be read.
+    },
+  };
+}
+
+const refuse = async (...reason: Parameters<typeof refusal>): Promise<CommandOutcome> => refusal(...reason);
+
+/** The slot that a WRITE addresses, or why it stores nothing: INVALID FIELD IN CDB, INVALID FIELD IN PARAMETER LIST. */
+function writtenSlot(offset: number, data: Uint8Array): number {
+  const slot = (offset - FIRST_SLOT_OFFSET) / SLOT_SIZE;
+  if (!Number.isInteger(slot) || slot < 0 || slot >= SLOT_COUNT || data.length !== WRITE_UNIT) {
+    throw checkCondition(5, 0x24, 0, `a command device takes writes of ${WRITE_UNIT} bytes at the start of a slot only`);
+  }
+  if (Buffer.from(data.buffer, data.byteOffset, BLOCK_MAGIC.length).toString('latin1') !== BLOCK_MAGIC) {
+    throw checkCondition(5, 0x26, 0, 'the data written is no interface block');
+  }
+  return slot;
+}
+
+/** What an answer to a torn or forged block repeats of it: no more than its writer needs to know it again. */
+function unsoundRequest(block: Uint8Array, arraySerial: string): RequestBlock {
+  const identity = claimedIdentity(block);
+  return { ...identity, editedDataWanted: true, arraySerial, admissionNumber: 0, page: 0, host: '', input: new Uint8Array(0) };
+}

@@ -1,0 +1,130 @@
+import type { Clock, Timer } from '../../base/clock.ts';
+import { SLOT_COUNT, SLOT_SIZE, slotOffset } from '../../interface-block/geometry.ts';
+
+/** An answer that nobody has read for so long belongs to a host that is gone: its slot may be taken. */
+export const ABANDONED_AFTER_MS = 60_000;
+/** How long a READ of an unfinished slot waits for the result. */
+export const HELD_READ_MS = 500;
+/** READs waiting at one time; further ones are answered at once with the slot as it stands. */
+export const HELD_READ_LIMIT = 256;
+
+export type Claim = 'claimed' | 'joined' | 'occupied';
+
+/** The slots of a command device: who holds which, what a READ shows, and who waits for a result. */
+export interface SlotTable {
+  /**
+   * `block` is what the host wrote, `shown` what a READ shows from now on. `joined`: this very block is being executed
+   * in this slot. `occupied`: the slot holds another request.
+   */
+  claim(slot: number, requestId: string, block: Uint8Array, shown: Uint8Array): Claim;
+  /** S904 with `shown`, S906 (deletes the block) without. */
+  complete(slot: number, shown: Uint8Array | undefined): void;
+  /** Overlays the slots onto the bytes of the LUN from `offset`; waits up to `HELD_READ_MS` where all that it covers is unfinished. */
+  read(offset: number, bytes: Uint8Array): Promise<void>;
+}
+
+interface Occupant {
+  readonly requestId: string;
+  readonly block: Uint8Array;
+  readonly shown: Uint8Array;
+  /** Monotonic; undefined while executing. */
+  readonly completedAtMs: number | undefined;
+}
+
+export function createSlotTable(clock: Clock): SlotTable {
+  const occupants: (Occupant | undefined)[] = Array.from({ length: SLOT_COUNT }, () => undefined);
+  const heldReads = new Set<HeldRead>();
+
+  function mayTake(occupant: Occupant, requestId: string): boolean {
+    if (occupant.completedAtMs === undefined) return false;
+    return occupant.requestId === requestId || clock.monotonicMs() - occupant.completedAtMs >= ABANDONED_AFTER_MS;
+  }
+
+  /** S905-S906: copies the slots, and deletes those that a whole READ has now delivered. Returns the deletion. */
+  function overlay(offset: number, bytes: Uint8Array): () => void {
+    const delivered: number[] = [];
+    for (const slot of slotsTouching(offset, bytes.length)) {
+      const occupant = occupants[slot];
+      if (!occupant) continue;
+      copyOverlap(occupant.shown, slotOffset(slot), bytes, offset);
+      if (occupant.completedAtMs !== undefined && covers(offset, bytes.length, slot)) delivered.push(slot);
+    }
+    return () => delivered.forEach((slot) => (occupants[slot] = undefined));
+  }
+
+  /** The unfinished slots that this READ should wait for: none where an answer among them is ready. */
+  function awaited(offset: number, byteLength: number): Set<number> {
+    const held = slotsTouching(offset, byteLength).filter((slot) => covers(offset, byteLength, slot) && occupants[slot]);
+    const ready = held.some((slot) => occupants[slot]?.completedAtMs !== undefined);
+    return new Set(ready ? [] : held);
+  }
+
+  return {
+    claim(slot, requestId, block, shown) {
+      const occupant = occupants[slot];
+      if (occupant && !mayTake(occupant, requestId)) {
+        const retry = occupant.requestId === requestId && Buffer.compare(occupant.block, block) === 0;
+        return retry ? 'joined' : 'occupied';
+      }
+      occupants[slot] = { requestId, block, shown, completedAtMs: undefined };
+      return 'claimed';
+    },
+
+    complete(slot, shown) {
+      const occupant = occupants[slot];
+      if (!occupant) throw new Error(`slot ${slot} completes without having been claimed`);
+      occupants[slot] = shown && { ...occupant, shown, completedAtMs: clock.monotonicMs() };
+      // All who wait get the answer, and only then it is deleted: a host may wait over two paths.
+      const waiting = [...heldReads].filter((held) => held.slots.has(slot));
+      const deletions = waiting.map((held) => held.answer());
+      for (const remove of deletions) remove();
+    },
+
+    async read(offset, bytes) {
+      const slots = awaited(offset, bytes.length);
+      if (slots.size > 0 && heldReads.size < HELD_READ_LIMIT) {
+        return hold(clock, heldReads, slots, () => overlay(offset, bytes));
+      }
+      overlay(offset, bytes)();
+    },
+  };
+}
+
+interface HeldRead {
+  readonly slots: ReadonlySet<number>;
+  /** Ends the wait; the caller runs the deletion that it returns. */
+  answer(): () => void;
+}
+
+function hold(clock: Clock, heldReads: Set<HeldRead>, slots: Set<number>, overlay: () => () => void): Promise<void> {
+  return new Promise((resolve) => {
+    let timer: Timer | undefined = undefined;
+    const held: HeldRead = {
+      slots,
+      answer() {
+        heldReads.delete(held);
+        timer?.cancel();
+        resolve();
+        return overlay();
+      },
+    };
+    heldReads.add(held);
+    timer = clock.setTimer(HELD_READ_MS, () => held.answer()(), { background: true });
+  });
+}
+
+function slotsTouching(offset: number, byteLength: number): number[] {
+  const slots = Array.from({ length: SLOT_COUNT }, (_, slot) => slot);
+  return slots.filter((slot) => slotOffset(slot) < offset + byteLength && slotOffset(slot) + SLOT_SIZE > offset);
+}
+
+function covers(offset: number, byteLength: number, slot: number): boolean {
+  return offset <= slotOffset(slot) && slotOffset(slot) + SLOT_SIZE <= offset + byteLength;
+}
+
+/** Copies what two byte ranges of the LUN have in common. */
+export function copyOverlap(source: Uint8Array, sourceOffset: number, target: Uint8Array, targetOffset: number): void {
+  const start = Math.max(sourceOffset, targetOffset);
+  const end = Math.min(sourceOffset + source.length, targetOffset + target.length);
+  if (start < end) target.set(source.subarray(start - sourceOffset, end - sourceOffset), start - targetOffset);
+}

@@ -1,0 +1,47 @@
+import { describeViolation, type Decoded } from '../base/violation.ts';
+import { COMMAND_DEVICE_SIZE, LABEL_SIZE, WRITE_UNIT } from '../interface-block/geometry.ts';
+import { decodeLabel, type Label } from '../interface-block/label.ts';
+import type { IoOptions, Lun } from '../lun/lun.ts';
+import { CommandError } from './command-error.ts';
+import { escapeText } from './escape-text.ts';
+
+/** A LUN whose label has just been read and found to be that of the expected array. */
+export interface ProvenDevice {
+  readonly lun: Lun;
+  readonly blockSize: number;
+  readonly label: Label;
+}
+
+/** The label of a LUN, or why it has none. Reads only; rejects with `LunError`. */
+export async function readLabel(lun: Lun, options?: IoOptions): Promise<Decoded<Label>> {
+  const { blockSize } = await lun.capacity(options);
+  return decodeLabel(await lun.read(0, Math.ceil(LABEL_SIZE / blockSize), options));
+}
+
+/**
+ * Promise 1: proves that a LUN is a command device of the array with this serial, before anything is written to it.
+ * Rejects with `CommandError` `not-a-command-device` or `wrong-array`, and with `LunError`.
+ */
+export async function proveCommandDevice(
+  lun: Lun,
+  expected: { readonly array: string; readonly serial: string },
+  options?: IoOptions,
+): Promise<ProvenDevice> {
+  const { array, serial } = expected;
+  const path = lun.path;
+  const { blockSize, blockCount } = await lun.capacity(options);
+  if (WRITE_UNIT % blockSize !== 0 || blockSize * blockCount < COMMAND_DEVICE_SIZE) {
+    const why = `${blockCount} blocks of ${blockSize} bytes cannot hold one`;
+    throw new CommandError('not-a-command-device', array, `${path} is not a command device: ${why}`, { path });
+  }
+  const label = await readLabel(lun, options);
+  if (!label.ok) {
+    const why = escapeText(describeViolation(label.violation));
+    throw new CommandError('not-a-command-device', array, `${path} is not a command device: ${why}`, { path });
+  }
+  if (label.value.arraySerial !== serial) {
+    const found = `${escapeText(label.value.arraySerial)} (${escapeText(label.value.arrayName)})`;
+    throw new CommandError('wrong-array', array, `${path} is a command device of ${found}, not of ${serial}`, { path });
+  }
+  return { lun, blockSize, label: label.value };
+}

@@ -1,0 +1,75 @@
+import { LunError, type IoOptions, type Lun, type LunOpener } from '../lun/lun.ts';
+import { CommandError } from './command-error.ts';
+import { escapeText } from './escape-text.ts';
+import { proveCommandDevice, type ProvenDevice } from './label-check.ts';
+
+export interface PathListParts {
+  readonly array: string;
+  readonly serial: string;
+  readonly paths: readonly string[];
+  readonly opener: LunOpener;
+}
+
+export interface ProvenPath extends ProvenDevice {
+  readonly path: string;
+  /** Closes the LUN and moves on to the next path; does nothing where another call has done so already. */
+  giveUp(): void;
+}
+
+/** The paths to one array's command devices, and which of them is in use. Shared by all calls of a client. */
+export interface PathList {
+  /**
+   * Opens the path in use where it is not open, and reads its label. Rejects with `CommandError`; the next call tries
+   * the next path then.
+   */
+  prove(options: IoOptions): Promise<ProvenPath>;
+  close(): Promise<void>;
+}
+
+export function createPathList(parts: PathListParts): PathList {
+  const { array, serial, paths, opener } = parts;
+  const open: ({ readonly lun: Promise<Lun> } | undefined)[] = paths.map(() => undefined);
+  let current = 0;
+
+  function giveUp(at: number, entry: { readonly lun: Promise<Lun> }): void {
+    if (open[at] !== entry) return;
+    open[at] = undefined;
+    if (current === at) current = (at + 1) % paths.length;
+    void closeQuietly(entry.lun);
+  }
+
+  return {
+    async prove(options) {
+      const at = current;
+      const path = paths[at];
+      if (path === undefined) throw new CommandError('no-path', array, `${array} has no path to a command device`);
+      const entry = (open[at] ??= { lun: opener.open(path, options) });
+      try {
+        const device = await proveCommandDevice(await entry.lun, { array, serial }, options);
+        return { ...device, path, giveUp: () => giveUp(at, entry) };
+      } catch (error) {
+        giveUp(at, entry);
+        throw error instanceof LunError ? pathFailure(array, path, error) : error;
+      }
+    },
+    async close() {
+      const luns = open.splice(0, open.length, ...paths.map(() => undefined));
+      await Promise.all(luns.map((entry) => entry && closeQuietly(entry.lun)));
+    },
+  };
+}
+
+/** What a LUN's failure means to a command: the path is of no use, or must not be used. */
+export function pathFailure(array: string, path: string, error: LunError): CommandError {
+  const kind = error.kind === 'refused-for-safety' ? 'refused-for-safety' : 'no-path';
+  const message = escapeText(error.message);
+  return new CommandError(kind, array, message.includes(path) ? message : `${path}: ${message}`, { path, cause: error });
+}
+
+async function closeQuietly(opening: Promise<Lun>): Promise<void> {
+  try {
+    await (await opening).close();
+  } catch {
+    // It is given up because it failed; that it fails to close as well says nothing new.
+  }
+}
