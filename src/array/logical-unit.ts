@@ -17,6 +17,11 @@ export interface LogicalUnit {
   readonly blockCount: number;
   /** What hosts may do now; a write to a `read-only` unit never reaches `write`. */
   access(): Access;
+  /**
+   * Called before a command that needs the medium while `access` is `none`: a virtual unit reaches for its far array.
+   * Rejects with the `ScsiFault` that says why the unit is not ready.
+   */
+  prepare?(): Promise<void>;
   read(lba: number, blockCount: number): Promise<Uint8Array>;
   write(lba: number, data: Uint8Array, options: { readonly forceUnitAccess: boolean }): Promise<void>;
   flush(): Promise<void>;

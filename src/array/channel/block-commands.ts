@@ -1,0 +1,53 @@
+import { BLOCK_OPTION } from '../../scsi/cdb.ts';
+import { OPCODE } from '../../scsi/opcode.ts';
+import { receivedData, writeBlocks, type CommandContext, type CommandResult } from './command-context.ts';
+import { invalidFieldInCdb, miscompare } from './faults.ts';
+import { blockLimits } from './limits.ts';
+import { forcesUnitAccess } from './transfer-commands.ts';
+import { firstDifference } from './verify-commands.ts';
+
+/** COMPARE AND WRITE and WRITE SAME. */
+
+/** The range is locked by the device server: no other command of this array comes between the read and the write. */
+export async function compareAndWrite(context: CommandContext): Promise<CommandResult> {
+  const { fields, task, unit } = context;
+  const half = fields.blockCount * unit.blockSize;
+  if (task.expectedDataOut !== 2 * half) {
+    throw invalidFieldInCdb(13, undefined, `${task.expectedDataOut} bytes announced for ${fields.blockCount} blocks twice`);
+  }
+  if (half === 0) return {};
+  const data = receivedData(task, 2 * half);
+  const offset = firstDifference(await unit.read(fields.lba, fields.blockCount), data.subarray(0, half));
+  if (offset !== undefined) throw miscompare(offset);
+  await writeBlocks(context, fields.lba, data.subarray(half), forcesUnitAccess(context));
+  return { wantedDataOut: 2 * half };
+}
+
+/** One block of Data-Out, written to every block of the range; without UNMAP, ANCHOR and NDOB. */
+export async function writeSame(context: CommandContext): Promise<CommandResult> {
+  const { fields, task, unit } = context;
+  refuseOption(context, BLOCK_OPTION.anchor, 4, 'ANCHOR');
+  refuseOption(context, BLOCK_OPTION.unmap, 3, 'UNMAP');
+  if (task.cdb[0] === OPCODE.writeSame16) refuseOption(context, BLOCK_OPTION.noDataOut, 0, 'NDOB');
+  if (task.expectedDataOut !== unit.blockSize) {
+    throw invalidFieldInCdb(0, undefined, `${task.expectedDataOut} bytes announced, one block is needed`);
+  }
+  const block = receivedData(task, unit.blockSize);
+  const piece = Math.min(fields.blockCount, blockLimits(unit.blockSize).optimalTransfer);
+  const data = repeated(block, piece);
+  for (let done = 0; done < fields.blockCount; done += piece) {
+    const count = Math.min(piece, fields.blockCount - done);
+    await writeBlocks(context, fields.lba + done, data.subarray(0, count * unit.blockSize), false);
+  }
+  return { wantedDataOut: unit.blockSize };
+}
+
+function refuseOption(context: CommandContext, option: number, bit: number, name: string): void {
+  if ((context.fields.options & option) !== 0) throw invalidFieldInCdb(1, bit, `${name} is not supported`);
+}
+
+function repeated(block: Uint8Array, count: number): Uint8Array {
+  const data = new Uint8Array(block.length * count);
+  for (let index = 0; index < count; index++) data.set(block, index * block.length);
+  return data;
+}

@@ -1,0 +1,13 @@
+import { encodeCapacity10, encodeCapacity16 } from '../../scsi/capacity.ts';
+import { decodeReadCapacity16Cdb } from '../../scsi/cdb.ts';
+import { allocated, type CommandContext, type CommandResult } from './command-context.ts';
+import { cdbValue } from './faults.ts';
+
+export function readCapacity10(context: CommandContext): CommandResult {
+  return { dataIn: encodeCapacity10(context.unit) };
+}
+
+export function readCapacity16(context: CommandContext): CommandResult {
+  const fields = cdbValue(decodeReadCapacity16Cdb(context.task.cdb), 10);
+  return allocated(encodeCapacity16(context.unit), fields.allocationLength);
+}

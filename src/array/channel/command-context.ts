@@ -1,0 +1,77 @@
+import type { BlockFields } from '../../scsi/cdb.ts';
+import { SCSI_STATUS, ScsiFault } from '../../scsi/fault.ts';
+import type { Command } from '../../scsi/opcode-table.ts';
+import type { ScsiTask } from '../../scsi/task.ts';
+import type { LogicalUnit, LogicalUnits } from '../logical-unit.ts';
+import { incompleteData, notReady, writeProtected } from './faults.ts';
+import type { Reservations } from './reservations.ts';
+import type { UnitAttentions } from './unit-attention.ts';
+
+/** What all commands of the channel share. */
+export interface Channel {
+  readonly units: LogicalUnits;
+  /** At most 8 characters. */
+  readonly vendor: string;
+  /** At most 4 characters. */
+  readonly revision: string;
+  /** iSCSI name of the target, for VPD page 83h; absent where the transport has none. */
+  readonly targetName: string | undefined;
+  readonly attentions: UnitAttentions;
+  readonly reservations: Reservations;
+  /** LUN masking. */
+  visible(nexus: string, lun: number): boolean;
+}
+
+/** A command that has passed every check which the opcode table names. */
+export interface CommandContext {
+  readonly channel: Channel;
+  readonly task: ScsiTask;
+  readonly lun: number;
+  readonly unit: LogicalUnit;
+  readonly command: Command;
+  /** Inside the capacity and the limits; all 0 where the command has no LBA. */
+  readonly fields: BlockFields;
+}
+
+export interface CommandResult {
+  readonly dataIn?: Uint8Array;
+  /** Bytes of Data-Out that the command has use for; absent: none. */
+  readonly wantedDataOut?: number;
+}
+
+export type Handler = (context: CommandContext) => CommandResult | Promise<CommandResult>;
+
+/** Data cut to what the initiator has allocated. */
+export function allocated(data: Uint8Array, allocationLength: number): CommandResult {
+  return { dataIn: data.length > allocationLength ? data.subarray(0, allocationLength) : data };
+}
+
+/** The first `wanted` bytes of Data-Out, or fewer where the initiator announced fewer. */
+export function receivedData(task: ScsiTask, wanted: number): Uint8Array {
+  const due = Math.min(wanted, task.expectedDataOut);
+  if (task.dataOut.length < due) throw incompleteData(task.dataOut.length, task.expectedDataOut);
+  return task.dataOut.length === due ? task.dataOut : task.dataOut.subarray(0, due);
+}
+
+/** Between two steps of a long command: an aborted task goes no further. */
+export function throwIfAborted(task: ScsiTask): void {
+  if (task.signal?.aborted) throw new ScsiFault(SCSI_STATUS.taskAborted, 'task aborted');
+}
+
+/**
+ * Every write of the channel. What a host may do can have changed while the command waited for its turn or was busy
+ * reading, so that the last look is taken in the turn in which the write starts.
+ */
+export async function writeBlocks(
+  context: CommandContext,
+  lba: number,
+  data: Uint8Array,
+  forceUnitAccess: boolean,
+): Promise<void> {
+  const { task, unit } = context;
+  throwIfAborted(task);
+  const access = unit.access();
+  if (access === 'none') throw notReady(`${unit.name} is not ready for host commands`);
+  if (access === 'read-only') throw writeProtected(unit.name);
+  await unit.write(lba, data, { forceUnitAccess });
+}

@@ -1,0 +1,156 @@
+import { SCSI_STATUS, ScsiFault } from '../../scsi/fault.ts';
+import { decodeLunField } from '../../scsi/lun-field.ts';
+import { lookUpCommand } from '../../scsi/opcode-table.ts';
+import { encodeFixedSense } from '../../scsi/sense.ts';
+import type { DeviceServer, ScsiReply, ScsiTask } from '../../scsi/task.ts';
+import type { LogicalUnit, LogicalUnits } from '../logical-unit.ts';
+import { checkedFields, checkReady, checkWriteProtection, findCommand } from './checks.ts';
+import { throwIfAborted, type Channel, type CommandContext, type CommandResult } from './command-context.ts';
+import { internalFailure, reservationConflict } from './faults.ts';
+import { HANDLERS } from './handlers.ts';
+import { answerWithoutUnit } from './identity-commands.ts';
+import { RangeLock } from './range-lock.ts';
+import { Reservations } from './reservations.ts';
+import { UnitAttentions } from './unit-attention.ts';
+
+/** The channel of the array (Fig. 2): a SCSI device server over the array's logical units. */
+
+export interface DeviceServerParts {
+  readonly units: LogicalUnits;
+  /** INQUIRY vendor, at most 8 characters of printable ASCII. */
+  readonly vendor: string;
+  /** INQUIRY revision, at most 4 characters of printable ASCII. */
+  readonly revision: string;
+  /** iSCSI target name, for VPD page 83h. */
+  readonly targetName?: string;
+  /** LUN masking: which units a nexus may know of. All, where absent. */
+  readonly lunVisible?: (nexus: string, lun: number) => boolean;
+  /** Told of an error that is no `ScsiFault`: a mistake or a failed storage, answered as INTERNAL TARGET FAILURE. */
+  readonly onInternalError?: (error: unknown, command: string, lun: number) => void;
+}
+
+export interface ChannelDeviceServer extends DeviceServer {
+  /** Units were mapped or unmapped: REPORTED LUNS DATA HAS CHANGED for every nexus. */
+  lunListChanged(): void;
+  /** CAPACITY DATA HAS CHANGED for every nexus. */
+  capacityChanged(lun: number): void;
+  /** The unit became read-only or writable (the WP bit of MODE SENSE): MODE PARAMETERS CHANGED for every nexus. */
+  accessChanged(lun: number): void;
+}
+
+export function createDeviceServer(parts: DeviceServerParts): ChannelDeviceServer {
+  const attentions = new UnitAttentions();
+  const reservations = new Reservations();
+  const locks = new Map<number, RangeLock>();
+  const channel: Channel = {
+    units: parts.units,
+    vendor: parts.vendor,
+    revision: parts.revision,
+    targetName: parts.targetName,
+    attentions,
+    reservations,
+    visible: parts.lunVisible ?? (() => true),
+  };
+
+  function lockOf(lun: number): RangeLock {
+    const lock = locks.get(lun) ?? new RangeLock();
+    locks.set(lun, lock);
+    return lock;
+  }
+
+  async function run(task: ScsiTask): Promise<CommandResult> {
+    const lun = decodeLunField(task.lun);
+    const unit = lun.ok && channel.visible(task.nexus, lun.value) ? channel.units.unit(lun.value) : undefined;
+    if (!lun.ok || !unit) {
+      const found = lookUpCommand(task.cdb);
+      return answerWithoutUnit(channel, task, typeof found === 'string' ? undefined : found.name, lun.ok && lun.value === 0);
+    }
+    const context = await admit(channel, task, unit);
+    throwIfAborted(task);
+    return withLock(context, lockOf(unit.lun));
+  }
+
+  return {
+    async execute(task) {
+      try {
+        const { dataIn, wantedDataOut = 0 } = await run(task);
+        return { status: SCSI_STATUS.good, wantedDataOut, ...(dataIn ? { dataIn } : {}) };
+      } catch (error) {
+        return replyOf(error instanceof ScsiFault ? error : unexpected(parts, error, task));
+      }
+    },
+    nexusOpened(nexus) {
+      attentions.open(nexus);
+    },
+    nexusLost(nexus) {
+      attentions.drop(nexus);
+      reservations.dropNexus(nexus);
+    },
+    reset(scope, lunField) {
+      const lun = decodeLunField(lunField);
+      if (scope === 'target') {
+        reservations.dropAll();
+        attentions.establish('powerOn');
+      } else if (lun.ok) {
+        reservations.dropUnit(lun.value);
+        attentions.establish('powerOn', { lun: lun.value });
+      }
+    },
+    lunListChanged() {
+      for (const lun of locks.keys()) {
+        if (channel.units.unit(lun)) continue;
+        locks.delete(lun);
+        reservations.dropUnit(lun);
+      }
+      attentions.establish('lunListChanged');
+    },
+    capacityChanged(lun) {
+      attentions.establish('capacityChanged', { lun });
+    },
+    accessChanged(lun) {
+      attentions.establish('modeParametersChanged', { lun });
+    },
+  };
+}
+
+/**
+ * The order of checks that initiators count on: unit attention, operation code, reservation, readiness, write
+ * protection, and only then what the CDB says in its fields.
+ */
+async function admit(channel: Channel, task: ScsiTask, unit: LogicalUnit): Promise<CommandContext> {
+  const found = lookUpCommand(task.cdb);
+  if (typeof found === 'string' || !found.ignoresAttention) {
+    const attention = channel.attentions.take(task.nexus, unit.lun);
+    if (attention) throw new ScsiFault(SCSI_STATUS.checkCondition, 'unit attention', attention);
+  }
+  const command = findCommand(task, unit);
+  if (!command.ignoresReservation && channel.reservations.conflicts(unit.lun, task.nexus)) throw reservationConflict();
+  await checkReady(unit, command);
+  checkWriteProtection(unit, command);
+  return { channel, task, lun: unit.lun, unit, command, fields: checkedFields(task, unit, command) };
+}
+
+/** Commands that move blocks share their range; an atomic one has it alone. */
+async function withLock(context: CommandContext, lock: RangeLock): Promise<CommandResult> {
+  const { command, fields, task } = context;
+  const handler = HANDLERS[command.name];
+  if (!command.checksLba || command.effect === 'neutral' || fields.blockCount === 0) return handler(context);
+  const release = await lock.acquire(fields.lba, fields.blockCount, command.atomic ?? false);
+  try {
+    throwIfAborted(task);
+    return await handler(context);
+  } finally {
+    release();
+  }
+}
+
+function replyOf(fault: ScsiFault): ScsiReply {
+  return { status: fault.status, ...(fault.sense ? { sense: encodeFixedSense(fault.sense) } : {}) };
+}
+
+function unexpected(parts: DeviceServerParts, error: unknown, task: ScsiTask): ScsiFault {
+  const found = lookUpCommand(task.cdb);
+  const lun = decodeLunField(task.lun);
+  parts.onInternalError?.(error, typeof found === 'string' ? found : found.title, lun.ok ? lun.value : -1);
+  return internalFailure(error);
+}
