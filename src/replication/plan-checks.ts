@@ -1,0 +1,37 @@
+import type { GroupDefinition } from './definition.ts';
+import { peerOf, sideAt, type ArrayObservation, type GroupObservation } from './observe.ts';
+import { refused, type Plan } from './plan.ts';
+import type { Verdict } from './verdict.ts';
+
+/** Refusals that several verbs share; undefined where nothing stands against it. */
+
+export function requireArray(group: GroupDefinition, array: string | undefined, what: string): Plan | undefined {
+  if (array === undefined || group.arrays.includes(array)) return undefined;
+  const why = `${array} is not an array of the group`;
+  return refused('bad-request', what, why, `name ${group.arrays.join(' or ')}`);
+}
+
+export function refuseUnreachable(observation: GroupObservation, what: string, next?: string): Plan | undefined {
+  const errors = observation.sides
+    .filter((side) => !side.reachable)
+    .map((side) => `${side.array}: ${side.error.message}`);
+  if (errors.length === 0) return undefined;
+  return refused(
+    'array-unreachable',
+    what,
+    errors.join('; '),
+    next ?? 'repair the path to its command device, then run it again',
+  );
+}
+
+export function refuseByVerdict(verdict: Verdict, what: string): Plan {
+  const kind = verdict.kind === 'diverged' ? 'refused-for-safety' : 'state-does-not-hold';
+  return refused(kind, what, verdict.explanation, verdict.nextStep);
+}
+
+/** The named side first, the other second. */
+export function sidesFrom(observation: GroupObservation, array: string): readonly [ArrayObservation, ArrayObservation] {
+  const side = sideAt(observation, array);
+  if (!side) throw new Error(`${array} was not observed`);
+  return [side, peerOf(observation, array)];
+}

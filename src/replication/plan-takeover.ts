@@ -1,0 +1,122 @@
+import type { PairRow } from '../host/operations.ts';
+import type { GroupDefinition } from './definition.ts';
+import { lastSequence } from './lineage.ts';
+import { isPresent, type ArrayObservation, type GroupObservation, type PresentSide } from './observe.ts';
+import { acquireStep, restoreStep, showAuxiliary } from './plan-cycle.ts';
+import { planned, refused, step, type Plan, type Step, type StepOf } from './plan.ts';
+import { refuseByVerdict, requireArray, sidesFrom } from './plan-checks.ts';
+import type { Refusal } from './refusal.ts';
+import { sideKind, verdictOf, type SideKind } from './verdict.ts';
+
+export interface TakeoverIntent {
+  /** The array that is to be primary alone. */
+  readonly at: string;
+  /** Also where a copy had not ended: the volumes may be unusable. */
+  readonly acceptInconsistent?: boolean;
+  /** The peer array answers, but its site is given up all the same. */
+  readonly peerIsLost?: boolean;
+}
+
+/** What the situation asks for, by the side that is to take over (rows) and its peer (columns). */
+export type TakeoverAction = 'nothing' | 'take-over' | 'swap-instead' | 'impossible';
+
+const ACTIONS: Readonly<Record<SideKind, Readonly<Record<SideKind, TakeoverAction>>>> = {
+  unreachable: { unreachable: 'impossible', absent: 'impossible', primary: 'impossible', auxiliary: 'impossible' },
+  absent: { unreachable: 'impossible', absent: 'impossible', primary: 'impossible', auxiliary: 'impossible' },
+  primary: { unreachable: 'nothing', absent: 'nothing', primary: 'nothing', auxiliary: 'nothing' },
+  auxiliary: { unreachable: 'take-over', absent: 'take-over', primary: 'swap-instead', auxiliary: 'swap-instead' },
+};
+
+export function takeoverAction(side: ArrayObservation, peer: ArrayObservation): TakeoverAction {
+  return ACTIONS[sideKind(side)][sideKind(peer)];
+}
+
+export function takeoverStep(group: string, array: string, acceptInconsistent: boolean): StepOf<'pair.takeover'> {
+  const why = 'become primary without the peer, in a new generation; track what is written';
+  return step('takeover', array, 'pair.takeover', { group, acceptInconsistent }, why);
+}
+
+/** The decision, and from here: acquire what the peer array still gives, restore what was acquired, take over. */
+export function planTakeover(group: GroupDefinition, observation: GroupObservation, intent: TakeoverIntent): Plan {
+  const what = `takeover of ${group.name} at ${intent.at}`;
+  const misfit = requireArray(group, intent.at, what);
+  if (misfit) return misfit;
+  const [side, peer] = sidesFrom(observation, intent.at);
+  const action = takeoverAction(side, peer);
+  if (action === 'nothing') return planned([]);
+  if (!isPresent(side) || action === 'impossible') return notThere(side, observation, what);
+  if (action === 'swap-instead' && intent.peerIsLost !== true) return swapInstead(observation, what, intent.at);
+  return wouldBeInconsistent(side, peer, intent, what) ?? planned(takeoverSteps(group.name, side, peer, intent));
+}
+
+function takeoverSteps(
+  group: string,
+  side: PresentSide,
+  peer: ArrayObservation,
+  intent: TakeoverIntent,
+): readonly Step[] {
+  const target = acquirableSequence(side, peer);
+  const reach = Math.max(target ?? 0, side.journal.readSequence);
+  const steps: Step[] = target === undefined ? [] : [acquireStep(group, side.array, target)];
+  steps.push({ ...showAuxiliary(group, side.array), why: 'what has been acquired (S1605-S1608)?' });
+  if (reach > side.journal.toBeRestoredSequence) {
+    steps.push({ ...restoreStep(group, side.array, reach), provisional: ['toSequence'] });
+  }
+  steps.push({ ...showAuxiliary(group, side.array), id: 'S1902', why: 'has the restoration ended (S1902-S1905)?' });
+  steps.push(takeoverStep(group, side.array, intent.acceptInconsistent ?? false));
+  return steps;
+}
+
+/** Up to where the peer's journal is known to go beyond what is ordered; undefined where there is nothing to ask for. */
+export function acquirableSequence(side: PresentSide, peer: ArrayObservation): number | undefined {
+  const { journal } = side;
+  if (journal.state === 'suspended') return undefined;
+  const flows = isPresent(peer) && peer.journal.role === 'primary' && peer.journal.state !== 'suspended';
+  const known = Math.max(flows ? lastSequence(peer.journal) : 0, journal.peerSeenSequence - 1);
+  return known > journal.toBeReadSequence ? known : undefined;
+}
+
+function notThere(side: ArrayObservation, observation: GroupObservation, what: string): Plan {
+  if (side.reachable) return refuseByVerdict(verdictOf(observation), what);
+  return refused(
+    'array-unreachable',
+    what,
+    `${side.array}: ${side.error.message}`,
+    'run it where its command device can be reached',
+  );
+}
+
+function swapInstead(observation: GroupObservation, what: string, at: string): Plan {
+  const verdict = verdictOf(observation);
+  const why = `the other array answers, so nothing needs to be lost (${verdict.explanation})`;
+  const canSwap = ['replicating', 'copying', 'handing-over'].includes(verdict.kind);
+  const way = canSwap ? `cdctl swap ${verdict.group} --to ${at}` : verdict.nextStep;
+  return refused('refused-for-safety', what, why, `${way}; if its site is given up all the same: --peer-is-lost`);
+}
+
+/** Refuses where even restoring everything that can still be acquired will not make the volumes usable. */
+function wouldBeInconsistent(
+  side: PresentSide,
+  peer: ArrayObservation,
+  intent: TakeoverIntent,
+  what: string,
+): Plan | undefined {
+  const reach = Math.max(acquirableSequence(side, peer) ?? 0, side.journal.readSequence);
+  const hopeless = side.pairs.filter(
+    (pair) => !pair.consistent && (pair.consistentFrom === 0 || pair.consistentFrom > reach),
+  );
+  if (hopeless.length === 0 || intent.acceptInconsistent === true) return undefined;
+  const refusal = inconsistentRefusal(hopeless, side.array, what);
+  return { refused: true, refusal };
+}
+
+export function inconsistentRefusal(pairs: readonly PairRow[], array: string, what: string): Refusal {
+  const names = pairs.map((pair) => pair.pair).join(', ');
+  const why = `the copy of ${names} to ${array} had not ended: the volumes are a mixture of old and new`;
+  return {
+    kind: 'refused-for-safety',
+    what,
+    why,
+    next: 'wait for the primary, restore a backup, or --accept-inconsistent',
+  };
+}

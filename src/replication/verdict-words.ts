@@ -1,0 +1,120 @@
+import { forkOf, type Verdict } from './verdict.ts';
+import { isPresent, type GroupObservation, type PresentSide } from './observe.ts';
+import type { SuspendReason } from '../interface-block/process-table.ts';
+
+export type VerdictFacts = Omit<Verdict, 'explanation' | 'nextStep'>;
+
+interface Words {
+  readonly explanation: string;
+  readonly nextStep: string;
+}
+
+type Writer = (facts: VerdictFacts, observation: GroupObservation) => Words;
+
+const WRITERS: Readonly<Record<Verdict['kind'], Writer>> = {
+  absent: ({ group }) => ({
+    explanation: 'Neither array knows the group',
+    nextStep: `cdctl pair create ${group} --primary ARRAY`,
+  }),
+  'partly-formed': partlyFormedWords,
+  copying: ({ group, primary, auxiliary }) => ({
+    explanation: `${auxiliary} is copying from ${primary}; its volumes are not usable before the copy has ended`,
+    nextStep: `cdctl replicate ${group} --until-empty runs the cycles that end the copy`,
+  }),
+  replicating: ({ group, primary, auxiliary, lag }) => ({
+    explanation: `${auxiliary} follows ${primary}${lag && lag.writes > 0 ? `, ${lag.writes} writes behind` : ' and has every write'}`,
+    nextStep: `cdctl replicate ${group} keeps it so`,
+  }),
+  suspended: suspendedWords,
+  'handing-over': ({ group, primary }) => ({
+    explanation: 'A swap stopped between its two halves: both sides are auxiliary and no host can write',
+    nextStep: `cdctl swap ${group} --to ${primary ?? 'ARRAY'} finishes it`,
+  }),
+  'taken-over': takenOverWords,
+  diverged: ({ group, divergence = [] }) => ({
+    explanation: `Split brain: each side may hold writes that the other lacks (${divergence.map(sideLoss).join('; ')})`,
+    nextStep: `decide which side to give up, then cdctl pair resync ${group} --discard ARRAY; nothing is merged`,
+  }),
+  unknown: unknownWords,
+};
+
+export function wordsFor(facts: VerdictFacts, observation: GroupObservation): Words {
+  return WRITERS[facts.kind](facts, observation);
+}
+
+/** `osaka: generation 5c.., 20 journal records, 1024 bytes of differences`. */
+export function sideLoss(side: NonNullable<Verdict['divergence']>[number]): string {
+  return `${side.array}: ${side.journalRecords} journal records after the fork and ${side.differentBytes} bytes tracked as different, generation ${side.generation}`;
+}
+
+function partlyFormedWords(_facts: VerdictFacts, observation: GroupObservation): Words {
+  const parts = observation.sides.map((side) =>
+    isPresent(side)
+      ? `${side.array} has ${side.pairs.map((pair) => pair.pair).join(', ')}`
+      : `${side.array} has none of it`,
+  );
+  return {
+    explanation: `The two arrays do not have the same pairs: ${parts.join('; ')}`,
+    nextStep: `cdctl pair create ${observation.group} again completes it; cdctl pair delete ${observation.group} clears it`,
+  };
+}
+
+const REASONS: Readonly<Record<SuspendReason, string>> = {
+  none: 'a resync stopped half-way',
+  split: 'an operator split it',
+  'journal-full': 'the primary journal was full; the application went on and its writes are tracked as differences',
+  error: 'a volume or journal failed',
+  takeover: 'the primary was taken over',
+  'peer-suspended': 'the primary has stopped storing journal',
+};
+
+function suspendedWords(facts: VerdictFacts, observation: GroupObservation): Words {
+  const sides = observation.sides.filter(isPresent);
+  const reasons = sides.filter((side) => side.journal.state === 'suspended').map(reasonOf);
+  const from = facts.primary ?? 'ARRAY';
+  return {
+    explanation:
+      reasons.length > 0 ? `Suspended (${reasons.join('; ')})` : 'A resync stopped half-way: neither side is primary',
+    nextStep: `cdctl pair resync ${facts.group} --from ${from} copies the differences`,
+  };
+}
+
+function reasonOf(side: PresentSide): string {
+  const text = REASONS[side.journal.suspendReason];
+  return `${side.array}: ${text}${side.journal.errorText ? `: ${side.journal.errorText}` : ''}`;
+}
+
+function takenOverWords(facts: VerdictFacts, observation: GroupObservation): Words {
+  const [first, second] = observation.sides;
+  const gone = facts.auxiliary ?? '';
+  if (isPresent(first) && isPresent(second)) {
+    const fork = forkOf(first, second);
+    return {
+      explanation: `${facts.primary} took over at write ${fork}; ${gone} still calls itself primary but holds nothing newer than that`,
+      nextStep: `stop every application at ${gone}, then cdctl pair resync ${facts.group} --from ${facts.primary}`,
+    };
+  }
+  return {
+    explanation: `${facts.primary} has taken over and tracks what it writes; ${gone} does not answer`,
+    nextStep: `when ${gone} is back: cdctl pair resync ${facts.group} --from ${facts.primary}`,
+  };
+}
+
+function unknownWords(facts: VerdictFacts, observation: GroupObservation): Words {
+  const errors = observation.sides
+    .filter((side) => !side.reachable)
+    .map((side) => `${side.array} does not answer (${side.error.message})`);
+  const known = observation.sides.find(isPresent);
+  if (!known)
+    return { explanation: errors.join('; '), nextStep: 'check the paths to the command devices: cdctl config check' };
+  if (known.journal.role === 'primary') {
+    return {
+      explanation: `${errors.join('; ')}; ${known.array} is primary (${known.journal.state}) and keeps ${known.journal.usedRecords} journal records for it`,
+      nextStep: `repair the paths to ${facts.auxiliary}; the journal suspends the group, not the application, when it is full`,
+    };
+  }
+  return {
+    explanation: `${errors.join('; ')}; ${known.array} is auxiliary, ${facts.currency.kind}: ${facts.currency.rule}`,
+    nextStep: `repair the paths to ${facts.primary}; where that site is lost: cdctl takeover ${facts.group} --at ${known.array}`,
+  };
+}
