@@ -1,10 +1,10 @@
 import type { JournalStatus } from '../host/operations.ts';
 import { accept, resultOf, type ChangeOptions, type ChangeResult } from './change.ts';
+import { figuresOf, isComplete } from './cycle-figures.ts';
 import { emit, isCancelled, startRun, type ReplicationContext, type Run } from './context.ts';
 import type { GroupDefinition } from './definition.ts';
 import { perform, stopped } from './drive.ts';
 import type { CycleFigures, PairProgress } from './events.ts';
-import { ringBytes } from './lag.ts';
 import { lastSequence } from './lineage.ts';
 import { isRefusedWith, observe, type GroupObservation } from './observe.ts';
 import {
@@ -62,13 +62,8 @@ export async function runCycle(
 
 export function requireDirection(observation: GroupObservation, what: string): Direction {
   const direction = directionOf(observation, what);
-  if ('refused' in direction) throw new ReplicationRefusal(refusalOf(direction), observation);
+  if ('refused' in direction) throw new ReplicationRefusal(direction.refusal, observation);
   return direction;
-}
-
-function refusalOf(plan: ReturnType<typeof planCycle>): ConstructorParameters<typeof ReplicationRefusal>[0] {
-  if (plan.refused) return plan.refusal;
-  throw new Error('a plan without refusal');
 }
 
 /** `known` is what the auxiliary said last: the figures of this cycle count from there. */
@@ -80,13 +75,14 @@ export async function cycle(run: Run, direction: Direction, known: JournalStatus
   const copying = near.state === 'copy' || far.state === 'copy' ? await showCopy(run, direction) : undefined;
   const mask = near.state === 'copy' && copying ? copying.mask : NO_PAIRS;
   const purge = await orderPurge(run, direction, near, far, mask);
-  const figures = figuresOf(run, direction, { near, far, known, restored, purged: purge.records });
+  const counted = { near, far, known, restored, purged: purge.records };
+  const figures = figuresOf(direction, counted, run.context.clock.wallMs());
   emit(run, { kind: 'cycle-done', ...figures });
   return {
     figures,
     moved: figures.recordsAcquired > 0 || restored > 0 || purge.changed,
     clamped,
-    complete: isComplete(near, far, purge.records),
+    complete: isComplete(counted),
     suspended: near.state === 'suspended' || far.state === 'suspended' || purge.suspended,
     primaryJournal: near,
     auxiliaryJournal: far,
@@ -228,50 +224,6 @@ async function orderPurge(
     if (now.state !== 'suspended') throw error;
     return { ...NOTHING_PURGED, suspended: true };
   }
-}
-
-function isComplete(near: JournalStatus, far: JournalStatus, purged: number): boolean {
-  const empty = near.journalOutSequence + purged >= near.journalInSequence;
-  const last = lastSequence(near);
-  return (
-    empty && near.state === 'pair' && far.state === 'pair' && far.readSequence === last && far.restoredSequence === last
-  );
-}
-
-interface Counted {
-  readonly near: JournalStatus;
-  readonly far: JournalStatus;
-  readonly known: JournalStatus;
-  readonly restored: number;
-  readonly purged: number;
-}
-
-function figuresOf(
-  run: Run,
-  { primary, auxiliary }: Direction,
-  { near, far, known, restored, purged }: Counted,
-): CycleFigures {
-  // An auxiliary that meets its primary takes over its numbering: what is older than journal-out was never acquired.
-  const recordsAcquired = Math.max(0, far.readSequence - Math.max(known.readSequence, near.journalOutSequence - 1));
-  const bytes = ringBytes(auxiliary, known.readLba, far.readLba, recordsAcquired);
-  const oldestMs = far.oldestWallMs || near.oldestWallMs;
-  const behind = lastSequence(near) > far.restoredSequence;
-  return {
-    primary: primary.array,
-    auxiliary: auxiliary.array,
-    recordsAcquired,
-    recordsRestored: restored,
-    recordsPurged: purged,
-    ...(bytes === undefined ? {} : { bytes }),
-    primarySequence: lastSequence(near),
-    readSequence: far.readSequence,
-    restoredSequence: far.restoredSequence,
-    ...(behind && oldestMs > 0
-      ? { lagMs: Math.max(0, run.context.clock.wallMs() - oldestMs) }
-      : behind
-        ? {}
-        : { lagMs: 0 }),
-  };
 }
 
 function turned(run: Run, array: string, journal: JournalStatus): ReplicationRefusal {

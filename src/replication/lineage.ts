@@ -41,6 +41,18 @@ export function relate(first: JournalStatus, second: JournalStatus): Relation {
   return secondKnown ? 'second-behind' : 'diverged';
 }
 
+/** The last write that both sides have: where the newest generation that both know ended, on whichever side it ended first. */
+export function forkOf(first: JournalStatus, second: JournalStatus): number {
+  const known = new Set(second.lineage.map((row) => row.generation));
+  const common = first.lineage.findLast((row) => known.has(row.generation));
+  return common ? Math.min(endOf(first, common.generation), endOf(second, common.generation)) : 0;
+}
+
+function endOf(journal: JournalStatus, generation: string): number {
+  const row = journal.lineage.findLastIndex((entry) => entry.generation === generation);
+  return journal.lineage[row + 1]?.startSequence ?? positionOf(journal).sequence;
+}
+
 function compareSequences(first: number, second: number): Relation {
   if (first === second) return 'same';
   return first < second ? 'first-behind' : 'second-behind';

@@ -1,17 +1,17 @@
 import type { GroupDefinition } from './definition.ts';
 import { peerOf, sideAt, type ArrayObservation, type GroupObservation } from './observe.ts';
-import { refused, type Plan } from './plan.ts';
+import { refused, type RefusedPlan } from './plan.ts';
 import type { Verdict } from './verdict.ts';
 
 /** Refusals that several verbs share; undefined where nothing stands against it. */
 
-export function requireArray(group: GroupDefinition, array: string | undefined, what: string): Plan | undefined {
+export function requireArray(group: GroupDefinition, array: string | undefined, what: string): RefusedPlan | undefined {
   if (array === undefined || group.arrays.includes(array)) return undefined;
   const why = `${array} is not an array of the group`;
   return refused('bad-request', what, why, `name ${group.arrays.join(' or ')}`);
 }
 
-export function refuseUnreachable(observation: GroupObservation, what: string, next?: string): Plan | undefined {
+export function refuseUnreachable(observation: GroupObservation, what: string, next?: string): RefusedPlan | undefined {
   const errors = observation.sides
     .filter((side) => !side.reachable)
     .map((side) => `${side.array}: ${side.error.message}`);
@@ -24,7 +24,7 @@ export function refuseUnreachable(observation: GroupObservation, what: string, n
   );
 }
 
-export function refuseByVerdict(verdict: Verdict, what: string): Plan {
+export function refuseByVerdict(verdict: Verdict, what: string): RefusedPlan {
   const kind = verdict.kind === 'diverged' ? 'refused-for-safety' : 'state-does-not-hold';
   return refused(kind, what, verdict.explanation, verdict.nextStep);
 }

@@ -1,7 +1,7 @@
 import type { PairRow, JournalStatus } from '../host/operations.ts';
 import { lastSequence } from './lineage.ts';
 import { isPresent, type GroupObservation, type PresentSide } from './observe.ts';
-import { planned, step, type Plan, type Step, type StepOf } from './plan.ts';
+import { planned, step, type Plan, type RefusedPlan, type Step, type StepOf } from './plan.ts';
 import { refuseByVerdict, refuseUnreachable, sidesFrom } from './plan-checks.ts';
 import { verdictOf } from './verdict.ts';
 
@@ -66,7 +66,7 @@ export function copiedPairsMask(pairs: readonly PairRow[]): string {
 export const NO_PAIRS = '0000000000000000';
 
 /** The sides of a group whose journal can flow, or at least be restored; otherwise why not. */
-export function directionOf(observation: GroupObservation, what: string): Direction | Plan {
+export function directionOf(observation: GroupObservation, what: string): Direction | RefusedPlan {
   const verdict = verdictOf(observation);
   const unreachable = refuseUnreachable(observation, what);
   if (unreachable) return unreachable;

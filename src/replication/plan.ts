@@ -28,7 +28,9 @@ export function planned(steps: readonly Step[], notes: readonly string[] = []): 
   return { refused: false, steps, notes };
 }
 
-export function refused(kind: RefusalKind, what: string, why: string, next: string): Plan {
+export type RefusedPlan = Extract<Plan, { readonly refused: true }>;
+
+export function refused(kind: RefusalKind, what: string, why: string, next: string): RefusedPlan {
   return { refused: true, refusal: { kind, what, why, next } };
 }
 

@@ -1,4 +1,5 @@
-import { forkOf, type Verdict } from './verdict.ts';
+import { forkOf } from './lineage.ts';
+import type { Verdict } from './verdict.ts';
 import { isPresent, type GroupObservation, type PresentSide } from './observe.ts';
 import type { SuspendReason } from '../interface-block/process-table.ts';
 
@@ -88,7 +89,7 @@ function takenOverWords(facts: VerdictFacts, observation: GroupObservation): Wor
   const [first, second] = observation.sides;
   const gone = facts.auxiliary ?? '';
   if (isPresent(first) && isPresent(second)) {
-    const fork = forkOf(first, second);
+    const fork = forkOf(first.journal, second.journal);
     return {
       explanation: `${facts.primary} took over at write ${fork}; ${gone} still calls itself primary but holds nothing newer than that`,
       nextStep: `stop every application at ${gone}, then cdctl pair resync ${facts.group} --from ${facts.primary}`,

@@ -1,6 +1,6 @@
 import { currencyOf, type Currency } from './currency.ts';
 import { differentBytes, type Lag } from './lag.ts';
-import { positionOf, relate, type Relation } from './lineage.ts';
+import { forkOf, positionOf, relate, type Relation } from './lineage.ts';
 import { isPresent, type ArrayObservation, type GroupObservation, type PresentSide } from './observe.ts';
 import { handoverOf } from './handover.ts';
 import { wordsFor } from './verdict-words.ts';
@@ -202,7 +202,7 @@ function currencyFor(judgement: Judgement, observation: GroupObservation): Curre
 
 function divergenceOf(side: PresentSide, observation: GroupObservation): Divergence {
   const other = observation.sides.find((candidate) => candidate.array !== side.array);
-  const shared = other && isPresent(other) ? forkOf(side, other) : 0;
+  const shared = other && isPresent(other) ? forkOf(side.journal, other.journal) : 0;
   const position = positionOf(side.journal);
   return {
     array: side.array,
@@ -210,17 +210,4 @@ function divergenceOf(side: PresentSide, observation: GroupObservation): Diverge
     differentBytes: differentBytes(side),
     journalRecords: Math.max(0, position.sequence - shared),
   };
-}
-
-/** The last write that both sides have: where the newest generation that both know ended on either of them. */
-export function forkOf(side: PresentSide, other: PresentSide): number {
-  const known = new Set(other.journal.lineage.map((row) => row.generation));
-  const common = side.journal.lineage.findLast((row) => known.has(row.generation));
-  if (!common) return 0;
-  return Math.min(endOf(side, common.generation), endOf(other, common.generation));
-}
-
-function endOf(side: PresentSide, generation: string): number {
-  const row = side.journal.lineage.findLastIndex((entry) => entry.generation === generation);
-  return side.journal.lineage[row + 1]?.startSequence ?? positionOf(side.journal).sequence;
 }
