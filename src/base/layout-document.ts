@@ -21,7 +21,14 @@ export function annotate(layout: Layout, bytes: Uint8Array, offset = 0): Annotat
     const at = offset + field.offset;
     if (at + field.size > bytes.length) break;
     const raw = bytes.subarray(at, at + field.size);
-    rows.push({ offset: at, size: field.size, name: field.name, hex: toHex(raw), meaning: meaningOf(field, raw), doc: field.doc });
+    rows.push({
+      offset: at,
+      size: field.size,
+      name: field.name,
+      hex: toHex(raw),
+      meaning: meaningOf(field, raw),
+      doc: field.doc,
+    });
   }
   return rows;
 }

@@ -21,15 +21,17 @@ export interface FieldShape {
 }
 
 /** Of a field that is only known to be some field, nothing is known of its value. */
-type FieldValue<F> = FieldShape extends F ? unknown : F extends { kind: 'u8' | 'u16' | 'u32' | 'u64' }
-  ? number
-  : F extends { kind: 'flag' }
-    ? boolean
-    : F extends { kind: 'bytes' }
-      ? Uint8Array
-      : F extends { kind: 'enum'; values: infer V }
-        ? keyof V & string
-        : string;
+type FieldValue<F> = FieldShape extends F
+  ? unknown
+  : F extends { kind: 'u8' | 'u16' | 'u32' | 'u64' }
+    ? number
+    : F extends { kind: 'flag' }
+      ? boolean
+      : F extends { kind: 'bytes' }
+        ? Uint8Array
+        : F extends { kind: 'enum'; values: infer V }
+          ? keyof V & string
+          : string;
 
 type Writable<F> = F extends { kind: 'constant' | 'reserved' } ? never : F;
 

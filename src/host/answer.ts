@@ -11,13 +11,17 @@ export async function fetchEditedData(call: CallState): Promise<Uint8Array> {
   for (;;) {
     const first = await exchange(call, 0);
     if (!isOurs(call, first)) {
-      recordSetback(call, `the answer in the slot is that of process ${first.process} of ${escapeText(first.arraySerial)}`);
+      recordSetback(
+        call,
+        `the answer in the slot is that of process ${first.process} of ${escapeText(first.arraySerial)}`,
+      );
     } else if (first.status !== STATUS.ok) {
       handleRefusal(call, first);
     } else {
       const editedData = await collectPages(call, first);
       if (editedData) return editedData;
-      if (call.process.changes) throw callError(call, 'bad-answer', `${call.process.name} was executed, but pages of its answer are lost`);
+      if (call.process.changes)
+        throw callError(call, 'bad-answer', `${call.process.name} was executed, but pages of its answer are lost`);
       startAnew(call, 'the pages of the answer do not fit together');
     }
   }

@@ -3,7 +3,10 @@ const LENGTH_LIMIT = 500;
 /** What a device said, fit for one line of a terminal: no control characters, no direction changes, bounded. */
 export function escapeText(text: string): string {
   const cut = text.length > LENGTH_LIMIT ? `${text.slice(0, LENGTH_LIMIT)}...` : text;
-  return cut.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`);
+  return cut.replace(
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu,
+    (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`,
+  );
 }
 
 /** The longest beginning of `text` that has at most `byteLimit` bytes of UTF-8 and no zero in it. */

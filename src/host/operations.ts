@@ -51,14 +51,18 @@ export interface ArrayOperations {
 }
 
 export function operationsOf(client: ArrayClient): ArrayOperations {
-  return { array: client.array, serial: client.serial, ...arrayQueries(client), ...pairOperations(client), ...journalOperations(client) };
+  return {
+    array: client.array,
+    serial: client.serial,
+    ...arrayQueries(client),
+    ...pairOperations(client),
+    ...journalOperations(client),
+  };
 }
 
 type Part<K extends keyof ArrayOperations> = Pick<ArrayOperations, K>;
 
-function arrayQueries(
-  client: ArrayClient,
-): Part<'showArray' | 'listVolumes' | 'listCommandDevices' | 'queryRequest'> {
+function arrayQueries(client: ArrayClient): Part<'showArray' | 'listVolumes' | 'listCommandDevices' | 'queryRequest'> {
   const nothing = { header: {}, rows: [] };
   return {
     showArray: async (options) => (await client.call('array.show', nothing, options)).header,

@@ -63,7 +63,10 @@ export function createPathList(parts: PathListParts): PathList {
 export function pathFailure(array: string, path: string, error: LunError): CommandError {
   const kind = error.kind === 'refused-for-safety' ? 'refused-for-safety' : 'no-path';
   const message = escapeText(error.message);
-  return new CommandError(kind, array, message.includes(path) ? message : `${path}: ${message}`, { path, cause: error });
+  return new CommandError(kind, array, message.includes(path) ? message : `${path}: ${message}`, {
+    path,
+    cause: error,
+  });
 }
 
 async function closeQuietly(opening: Promise<Lun>): Promise<void> {

@@ -1,5 +1,5 @@
 import { delay, type Clock } from '../base/clock.ts';
-import { decodeSlot } from '../interface-block/block.ts';
+import { claimedIdentity, decodeSlot } from '../interface-block/block.ts';
 import { SLOT_COUNT, SLOT_SIZE, slotOffset, WRITE_UNIT } from '../interface-block/geometry.ts';
 import type { Label } from '../interface-block/label.ts';
 import { LunError, type Lun } from '../lun/lun.ts';
@@ -75,7 +75,7 @@ async function pollSlot(
   slot: number,
   deadlineMs: number,
 ): Promise<Uint8Array | undefined> {
-  const { array, lun, clock } = parts;
+  const { array, lun, clock, block } = parts;
   for (;;) {
     const timeoutMs = deadlineMs - clock.monotonicMs();
     if (timeoutMs <= 0) {
@@ -84,8 +84,9 @@ async function pollSlot(
     }
     const bytes = await lun.read(slotOffset(slot) / blockSize, SLOT_SIZE / blockSize, { timeoutMs });
     const read = decodeSlot(bytes);
+    if (read.ok && (read.value.state === 'free' || read.value.requestId !== claimedIdentity(block).requestId))
+      return undefined;
     if (!read.ok || read.value.state === 'complete') return bytes;
-    if (read.value.state === 'free') return undefined;
     await delay(clock, POLL_MS);
   }
 }

@@ -2,7 +2,15 @@ import { isAllZero, readU16, toHex } from '../base/bytes.ts';
 import { decoded, violated, type Decoded } from '../base/violation.ts';
 import { checkChecksum, checkSeal, checksum, sealAt } from './checksum.ts';
 import { CONTROL_CRC_OFFSET, CONTROL_PARAMETER, type BlockState, type ControlParameter } from './control-parameter.ts';
-import { CONTROL_SIZE, EDITED_DATA_LIMIT, FORMAT_VERSION, INPUT_LIMIT, PAGE_SIZE, SLOT_SIZE, WRITE_UNIT } from './geometry.ts';
+import {
+  CONTROL_SIZE,
+  EDITED_DATA_LIMIT,
+  FORMAT_VERSION,
+  INPUT_LIMIT,
+  PAGE_SIZE,
+  SLOT_SIZE,
+  WRITE_UNIT,
+} from './geometry.ts';
 import { pageCountOf, pageLengthOf, pageOf } from './paging.ts';
 
 /** A command as a host submits it (S801): control parameter and input parameter of Fig. 6. */

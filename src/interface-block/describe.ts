@@ -63,7 +63,10 @@ export function describeBlock(bytes: Uint8Array): BlockDescription {
 }
 
 /** A label as plain data with its dump; total. */
-export function describeLabel(bytes: Uint8Array): { readonly label: Decoded<Label>; readonly sections: readonly DumpSection[] } {
+export function describeLabel(bytes: Uint8Array): {
+  readonly label: Decoded<Label>;
+  readonly sections: readonly DumpSection[];
+} {
   return { label: decodeLabel(bytes), sections: [{ title: 'label', fields: annotate(LABEL, bytes) }] };
 }
 
@@ -95,16 +98,24 @@ function dumpSections(bytes: Uint8Array): DumpSection[] {
   return sections.filter((section) => section.fields.length > 0);
 }
 
-function messageSections(title: string, shape: MessageShape | undefined, bytes: Uint8Array, offset: number): DumpSection[] {
+function messageSections(
+  title: string,
+  shape: MessageShape | undefined,
+  bytes: Uint8Array,
+  offset: number,
+): DumpSection[] {
   if (offset >= bytes.length) return [];
   if (!shape) return [{ title, fields: [rawField(bytes, offset)] }];
   const sections = [{ title: `${title}: ${shape.header.name}`, fields: annotate(shape.header, bytes, offset) }];
-  const row: Layout | undefined = shape.row;
-  let at = offset + shape.header.size;
-  for (let index = 0; row && at + row.size <= bytes.length; index++, at += row.size) {
-    sections.push({ title: `${title}: ${row.name} row ${index}`, fields: annotate(row, bytes, at) });
-  }
-  return sections;
+  return [...sections, ...rowSections(title, shape.row, bytes, offset + shape.header.size)];
+}
+
+function rowSections(title: string, row: Layout | undefined, bytes: Uint8Array, offset: number): DumpSection[] {
+  if (!row || bytes.length < offset) return [];
+  return Array.from({ length: Math.floor((bytes.length - offset) / row.size) }, (_, index) => ({
+    title: `${title}: ${row.name} row ${index}`,
+    fields: annotate(row, bytes, offset + index * row.size),
+  }));
 }
 
 function rawField(bytes: Uint8Array, offset: number): AnnotatedField {

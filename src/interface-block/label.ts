@@ -1,7 +1,15 @@
 import { defineLayout, type ValueOf } from '../base/layout.ts';
 import { decoded, violated, type Decoded } from '../base/violation.ts';
 import { checkSeal, sealAt } from './checksum.ts';
-import { FIRST_SLOT_OFFSET, FORMAT_VERSION, LABEL_CHECKED_SIZE, LABEL_SIZE, SLOT_COUNT, SLOT_SIZE, WRITE_UNIT } from './geometry.ts';
+import {
+  FIRST_SLOT_OFFSET,
+  FORMAT_VERSION,
+  LABEL_CHECKED_SIZE,
+  LABEL_SIZE,
+  SLOT_COUNT,
+  SLOT_SIZE,
+  WRITE_UNIT,
+} from './geometry.ts';
 
 export const LABEL_MAGIC = 'CDCTLCMD';
 const CRC_OFFSET = LABEL_CHECKED_SIZE - 4;
@@ -12,13 +20,25 @@ export const LABEL = defineLayout('label', LABEL_CHECKED_SIZE, [
   { name: 'version', offset: 8, size: 2, kind: 'u16', doc: 'format version: 1' },
   { name: 'slotCount', offset: 10, size: 2, kind: 'u16', doc: 'slots: 64' },
   { name: 'blockSize', offset: 12, size: 4, kind: 'u32', doc: 'bytes in a block of this LUN: 512 or 4096' },
-  { name: 'arraySerial', offset: 16, size: 16, kind: 'text', doc: 'serial of the array that executes what is written here' },
+  {
+    name: 'arraySerial',
+    offset: 16,
+    size: 16,
+    kind: 'text',
+    doc: 'serial of the array that executes what is written here',
+  },
   { name: 'arrayName', offset: 32, size: 32, kind: 'text', doc: 'its name, for people' },
   { name: 'slotSize', offset: 64, size: 4, kind: 'u32', doc: 'bytes of a slot: 16384' },
   { name: 'firstSlotOffset', offset: 68, size: 4, kind: 'u32', doc: 'byte offset of slot 0: 16384' },
   { name: 'writeUnit', offset: 72, size: 4, kind: 'u32', doc: 'bytes of a write: 4096' },
   { name: 'memory', offset: 76, size: 4, kind: 'u32', doc: 'executed commands whose outcome the array remembers' },
-  { name: 'commandNumber', offset: 80, size: 8, kind: 'u64', doc: 'commands executed so far; a request quotes it as `admissionNumber`' },
+  {
+    name: 'commandNumber',
+    offset: 80,
+    size: 8,
+    kind: 'u64',
+    doc: 'commands executed so far; a request quotes it as `admissionNumber`',
+  },
   { name: 'reserved', offset: 88, size: 420, kind: 'reserved', doc: 'reserved, zeros' },
   { name: 'crc', offset: 508, size: 4, kind: 'u32', doc: 'CRC-32 of the 508 bytes before' },
 ]);

@@ -1,7 +1,14 @@
 import type { Layout } from '../base/layout.ts';
 import { decoded, violated, type Decoded } from '../base/violation.ts';
 import { EDITED_DATA_LIMIT, INPUT_LIMIT } from './geometry.ts';
-import { PROCESSES, type MessageShape, type MessageValue, type ProcessName, type ReplyOf, type RequestOf } from './process-table.ts';
+import {
+  PROCESSES,
+  type MessageShape,
+  type MessageValue,
+  type ProcessName,
+  type ReplyOf,
+  type RequestOf,
+} from './process-table.ts';
 
 /** Messages (input parameters and edited data): one header, then as many rows as the length has room for. */
 
@@ -80,7 +87,11 @@ function checkLength(shape: MessageShape, length: number): Decoded<true> {
   const rest = length - header.size;
   if (!row) return rest === 0 ? decoded(true) : violated(header.name, `${length} bytes`, `${header.size} bytes`);
   if (rest >= 0 && rest % row.size === 0) return decoded(true);
-  return violated(`${header.name}, ${row.name}`, `${length} bytes`, `${header.size} bytes and whole rows of ${row.size}`);
+  return violated(
+    `${header.name}, ${row.name}`,
+    `${length} bytes`,
+    `${header.size} bytes and whole rows of ${row.size}`,
+  );
 }
 
 function decodePart(layout: Layout, bytes: Uint8Array, offset: number): Decoded<Fields> {
@@ -88,7 +99,11 @@ function decodePart(layout: Layout, bytes: Uint8Array, offset: number): Decoded<
   if (!value.ok) return value;
   const stray = strayByte(layout, bytes, offset);
   if (stray === undefined) return decoded(value.value as Fields);
-  return violated(layout.name, `0x${bytes[offset + stray]!.toString(16)} at unused offset ${stray}`, 'zeros between the fields');
+  return violated(
+    layout.name,
+    `0x${bytes[offset + stray]!.toString(16)} at unused offset ${stray}`,
+    'zeros between the fields',
+  );
 }
 
 /** A newer sender's field must be refused, not ignored: the offset of a byte set where this version has no field. */

@@ -17,7 +17,12 @@ export interface MessageValue<H, R> {
   readonly rows: readonly R[];
 }
 
-export interface ProcessDefinition<RH extends Fields = Fields, RR extends Fields = Fields, AH extends Fields = Fields, AR extends Fields = Fields> {
+export interface ProcessDefinition<
+  RH extends Fields = Fields,
+  RR extends Fields = Fields,
+  AH extends Fields = Fields,
+  AR extends Fields = Fields,
+> {
   readonly number: number;
   readonly name: string;
   /** True where the command can change the array: then its outcome is made durable together with the change. */
@@ -54,9 +59,7 @@ export const REQUEST_OUTCOMES = { unknown: 0, executing: 1, done: 2 } as const;
 
 const nothing = defineLayout('nothing', 0, []);
 
-const groupOnly = defineLayout('group', 32, [
-  { name: 'group', offset: 0, size: 32, kind: 'text', doc: 'group name' },
-]);
+const groupOnly = defineLayout('group', 32, [{ name: 'group', offset: 0, size: 32, kind: 'text', doc: 'group name' }]);
 
 /** What every changing command on a group answers. */
 const groupChange = defineLayout('group-change', 48, [
@@ -199,10 +202,30 @@ export const PROCESSES = {
         { name: 'pair', offset: 32, size: 32, kind: 'text', doc: 'pair name' },
         { name: 'role', offset: 64, size: 1, kind: 'enum', values: ROLES, doc: 'role of this array' },
         { name: 'state', offset: 65, size: 1, kind: 'enum', values: PAIR_STATES, doc: 'pair state' },
-        { name: 'suspendReason', offset: 66, size: 1, kind: 'enum', values: SUSPEND_REASONS, doc: 'why, where suspended' },
-        { name: 'consistent', offset: 67, size: 1, kind: 'flag', doc: '1: the volume here is usable as of some moment' },
+        {
+          name: 'suspendReason',
+          offset: 66,
+          size: 1,
+          kind: 'enum',
+          values: SUSPEND_REASONS,
+          doc: 'why, where suspended',
+        },
+        {
+          name: 'consistent',
+          offset: 67,
+          size: 1,
+          kind: 'flag',
+          doc: '1: the volume here is usable as of some moment',
+        },
         { name: 'slot', offset: 68, size: 1, kind: 'u8', doc: 'place of the pair in its group, 0 to 63' },
-        { name: 'access', offset: 69, size: 1, kind: 'enum', values: ACCESS, doc: 'what hosts may do with the volume here' },
+        {
+          name: 'access',
+          offset: 69,
+          size: 1,
+          kind: 'enum',
+          values: ACCESS,
+          doc: 'what hosts may do with the volume here',
+        },
         { name: 'primaryLun', offset: 70, size: 2, kind: 'u16', doc: 'primary LUN' },
         { name: 'auxiliaryLun', offset: 72, size: 2, kind: 'u16', doc: 'auxiliary LUN' },
         { name: 'primaryJournalLun', offset: 74, size: 2, kind: 'u16', doc: 'primary journal LUN' },
@@ -212,8 +235,20 @@ export const PROCESSES = {
         { name: 'chunkBytes', offset: 112, size: 4, kind: 'u32', doc: 'bytes that one difference bit stands for' },
         { name: 'copyChunks', offset: 120, size: 8, kind: 'u64', doc: 'chunks that the running copy had to do' },
         { name: 'copiedChunks', offset: 128, size: 8, kind: 'u64', doc: 'chunks of them done' },
-        { name: 'differentChunks', offset: 136, size: 8, kind: 'u64', doc: 'chunks written here that the peer does not have' },
-        { name: 'consistentFrom', offset: 144, size: 8, kind: 'u64', doc: 'auxiliary: usable once restored up to this sequence number; 0 while copying' },
+        {
+          name: 'differentChunks',
+          offset: 136,
+          size: 8,
+          kind: 'u64',
+          doc: 'chunks written here that the peer does not have',
+        },
+        {
+          name: 'consistentFrom',
+          offset: 144,
+          size: 8,
+          kind: 'u64',
+          doc: 'auxiliary: usable once restored up to this sequence number; 0 while copying',
+        },
         { name: 'blockCount', offset: 152, size: 8, kind: 'u64', doc: 'blocks of the volume here' },
       ]),
     ),
@@ -235,8 +270,20 @@ export const PROCESSES = {
       defineLayout('pair-resync', 64, [
         { name: 'group', offset: 0, size: 32, kind: 'text', doc: 'group name' },
         { name: 'role', offset: 32, size: 1, kind: 'enum', values: ROLES, doc: 'role that this array takes' },
-        { name: 'discard', offset: 33, size: 1, kind: 'flag', doc: 'role auxiliary: 1 gives up writes that only this array has' },
-        { name: 'generation', offset: 40, size: 8, kind: 'hex', doc: 'role auxiliary: current generation of the new primary' },
+        {
+          name: 'discard',
+          offset: 33,
+          size: 1,
+          kind: 'flag',
+          doc: 'role auxiliary: 1 gives up writes that only this array has',
+        },
+        {
+          name: 'generation',
+          offset: 40,
+          size: 8,
+          kind: 'hex',
+          doc: 'role auxiliary: current generation of the new primary',
+        },
       ]),
       lineageRow,
     ),
@@ -265,7 +312,13 @@ export const PROCESSES = {
         { name: 'group', offset: 0, size: 32, kind: 'text', doc: 'group name' },
         { name: 'role', offset: 32, size: 1, kind: 'enum', values: ROLES, doc: 'role that this array takes' },
         { name: 'generation', offset: 40, size: 8, kind: 'hex', doc: 'generation that both sides are in' },
-        { name: 'sequence', offset: 48, size: 8, kind: 'u64', doc: 'last write, restored on the auxiliary; refused where another is the last' },
+        {
+          name: 'sequence',
+          offset: 48,
+          size: 8,
+          kind: 'u64',
+          doc: 'last write, restored on the auxiliary; refused where another is the last',
+        },
       ]),
     ),
     reply: message(groupChange),
@@ -291,7 +344,13 @@ export const PROCESSES = {
     request: message(
       defineLayout('pair-fence', 64, [
         { name: 'group', offset: 0, size: 32, kind: 'text', doc: 'group name' },
-        { name: 'leaseMs', offset: 32, size: 4, kind: 'u32', doc: 'milliseconds until the fence falls by itself; 0 lifts it' },
+        {
+          name: 'leaseMs',
+          offset: 32,
+          size: 4,
+          kind: 'u32',
+          doc: 'milliseconds until the fence falls by itself; 0 lifts it',
+        },
       ]),
     ),
     reply: message(groupChange),
@@ -307,8 +366,21 @@ export const PROCESSES = {
         { name: 'group', offset: 0, size: 32, kind: 'text', doc: 'group name' },
         { name: 'role', offset: 32, size: 1, kind: 'enum', values: ROLES, doc: 'role of this array' },
         { name: 'state', offset: 33, size: 1, kind: 'enum', values: PAIR_STATES, doc: 'worst state of its pairs' },
-        { name: 'suspendReason', offset: 34, size: 1, kind: 'enum', values: SUSPEND_REASONS, doc: 'why, where suspended' },
-        { name: 'consistent', offset: 35, size: 1, kind: 'flag', doc: '1: all volumes here are usable as of one moment' },
+        {
+          name: 'suspendReason',
+          offset: 34,
+          size: 1,
+          kind: 'enum',
+          values: SUSPEND_REASONS,
+          doc: 'why, where suspended',
+        },
+        {
+          name: 'consistent',
+          offset: 35,
+          size: 1,
+          kind: 'flag',
+          doc: '1: all volumes here are usable as of one moment',
+        },
         { name: 'fenced', offset: 36, size: 1, kind: 'flag', doc: '1: host writes are held back for a swap' },
         { name: 'localJournalLun', offset: 38, size: 2, kind: 'u16', doc: 'journal LUN of this array' },
         { name: 'peerJournalLun', offset: 40, size: 2, kind: 'u16', doc: 'journal LUN of the peer' },
@@ -318,25 +390,73 @@ export const PROCESSES = {
         { name: 'endLba', offset: 80, size: 8, kind: 'u64', doc: 'end LBA: first block behind the data region' },
         { name: 'journalOutSequence', offset: 88, size: 8, kind: 'u64', doc: 'primary: oldest record kept (1511)' },
         { name: 'journalOutLba', offset: 96, size: 8, kind: 'u64', doc: 'journal-out LBA (1511)' },
-        { name: 'journalInSequence', offset: 104, size: 8, kind: 'u64', doc: 'primary: number the next record gets (1512); equal to out: empty' },
+        {
+          name: 'journalInSequence',
+          offset: 104,
+          size: 8,
+          kind: 'u64',
+          doc: 'primary: number the next record gets (1512); equal to out: empty',
+        },
         { name: 'journalInLba', offset: 112, size: 8, kind: 'u64', doc: 'journal-in LBA (1512)' },
         { name: 'restoredSequence', offset: 120, size: 8, kind: 'u64', doc: 'auxiliary: last record restored (1531)' },
         { name: 'restoredLba', offset: 128, size: 8, kind: 'u64', doc: 'restoration completed LBA (1531)' },
-        { name: 'toBeRestoredSequence', offset: 136, size: 8, kind: 'u64', doc: 'last record ordered to be restored (1532)' },
+        {
+          name: 'toBeRestoredSequence',
+          offset: 136,
+          size: 8,
+          kind: 'u64',
+          doc: 'last record ordered to be restored (1532)',
+        },
         { name: 'toBeRestoredLba', offset: 144, size: 8, kind: 'u64', doc: 'to-be restored LBA (1532)' },
         { name: 'readSequence', offset: 152, size: 8, kind: 'u64', doc: 'last record acquired and durable (1533)' },
         { name: 'readLba', offset: 160, size: 8, kind: 'u64', doc: 'read completed LBA (1533)' },
-        { name: 'toBeReadSequence', offset: 168, size: 8, kind: 'u64', doc: 'last record ordered to be acquired (1534)' },
+        {
+          name: 'toBeReadSequence',
+          offset: 168,
+          size: 8,
+          kind: 'u64',
+          doc: 'last record ordered to be acquired (1534)',
+        },
         { name: 'toBeReadLba', offset: 176, size: 8, kind: 'u64', doc: 'to-be read LBA (1534)' },
         { name: 'usedBlocks', offset: 184, size: 8, kind: 'u64', doc: 'blocks of the data region in use' },
         { name: 'usedRecords', offset: 192, size: 8, kind: 'u64', doc: 'records in use' },
         { name: 'recordLimit', offset: 200, size: 8, kind: 'u64', doc: 'records that the metadata region holds' },
-        { name: 'oldestWallMs', offset: 208, size: 8, kind: 'u64', doc: 'time of the oldest write not yet restored (auxiliary) or purged (primary); 0: none' },
-        { name: 'newestWallMs', offset: 216, size: 8, kind: 'u64', doc: 'time of the newest write in the journal; 0: none' },
-        { name: 'peerSeenSequence', offset: 224, size: 8, kind: 'u64', doc: 'auxiliary: journal-in of the primary when last seen' },
+        {
+          name: 'oldestWallMs',
+          offset: 208,
+          size: 8,
+          kind: 'u64',
+          doc: 'time of the oldest write not yet restored (auxiliary) or purged (primary); 0: none',
+        },
+        {
+          name: 'newestWallMs',
+          offset: 216,
+          size: 8,
+          kind: 'u64',
+          doc: 'time of the newest write in the journal; 0: none',
+        },
+        {
+          name: 'peerSeenSequence',
+          offset: 224,
+          size: 8,
+          kind: 'u64',
+          doc: 'auxiliary: journal-in of the primary when last seen',
+        },
         { name: 'peerSeenWallMs', offset: 232, size: 8, kind: 'u64', doc: 'when that was; 0: never' },
-        { name: 'readProof', offset: 240, size: 4, kind: 'u32', doc: 'CRC-32 of the metadata of the last record acquired; a purge shows it' },
-        { name: 'errorText', offset: 248, size: 64, kind: 'text', doc: 'last failure of the background work; empty: none' },
+        {
+          name: 'readProof',
+          offset: 240,
+          size: 4,
+          kind: 'u32',
+          doc: 'CRC-32 of the metadata of the last record acquired; a purge shows it',
+        },
+        {
+          name: 'errorText',
+          offset: 248,
+          size: 64,
+          kind: 'text',
+          doc: 'last failure of the background work; empty: none',
+        },
       ]),
       lineageRow,
     ),
@@ -349,7 +469,13 @@ export const PROCESSES = {
     request: message(
       defineLayout('journal-acquire', 64, [
         { name: 'group', offset: 0, size: 32, kind: 'text', doc: 'group name' },
-        { name: 'toSequence', offset: 32, size: 8, kind: 'u64', doc: 'last record to acquire: the one before journal-in' },
+        {
+          name: 'toSequence',
+          offset: 32,
+          size: 8,
+          kind: 'u64',
+          doc: 'last record to acquire: the one before journal-in',
+        },
       ]),
     ),
     reply: message(groupChange),
@@ -362,7 +488,13 @@ export const PROCESSES = {
     request: message(
       defineLayout('journal-restore', 64, [
         { name: 'group', offset: 0, size: 32, kind: 'text', doc: 'group name' },
-        { name: 'toSequence', offset: 32, size: 8, kind: 'u64', doc: 'last record to restore; at most the last acquired' },
+        {
+          name: 'toSequence',
+          offset: 32,
+          size: 8,
+          kind: 'u64',
+          doc: 'last record to restore; at most the last acquired',
+        },
       ]),
     ),
     reply: message(groupChange),
@@ -375,10 +507,22 @@ export const PROCESSES = {
     request: message(
       defineLayout('journal-purge', 64, [
         { name: 'group', offset: 0, size: 32, kind: 'text', doc: 'group name' },
-        { name: 'toSequence', offset: 32, size: 8, kind: 'u64', doc: 'last record to free: the last one that the far array has acquired' },
+        {
+          name: 'toSequence',
+          offset: 32,
+          size: 8,
+          kind: 'u64',
+          doc: 'last record to free: the last one that the far array has acquired',
+        },
         { name: 'generation', offset: 40, size: 8, kind: 'hex', doc: 'generation that both sides are in' },
         { name: 'proof', offset: 48, size: 4, kind: 'u32', doc: 'the readProof of the far array for that record' },
-        { name: 'copiedPairs', offset: 56, size: 8, kind: 'hex', doc: 'bit mask by slot: pairs that the far array has wholly copied' },
+        {
+          name: 'copiedPairs',
+          offset: 56,
+          size: 8,
+          kind: 'hex',
+          doc: 'bit mask by slot: pairs that the far array has wholly copied',
+        },
       ]),
     ),
     reply: message(groupChange),

@@ -1,9 +1,23 @@
 import type { Clock } from '../../base/clock.ts';
 import { describeViolation } from '../../base/violation.ts';
-import { answered, claimedIdentity, decodeRequestPart, encodeSlot, unanswered, type RequestBlock } from '../../interface-block/block.ts';
+import {
+  answered,
+  claimedIdentity,
+  decodeRequestPart,
+  encodeSlot,
+  unanswered,
+  type RequestBlock,
+} from '../../interface-block/block.ts';
 import { checksum } from '../../interface-block/checksum.ts';
 import { BLOCK_MAGIC } from '../../interface-block/control-parameter.ts';
-import { COMMAND_DEVICE_SIZE, FIRST_SLOT_OFFSET, REMEMBERED_REQUESTS, SLOT_COUNT, SLOT_SIZE, WRITE_UNIT } from '../../interface-block/geometry.ts';
+import {
+  COMMAND_DEVICE_SIZE,
+  FIRST_SLOT_OFFSET,
+  REMEMBERED_REQUESTS,
+  SLOT_COUNT,
+  SLOT_SIZE,
+  WRITE_UNIT,
+} from '../../interface-block/geometry.ts';
 import { encodeLabel } from '../../interface-block/label.ts';
 import { STATUS } from '../../interface-block/status.ts';
 import { checkCondition, SCSI_STATUS, ScsiFault } from '../../scsi/fault.ts';
@@ -61,7 +75,8 @@ export function createCommandDevice(parts: CommandDeviceParts): LogicalUnit {
     const checked = decodeRequestPart(block);
     const request = checked.ok ? checked.value : unsoundRequest(block, arraySerial);
     const claim = slots.claim(slot, request.requestId, block, encodeSlot(unanswered(request, 'executing')));
-    if (claim === 'occupied') throw new ScsiFault(SCSI_STATUS.reservationConflict, `slot ${slot} holds another request`);
+    if (claim === 'occupied')
+      throw new ScsiFault(SCSI_STATUS.reservationConflict, `slot ${slot} holds another request`);
     if (claim === 'joined') return;
     if (!checked.ok) {
       void execute(slot, request, refuse('bad-block', describeViolation(checked.violation)));
@@ -105,7 +120,12 @@ const refuse = async (...reason: Parameters<typeof refusal>): Promise<CommandOut
 function writtenSlot(offset: number, data: Uint8Array): number {
   const slot = (offset - FIRST_SLOT_OFFSET) / SLOT_SIZE;
   if (!Number.isInteger(slot) || slot < 0 || slot >= SLOT_COUNT || data.length !== WRITE_UNIT) {
-    throw checkCondition(5, 0x24, 0, `a command device takes writes of ${WRITE_UNIT} bytes at the start of a slot only`);
+    throw checkCondition(
+      5,
+      0x24,
+      0,
+      `a command device takes writes of ${WRITE_UNIT} bytes at the start of a slot only`,
+    );
   }
   if (Buffer.from(data.buffer, data.byteOffset, BLOCK_MAGIC.length).toString('latin1') !== BLOCK_MAGIC) {
     throw checkCondition(5, 0x26, 0, 'the data written is no interface block');
@@ -116,5 +136,13 @@ function writtenSlot(offset: number, data: Uint8Array): number {
 /** What an answer to a torn or forged block repeats of it: no more than its writer needs to know it again. */
 function unsoundRequest(block: Uint8Array, arraySerial: string): RequestBlock {
   const identity = claimedIdentity(block);
-  return { ...identity, editedDataWanted: true, arraySerial, admissionNumber: 0, page: 0, host: '', input: new Uint8Array(0) };
+  return {
+    ...identity,
+    editedDataWanted: true,
+    arraySerial,
+    admissionNumber: 0,
+    page: 0,
+    host: '',
+    input: new Uint8Array(0),
+  };
 }

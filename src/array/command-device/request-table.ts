@@ -42,7 +42,11 @@ export interface RequestTable {
 
 /** `entries` as a store kept them, oldest first; `commandNumber` where no entry tells it. */
 export function createRequestTable(
-  parts: { readonly entries?: readonly RememberedRequest[]; readonly commandNumber?: number; readonly limit?: number } = {},
+  parts: {
+    readonly entries?: readonly RememberedRequest[];
+    readonly commandNumber?: number;
+    readonly limit?: number;
+  } = {},
 ): RequestTable {
   const limit = parts.limit ?? REMEMBERED_REQUESTS;
   const byId = new Map<string, RememberedRequest>();

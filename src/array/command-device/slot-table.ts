@@ -54,7 +54,9 @@ export function createSlotTable(clock: Clock): SlotTable {
 
   /** The unfinished slots that this READ should wait for: none where an answer among them is ready. */
   function awaited(offset: number, byteLength: number): Set<number> {
-    const held = slotsTouching(offset, byteLength).filter((slot) => covers(offset, byteLength, slot) && occupants[slot]);
+    const held = slotsTouching(offset, byteLength).filter(
+      (slot) => covers(offset, byteLength, slot) && occupants[slot],
+    );
     const ready = held.some((slot) => occupants[slot]?.completedAtMs !== undefined);
     return new Set(ready ? [] : held);
   }

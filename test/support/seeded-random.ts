@@ -1,0 +1,16 @@
+import type { Random } from '../../src/base/random.ts';
+
+/** mulberry32: the same seed yields the same bytes on every machine. */
+export function createSeededRandom(seed: number): Random {
+  let state = seed >>> 0;
+  function next(): number {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return (mixed ^ (mixed >>> 14)) >>> 0;
+  }
+  return {
+    bytes: (length) => Uint8Array.from({ length }, () => next() & 0xff),
+    below: (limit) => Math.floor((next() / 2 ** 32) * limit),
+  };
+}
