@@ -1,0 +1,244 @@
+import { describeViolation } from '../../base/violation.ts';
+import { serialAdd } from '../../base/serial.ts';
+import { appendPdu, NO_DIGESTS, type Digests } from '../framing.ts';
+import { NO_TAG, OPCODE, opcodeOf } from '../header.ts';
+import { decodeLoginRequest, encodeLoginResponse, LOGIN_STATUS, STAGE, type LoginRequest } from '../login-pdus.ts';
+import { createNegotiator, type OperationalParameters } from '../negotiation.ts';
+import { createPduParser, type PduParser, type ReceivedPdu } from '../parser.ts';
+import { ASYNC_EVENT, encodeAsyncMessage, encodeNopIn, type TargetCounters } from '../target-pdus.ts';
+import { CommandWindow } from './command-window.ts';
+import { TargetLogin, type LoginResult, type LoginStep } from './login.ts';
+import { nexusName, type SessionRegistry } from './registry.ts';
+import { TargetSession } from './session.ts';
+import type { TargetTask } from './task.ts';
+import type { Closing, TargetEventKind, TargetLink, TargetParts, TargetReply } from './types.ts';
+
+/** How a connection comes to the engine. */
+export interface ConnectionFacts {
+  readonly localAddress: string;
+  readonly remoteAddress: string;
+  readonly nowMs: number;
+  /** Called when there is output to take or the connection is to be closed; possibly several times in a row. */
+  wake(): void;
+  /** Carries out the task, then calls `complete` of this connection, once, whether the task was aborted or not. */
+  execute(task: TargetTask): void;
+}
+
+const NO_LUN = new Uint8Array(8);
+const KEEPALIVE_TAG = 0;
+
+/** One connection of a target from the first byte to the last: login, then the session. Does no I/O. */
+export class TargetConnection implements TargetLink {
+  readonly remoteAddress: string;
+  parameters: OperationalParameters;
+  closing: Closing = 'no';
+  private readonly parts: TargetParts;
+  private readonly registry: SessionRegistry;
+  private readonly facts: ConnectionFacts;
+  private readonly parser: PduParser;
+  private readonly login: TargetLogin;
+  private batch: Uint8Array[] = [];
+  private digests: Digests = NO_DIGESTS;
+  private statSn = 0;
+  private window: CommandWindow | undefined;
+  private session: TargetSession | undefined;
+  private readonly loginDeadlineMs: number;
+  private logoutDeadlineMs: number | undefined;
+  private heardMs: number;
+  private asked = false;
+  private waiting = false;
+
+  constructor(parts: TargetParts, registry: SessionRegistry, facts: ConnectionFacts) {
+    this.parts = parts;
+    this.registry = registry;
+    this.facts = facts;
+    this.remoteAddress = facts.remoteAddress;
+    this.heardMs = facts.nowMs;
+    this.loginDeadlineMs = facts.nowMs + parts.configuration.loginTimeoutMs;
+    this.parameters = createNegotiator(parts.configuration.values).result();
+    this.login = new TargetLogin(parts.configuration, parts.random, (tsih) => registry.has(tsih));
+    this.parser = createPduParser({
+      pdu: (pdu) => this.receive(pdu),
+      place: (header, byteLength) => this.session?.place(header, byteLength),
+    });
+  }
+
+  /** The session of this connection once it is in the full feature phase. */
+  get current(): TargetSession | undefined {
+    return this.closing === 'no' ? this.session : undefined;
+  }
+
+  feed(chunk: Uint8Array, nowMs: number): void {
+    this.heardMs = nowMs;
+    this.asked = false;
+    const violation = this.parser.feed(chunk);
+    if (violation) this.breakOff(describeViolation(violation));
+  }
+
+  complete(task: TargetTask, reply: TargetReply): void {
+    if (this.session) this.session.complete(task, reply);
+  }
+
+  /** The chunks to send now; the caller owns the array. */
+  takeOutput(): Uint8Array[] {
+    const batch = this.batch;
+    this.batch = [];
+    return batch;
+  }
+
+  /** When `tick` wants to be called next; milliseconds on the caller's clock. */
+  deadlineMs(): number {
+    if (!this.session) return this.loginDeadlineMs;
+    const silence = this.parts.configuration.keepaliveMs * (this.asked ? 2 : 1);
+    return Math.min(this.heardMs + silence, this.logoutDeadlineMs ?? Infinity);
+  }
+
+  tick(nowMs: number): void {
+    if (this.closing !== 'no' || nowMs < this.deadlineMs()) return;
+    if (!this.session) return this.breakOff('no login in time');
+    if (nowMs >= (this.logoutDeadlineMs ?? Infinity)) return this.breakOff('no logout in time');
+    if (this.asked) return this.breakOff('no sign of life');
+    this.asked = true;
+    const tags = { lun: NO_LUN, initiatorTaskTag: NO_TAG, targetTransferTag: KEEPALIVE_TAG };
+    this.send(encodeNopIn({ ...tags, ...this.counters('no-status') }));
+  }
+
+  /** Asks the initiator to log out within `seconds`, as before a shutdown; then the connection is dropped. */
+  requestLogout(nowMs: number, seconds: number): void {
+    if (this.closing !== 'no') return;
+    if (!this.session) return this.breakOff('shutting down');
+    this.logoutDeadlineMs = nowMs + seconds * 1000;
+    const event = { event: ASYNC_EVENT.requestLogout, vendorCode: 0, parameter1: 0, parameter2: 0, parameter3: seconds };
+    this.send(encodeAsyncMessage({ lun: NO_LUN, ...event, ...this.counters('status') }));
+  }
+
+  /** The stream has ended, by whatever cause. */
+  lost(): void {
+    if (this.closing === 'no') this.close('the connection ended', 'lost', 'now');
+  }
+
+  send(header: Uint8Array, data?: Uint8Array): void {
+    if (this.closing !== 'no') return;
+    appendPdu(this.batch, header, data, this.digests);
+    this.facts.wake();
+  }
+
+  counters(use: 'status' | 'no-status'): TargetCounters {
+    const statSn = this.statSn;
+    if (use === 'status') this.statSn = serialAdd(statSn, 1);
+    return { statSn, expCmdSn: this.window!.expected, maxCmdSn: this.window!.maxCmdSn };
+  }
+
+  private receive(pdu: ReceivedPdu): void {
+    if (this.session) return this.session.receive(pdu);
+    if (opcodeOf(pdu.header) !== OPCODE.loginRequest || this.waiting) {
+      return this.breakOff(`opcode 0x${opcodeOf(pdu.header).toString(16)} before the login was done`);
+    }
+    const request = decodeLoginRequest(pdu.header);
+    if (!this.window) {
+      this.window = new CommandWindow(request.cmdSn);
+      this.statSn = request.expStatSn;
+    }
+    this.answerLogin(request, this.login.receive(request, pdu.data));
+  }
+
+  private answerLogin(request: LoginRequest, step: LoginStep): void {
+    if (step.kind === 'refused') return this.refuseLogin(request, step.status, step.why);
+    if (step.finished) return this.finishLogin(request, step.text, step.finished);
+    this.sendLoginResponse(request, { transit: step.transit, tsih: request.tsih, text: step.text });
+  }
+
+  private refuseLogin(request: LoginRequest, status: number, why: string): void {
+    this.sendLoginResponse(request, { transit: false, tsih: request.tsih, status });
+    this.close(why, 'login-refused', 'after-output');
+  }
+
+  private sendLoginResponse(
+    request: LoginRequest,
+    answer: { transit: boolean; tsih: number; text?: Uint8Array; status?: number },
+  ): void {
+    const header = encodeLoginResponse({
+      transit: answer.transit,
+      continues: false,
+      currentStage: request.currentStage,
+      nextStage: answer.transit ? request.nextStage : STAGE.securityNegotiation,
+      versionMax: 0,
+      versionActive: 0,
+      isid: request.isid,
+      tsih: answer.tsih,
+      initiatorTaskTag: request.initiatorTaskTag,
+      ...this.counters('status'),
+      status: answer.status ?? LOGIN_STATUS.success,
+    });
+    this.send(header, answer.text);
+  }
+
+  /** A session of the same nexus gives way first, and all that it had under way (RFC 7143 section 6.3.5). */
+  private finishLogin(request: LoginRequest, text: Uint8Array, result: LoginResult): void {
+    if (this.closing !== 'no') return;
+    const nexus = nexusName(result.initiatorName, result.isid);
+    if (!result.discovery) this.registry.normalSessionOf(nexus)?.drop('the initiator logged in anew', 'reinstated', 'now');
+    this.waiting = true;
+    this.registry.onceQuiet(nexus, () => this.enterFullFeaturePhase(request, text, result));
+  }
+
+  private enterFullFeaturePhase(request: LoginRequest, text: Uint8Array, result: LoginResult): void {
+    if (this.closing !== 'no') return;
+    const nexus = nexusName(result.initiatorName, result.isid);
+    if (!result.discovery && this.registry.normalSessionOf(nexus)) return this.finishLogin(request, text, result);
+    const tsih = this.registry.newTsih(this.parts.random);
+    if (tsih === undefined) return this.refuseLogin(request, LOGIN_STATUS.outOfResources, 'no session handle is free');
+    this.sendLoginResponse(request, { transit: true, tsih, text });
+    this.parameters = result.parameters;
+    this.digests = result.parameters.digests;
+    this.parser.rules.digests = result.parameters.digests;
+    this.parser.rules.maxDataSegmentLength = result.parameters.maxRecvDataSegmentLength;
+    this.session = this.createSession(result, tsih, request.connectionId);
+    this.log('logged-in', result.discovery ? 'discovery session' : `session ${tsih}`);
+    this.session.begin();
+  }
+
+  private createSession(result: LoginResult, tsih: number, connectionId: number): TargetSession {
+    const { targetName, portalGroupTag } = this.parts.configuration;
+    const { initiatorName, isid, discovery } = result;
+    return new TargetSession(
+      { initiatorName, isid, tsih, discovery, connectionId },
+      {
+        link: this,
+        window: this.window!,
+        registry: this.registry,
+        host: this.parts.host,
+        text: {
+          targetName,
+          targetAddress: `${this.facts.localAddress},${portalGroupTag}`,
+          discovery,
+          maxSegmentLength: result.parameters.maxSendDataSegmentLength,
+          setMaxSendDataSegmentLength: (byteLength) => {
+            this.parameters = { ...this.parameters, maxSendDataSegmentLength: byteLength };
+          },
+        },
+        execute: (task) => this.facts.execute(task),
+        close: (why, kind, how) => this.close(why, kind, how),
+      },
+    );
+  }
+
+  private breakOff(why: string): void {
+    if (this.closing !== 'no') return;
+    this.close(why, 'protocol-error', 'now');
+  }
+
+  private close(why: string, kind: TargetEventKind, how: Closing): void {
+    if (this.closing !== 'no') return;
+    this.closing = how;
+    this.parser.stop();
+    this.session?.end();
+    this.log(kind, why);
+    this.facts.wake();
+  }
+
+  private log(kind: TargetEventKind, detail: string): void {
+    const { initiatorName } = this.login;
+    this.parts.host.log?.({ kind, remoteAddress: this.remoteAddress, initiatorName, detail });
+  }
+}
