@@ -5,7 +5,6 @@ import type { StepResult } from './events.ts';
 import { observe, type GroupObservation } from './observe.ts';
 import { planCreate, type CreateIntent } from './plan-create.ts';
 import { planDelete, type DeleteIntent } from './plan-delete.ts';
-import { planResync, type ResyncIntent } from './plan-resync.ts';
 import { planSplit } from './plan-split.ts';
 import type { Plan, Step } from './plan.ts';
 import { ReplicationRefusal } from './refusal.ts';
@@ -45,15 +44,6 @@ export function splitGroup(
   options: ChangeOptions = {},
 ): Promise<ChangeResult> {
   return change(context, group, options, planSplit);
-}
-
-/** Resumes a suspended group; the copy of the differences ends with cycles: `drainGroup`. */
-export function resyncGroup(
-  context: ReplicationContext,
-  group: GroupDefinition,
-  intent: ResyncIntent & ChangeOptions = {},
-): Promise<ChangeResult> {
-  return change(context, group, intent, (before) => planResync(group, before, intent));
 }
 
 export function deleteGroup(

@@ -21,7 +21,7 @@ export interface CycleCounts {
 export function isComplete({ near, far, purged }: CycleCounts): boolean {
   const empty = near.journalOutSequence + purged >= near.journalInSequence;
   const last = lastSequence(near);
-  const follows = near.state === 'pair' && far.state === 'pair' && near.generation === far.generation;
+  const follows = near.state === 'pair' && far.state === 'pair';
   return empty && follows && far.readSequence === last && far.restoredSequence === last;
 }
 

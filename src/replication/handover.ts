@@ -9,8 +9,8 @@ export interface Handover {
 }
 
 /**
- * Both sides of a half-done swap answer that they are auxiliary. The old auxiliary is the one that, while it followed, saw
- * journal-in right behind the last write; the old primary has followed nobody since it stopped.
+ * Both sides of a half-done swap answer that they are auxiliary. The old auxiliary is the one that
+ * has seen a primary while it followed; the old primary has followed nobody since it stopped.
  */
 export function handoverOf(first: PresentSide, second: PresentSide): Handover {
   const sequence = Math.max(first.journal.readSequence, second.journal.readSequence);
@@ -18,7 +18,7 @@ export function handoverOf(first: PresentSide, second: PresentSide): Handover {
     holdsEverything(first, { sequence }) &&
     holdsEverything(second, { sequence }) &&
     first.journal.generation === second.journal.generation;
-  const followers = [first, second].filter((side) => side.journal.peerSeenSequence === sequence + 1);
+  const followers = [first, second].filter((side) => side.journal.peerSeenWallMs > 0);
   const target = complete && followers.length === 1 ? followers[0]?.array : undefined;
   return target === undefined ? { sequence } : { target, sequence };
 }

@@ -1,4 +1,4 @@
-import { lastSequence } from './lineage.ts';
+import { lastSeenSequence, lastSequence } from './lineage.ts';
 import type { PresentSide } from './observe.ts';
 
 /** How far an auxiliary is behind. */
@@ -29,10 +29,10 @@ export function lagBetween(primary: PresentSide, auxiliary: PresentSide, nowMs: 
   };
 }
 
-/** Only the auxiliary answers: what it knows to be missing. `peerSeenSequence` is the journal-in that it saw last. */
+/** Only the auxiliary answers: what it knows to be missing. */
 export function lagAlone(auxiliary: PresentSide, nowMs: number): Lag {
   const { journal } = auxiliary;
-  const writes = Math.max(0, journal.peerSeenSequence - 1 - journal.restoredSequence);
+  const writes = Math.max(0, lastSeenSequence(journal) - journal.restoredSequence);
   return {
     writes,
     exact: false,

@@ -1,11 +1,6 @@
-import type { LineageEntry } from '../interface-block/process-table.ts';
 import type { JournalStatus } from '../host/operations.ts';
-
-/** Up to where the data of a side goes: a generation and the last write of it that the side has. */
-export interface Position {
-  readonly generation: string;
-  readonly sequence: number;
-}
+import { isAncestor, type LineagePosition } from '../interface-block/lineage.ts';
+import type { LineageEntry } from '../interface-block/process-table.ts';
 
 /** How the data of two sides relate. `diverged`: each has writes that the other lacks. */
 export type Relation = 'same' | 'first-behind' | 'second-behind' | 'diverged';
@@ -16,26 +11,24 @@ export function lastSequence(primary: JournalStatus): number {
 }
 
 /** A primary has what it stored; an auxiliary what it has acquired, restored or not. */
-export function positionOf(journal: JournalStatus): Position {
+export function positionOf(journal: JournalStatus): LineagePosition {
   const sequence = journal.role === 'primary' ? lastSequence(journal) : journal.readSequence;
   return { generation: journal.generation, sequence };
 }
 
-/**
- * Whether everything at `position` is part of the history that `lineage` tells: its generation is a row, and it ends no later
- * than the next row begins. A side that has not yet heard of any generation holds nothing of its own.
- */
-export function isAncestor(position: Position, lineage: readonly LineageEntry[]): boolean {
-  if (isNoGeneration(position.generation)) return true;
-  const row = lineage.findLastIndex((entry) => entry.generation === position.generation);
-  if (row < 0) return false;
-  const next = lineage[row + 1];
-  return next === undefined || position.sequence <= next.startSequence;
+/** The last write of the primary that an auxiliary has heard of; what it has not of them is known to be missing. */
+export function lastSeenSequence(auxiliary: JournalStatus): number {
+  return Math.max(auxiliary.peerSeenSequence, auxiliary.readSequence);
+}
+
+/** Whether all that a side has is part of the history that `lineage` tells. One that has heard of no generation has nothing. */
+export function isPastOf(journal: JournalStatus, lineage: readonly LineageEntry[]): boolean {
+  return isNoGeneration(journal.generation) || isAncestor(positionOf(journal), lineage);
 }
 
 export function relate(first: JournalStatus, second: JournalStatus): Relation {
-  const firstKnown = isAncestor(positionOf(first), second.lineage);
-  const secondKnown = isAncestor(positionOf(second), first.lineage);
+  const firstKnown = isPastOf(first, second.lineage);
+  const secondKnown = isPastOf(second, first.lineage);
   if (firstKnown && secondKnown) return compareSequences(positionOf(first).sequence, positionOf(second).sequence);
   if (firstKnown) return 'first-behind';
   return secondKnown ? 'second-behind' : 'diverged';

@@ -1,5 +1,5 @@
 import type { JournalStatus } from '../host/operations.ts';
-import { lastSequence } from './lineage.ts';
+import { lastSeenSequence, lastSequence } from './lineage.ts';
 import { isPresent, type ArrayObservation } from './observe.ts';
 
 /** What a takeover leaves behind at the lost side. */
@@ -22,7 +22,7 @@ export interface Loss {
  */
 export function lossOf(last: JournalStatus, peer: ArrayObservation): Loss {
   const seen = isPresent(peer) && peer.journal.role === 'primary' ? lastSequence(peer.journal) : 0;
-  const newest = Math.max(seen, last.peerSeenSequence - 1);
+  const newest = Math.max(seen, lastSeenSequence(last));
   const knownMissingWrites = Math.max(0, newest - last.restoredSequence);
   const unknownAfterMs = knownMissingWrites === 0 ? last.peerSeenWallMs : last.newestWallMs;
   return {

@@ -1,7 +1,9 @@
 import type { GroupDefinition } from './definition.ts';
-import { isAncestor, positionOf } from './lineage.ts';
+import type { LineageEntry } from '../interface-block/process-table.ts';
+import { isPastOf } from './lineage.ts';
 import { isPresent, type GroupObservation, type PresentSide } from './observe.ts';
 import { planned, refused, step, type Plan, type StepOf } from './plan.ts';
+import { takeoverStep } from './plan-takeover.ts';
 import { refuseByVerdict, refuseUnreachable, requireArray } from './plan-checks.ts';
 import { verdictOf, type Verdict } from './verdict.ts';
 
@@ -34,11 +36,27 @@ export function planResync(group: GroupDefinition, observation: GroupObservation
 }
 
 function planFrom(from: PresentSide, to: PresentSide, verdict: Verdict, intent: ResyncIntent, what: string): Plan {
-  const isSo = (verdict.kind === 'copying' || verdict.kind === 'replicating') && verdict.primary === from.array;
-  if (isSo) return planned([]);
+  if (isAlreadySo(from, to, verdict)) return planned([]);
   const opposed = notUsableAsSource(from, verdict, what) ?? wouldLose(from, to, verdict, intent, what);
   if (opposed) return opposed;
-  return planned([auxiliaryStep(from, to, intent.discard === to.array), primaryStep(from)]);
+  const follow = auxiliaryStep(from, to, intent.discard === to.array);
+  if (from.journal.role === 'primary') return planned([follow, primaryStep(from)]);
+  const takeover = takeoverStep(verdict.group, from.array, false);
+  return planned([
+    {
+      ...takeover,
+      why: 'an auxiliary becomes the source by taking over; its lineage then shows where the sides parted',
+    },
+    { ...follow, provisional: ['generation', 'lineage'] },
+    { ...primaryStep(from), provisional: ['generation'] },
+  ]);
+}
+
+/** A copy that runs in the generation of its primary. In another one the auxiliary may still wait for what was announced. */
+function isAlreadySo(from: PresentSide, to: PresentSide, verdict: Verdict): boolean {
+  if (verdict.primary !== from.array) return false;
+  if (verdict.kind === 'replicating') return true;
+  return verdict.kind === 'copying' && from.journal.generation === to.journal.generation;
 }
 
 /** The direction: as asked, or away from the discarded side, or from the only primary. */
@@ -51,16 +69,12 @@ function sourceOf(group: GroupDefinition, verdict: Verdict, intent: ResyncIntent
 
 function cannotChoose(verdict: Verdict, what: string, intent: ResyncIntent): Plan {
   if (intent.from !== undefined) {
-    return refused(
-      'bad-request',
-      what,
-      `${intent.from} cannot be both kept and discarded`,
-      'name two different arrays',
-    );
+    const why = `${intent.from} cannot be both kept and discarded`;
+    return refused('bad-request', what, why, 'name two different arrays');
   }
   if (verdict.kind === 'suspended') {
     const why = 'neither side is primary, so the arrays cannot say which data to keep';
-    return refused('state-does-not-hold', what, why, 'run it again with the same --from as before');
+    return refused('state-does-not-hold', what, why, 'name the array whose data is to be kept with --from');
   }
   return refuseByVerdict(verdict, what);
 }
@@ -72,26 +86,18 @@ function notUsableAsSource(from: PresentSide, verdict: Verdict, what: string): P
   if (journal.role === 'primary') return undefined;
   if (verdict.kind === 'replicating' || verdict.kind === 'copying') {
     const why = `${from.array} is the auxiliary of a group that runs`;
-    return refused(
-      'state-does-not-hold',
-      what,
-      why,
-      `cdctl swap ${verdict.group} --to ${from.array} changes the direction without loss`,
-    );
+    const next = `cdctl swap ${verdict.group} --to ${from.array} changes the direction without loss`;
+    return refused('state-does-not-hold', what, why, next);
   }
   if (journal.consistent && journal.restoredSequence === journal.readSequence) return undefined;
   const why = journal.consistent
     ? `${from.array} has acquired writes that it has not restored`
     : `the volumes at ${from.array} are not consistent: their copy has not ended`;
-  return refused(
-    'refused-for-safety',
-    what,
-    why,
-    `cdctl journal restore ${verdict.group}, or resync from the other side`,
-  );
+  const next = `cdctl journal restore ${verdict.group}, or resync from the other side`;
+  return refused('refused-for-safety', what, why, next);
 }
 
-/** `to` must be an ancestor of `from`, or be given up by name. */
+/** `to` must be a past state of `from`, or be given up by name. */
 function wouldLose(
   from: PresentSide,
   to: PresentSide,
@@ -102,19 +108,24 @@ function wouldLose(
   if (intent.discard === to.array) return undefined;
   // An auxiliary whose copy was interrupted has given up what it had: the copy from the same source only goes on.
   const interruptedCopy = to.journal.role === 'auxiliary' && to.journal.state === 'copy';
-  if (interruptedCopy || isAncestor(positionOf(to.journal), from.journal.lineage)) return undefined;
-  const why =
-    verdict.kind === 'diverged'
-      ? verdict.explanation
-      : `${to.array} holds, or may hold, writes that ${from.array} lacks`;
-  const next = `to give up what only ${to.array} has: cdctl pair resync ${verdict.group} --from ${from.array} --discard ${to.array}`;
-  return refused('refused-for-safety', what, why, next);
+  if (interruptedCopy || isPastOf(to.journal, lineageAsSource(from))) return undefined;
+  const unequal = `${to.array} holds, or may hold, writes that ${from.array} lacks`;
+  const why = verdict.kind === 'diverged' ? verdict.explanation : unequal;
+  const command = `cdctl pair resync ${verdict.group} --from ${from.array} --discard ${to.array}`;
+  return refused('refused-for-safety', what, why, `to give up what only ${to.array} has: ${command}`);
+}
+
+/** An auxiliary takes over first: that closes its last generation at what it has restored. */
+function lineageAsSource({ journal }: PresentSide): readonly LineageEntry[] {
+  if (journal.role === 'primary') return journal.lineage;
+  return [...journal.lineage, { generation: 'begun by the takeover', startSequence: journal.restoredSequence }];
 }
 
 function auxiliaryStep(from: PresentSide, to: PresentSide, discard: boolean): StepOf<'pair.resync'> {
   const { generation, lineage, group } = from.journal;
   const header = { group, role: 'auxiliary', discard, generation } as const;
-  const why = `follow ${from.array}, copying the differences of both sides${discard ? '; its own writes since the fork are given up' : ''}`;
+  const given = discard ? '; its own writes since the fork are given up' : '';
+  const why = `follow ${from.array}, copying the differences of both sides${given}`;
   const plain = step('resync-auxiliary', to.array, 'pair.resync', header, why);
   return { ...plain, request: { header, rows: lineage } };
 }

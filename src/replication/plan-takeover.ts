@@ -1,6 +1,6 @@
 import type { PairRow } from '../host/operations.ts';
 import type { GroupDefinition } from './definition.ts';
-import { lastSequence } from './lineage.ts';
+import { lastSeenSequence, lastSequence } from './lineage.ts';
 import { isPresent, type ArrayObservation, type GroupObservation, type PresentSide } from './observe.ts';
 import { acquireStep, restoreStep, showAuxiliary } from './plan-cycle.ts';
 import { planned, refused, step, type Plan, type Step, type StepOf } from './plan.ts';
@@ -72,7 +72,7 @@ export function acquirableSequence(side: PresentSide, peer: ArrayObservation): n
   const { journal } = side;
   if (journal.state === 'suspended') return undefined;
   const flows = isPresent(peer) && peer.journal.role === 'primary' && peer.journal.state !== 'suspended';
-  const known = Math.max(flows ? lastSequence(peer.journal) : 0, journal.peerSeenSequence - 1);
+  const known = Math.max(flows ? lastSequence(peer.journal) : 0, lastSeenSequence(journal));
   return known > journal.toBeReadSequence ? known : undefined;
 }
 
