@@ -1,0 +1,328 @@
+import type { Clock } from '../base/clock.ts';
+import type { Random } from '../base/random.ts';
+import type { Storage } from '../base/storage.ts';
+import type { LunOpener } from '../lun/lun.ts';
+import type { DeviceServer } from '../scsi/task.ts';
+import { createDeviceServer, type ChannelDeviceServer } from './channel/device-server.ts';
+import { createCommandDevice } from './command-device/command-device.ts';
+import { createPageMemory } from './command-device/page-memory.ts';
+import type { ExecuteCommand } from './command-device/types.ts';
+import type { ArrayCore } from './core.ts';
+import type { ArrayDescription, LunMapEntry, VolumeDescription } from './description.ts';
+import { createCommandExecution } from './execution/command-execution.ts';
+import { openGroupRuntime, type GroupRuntime } from './group/group-runtime.ts';
+import { createExclusive } from './group/write-gate.ts';
+import { journalGeometry } from './journal/geometry.ts';
+import { createJournalUnit } from './journal/journal-unit.ts';
+import { openJournalVolume, type JournalVolume } from './journal/journal-volume.ts';
+import type { LogicalUnit, LogicalUnits } from './logical-unit.ts';
+import {
+  checkVolume,
+  withCommandDevice,
+  withMappedLun,
+  withoutCommandDevice,
+  withoutMappedLun,
+  withoutRemote,
+  withRemote,
+  withVolume,
+  type ArrayReport,
+  type Management,
+} from './management.ts';
+import { createRemoteInterface, unitSerial, type RemoteInterface } from './remote-interface.ts';
+import { initialState, localLun, type ArrayState } from './store/array-state.ts';
+import { chunkBytesFor, openChunkMap } from './store/chunk-map.ts';
+import { openStateStore, type StateStore } from './store/state-store.ts';
+import { openVolume, type Volume } from './store/volume.ts';
+import { createVolumeUnit, worldWideNameOf, type PairedVolume } from './units.ts';
+import { createVirtualUnit } from './virtual-unit.ts';
+
+export interface ArrayParts {
+  readonly description: ArrayDescription;
+  readonly storage: Storage;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly opener: LunOpener;
+  readonly version: string;
+  readonly log?: (text: string) => void;
+}
+
+/** A storage array (Fig. 2) in software: what serves its LUNs, and what its management terminal edits. */
+export interface EmulatedArray {
+  readonly serial: string;
+  readonly name: string;
+  readonly deviceServer: DeviceServer;
+  readonly management: Management;
+  /** Flushes and closes; everything acknowledged is durable when it resolves. */
+  stop(): Promise<void>;
+}
+
+/** Opens the array's storage, recovers from whatever ended its last life, and makes its LUNs ready to be served. */
+export async function createArray(parts: ArrayParts): Promise<EmulatedArray> {
+  const { description } = parts;
+  description.volumes.forEach(checkVolume);
+  const store = await openStateStore(parts.storage, () => initialState(description));
+  await store.update((state) => ({ ...state, incarnation: state.incarnation + 1 }));
+  const remote = createRemoteInterface(parts.opener, () => store.state().remotes);
+  const body = createBody(parts, store, remote);
+  for (const volume of store.state().volumes) body.open(volume);
+  for (const entry of store.state().lunMap) body.map(entry);
+  for (const group of store.state().groups) await body.core.openRuntime(group.name);
+  for (const runtime of body.runtimes.values()) runtime.wake();
+  return {
+    serial: description.serial,
+    name: description.name,
+    deviceServer: body.channel,
+    management: createManagement(parts, store, remote, body),
+    async stop() {
+      for (const runtime of body.runtimes.values()) await runtime.stop();
+      await remote.close();
+      for (const volume of body.volumes.values()) {
+        await volume.flush();
+        volume.close();
+      }
+      for (const journal of body.journals.values()) journal.close();
+      store.close();
+    },
+  };
+}
+
+interface Body {
+  readonly core: ArrayCore;
+  readonly channel: ChannelDeviceServer;
+  readonly volumes: Map<number, Volume>;
+  readonly journals: Map<number, JournalVolume>;
+  readonly runtimes: Map<string, GroupRuntime>;
+  open(volume: VolumeDescription): void;
+  map(entry: LunMapEntry): void;
+  unmap(lun: number): void;
+}
+
+function createBody(parts: ArrayParts, store: StateStore, remote: RemoteInterface): Body {
+  const { clock, storage, description } = parts;
+  const { serial, name } = description;
+  const log = parts.log ?? (() => undefined);
+  const units = new Map<number, LogicalUnit>();
+  const volumes = new Map<number, Volume>();
+  const journals = new Map<number, JournalVolume>();
+  const runtimes = new Map<string, GroupRuntime>();
+  const holds = new Map<number, Promise<void>>();
+  const pages = createPageMemory();
+
+  const logicalUnits: LogicalUnits = {
+    unit: (lun) => units.get(lun),
+    all: () => [...units.values()].toSorted((a, b) => a.lun - b.lun),
+  };
+  const channel = createDeviceServer({
+    units: logicalUnits,
+    vendor: 'CDCTL',
+    revision: parts.version.slice(0, 4),
+    targetName: description.targetName,
+    onInternalError: (error, command, lun) => log(`${command} on LUN ${lun}: ${String(error)}`),
+  });
+
+  function needVolume(lun: number): Volume {
+    const volume = volumes.get(lun);
+    if (!volume) throw new Error(`array ${name} has no volume at LUN ${lun}`);
+    return volume;
+  }
+
+  const core: ArrayCore = {
+    serial,
+    name,
+    version: parts.version,
+    store,
+    storage,
+    clock,
+    random: parts.random,
+    remote,
+    units: logicalUnits,
+    exclusive: createExclusive(),
+    volume: (lun) => volumes.get(lun),
+    journal: (lun) => journals.get(lun),
+    runtime: (group) => runtimes.get(group),
+    async openRuntime(group) {
+      const journalLun = store.group(group)?.localJournalLun ?? -1;
+      const journal = journals.get(journalLun);
+      if (!journal) throw new Error(`group ${group} has no journal at LUN ${journalLun}`);
+      const runtime = await openGroupRuntime({
+        name: group,
+        arraySerial: serial,
+        store,
+        storage,
+        clock,
+        random: parts.random,
+        remote,
+        journal,
+        volume: needVolume,
+        log,
+      });
+      runtimes.set(group, runtime);
+      return runtime;
+    },
+    async closeRuntime(group) {
+      const runtime = runtimes.get(group);
+      runtimes.delete(group);
+      await runtime?.stop();
+    },
+    holdVolume(lun) {
+      let release = (): void => undefined;
+      const held = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      holds.set(lun, held);
+      return () => {
+        if (holds.get(lun) === held) holds.delete(lun);
+        release();
+      };
+    },
+    accessChanged: (lun) => channel.accessChanged(lun),
+    commandDevices: () => store.state().commandDevices,
+    log,
+  };
+  const execute: ExecuteCommand = createCommandExecution(core);
+
+  /** Looked up at each access, since pairs come and go while hosts write. */
+  function paired(lun: number): PairedVolume | undefined {
+    for (const group of store.state().groups) {
+      const pair = group.pairs.find((candidate) => localLun(group, candidate) === lun);
+      const runtime = pair && runtimes.get(group.name);
+      if (pair && runtime) return { runtime, pair };
+    }
+    return undefined;
+  }
+
+  function openVolumeUnit(volume: VolumeDescription): LogicalUnit {
+    const volumeBytes = volume.blockSize * volume.blockCount;
+    const chunkBytes = chunkBytesFor(volumeBytes);
+    const written = openChunkMap(storage.open(`lun-${volume.lun}.written`), { volumeBytes, chunkBytes, ahead: true });
+    const opened = openVolume(volume, storage.open(`lun-${volume.lun}.data`), written);
+    volumes.set(volume.lun, opened);
+    return createVolumeUnit({
+      arraySerial: serial,
+      volume: opened,
+      paired: () => paired(volume.lun),
+      hold: () => holds.get(volume.lun),
+    });
+  }
+
+  function openJournal(volume: VolumeDescription): LogicalUnit {
+    const journal = openJournalVolume(storage.open(`lun-${volume.lun}.journal`), journalGeometry(volume.blockCount));
+    journals.set(volume.lun, journal);
+    return createJournalUnit({
+      arraySerial: serial,
+      lun: volume.lun,
+      name: volume.name,
+      journal,
+      runtime: () => {
+        const owner = store.state().groups.find((group) => group.localJournalLun === volume.lun);
+        return owner && runtimes.get(owner.name);
+      },
+      incarnation: () => store.state().incarnation,
+      wallMs: () => clock.wallMs(),
+      volume: needVolume,
+    });
+  }
+
+  function openCommandDevice(volume: VolumeDescription): LogicalUnit {
+    return createCommandDevice({
+      lun: volume.lun,
+      name: volume.name,
+      serial: unitSerial(serial, volume.lun),
+      worldWideName: worldWideNameOf(serial, volume.lun),
+      arraySerial: serial,
+      arrayName: name,
+      blockSize: volume.blockSize,
+      blockCount: volume.blockCount,
+      clock,
+      commandNumber: () => store.requests.commandNumber(),
+      execute,
+      pages,
+    });
+  }
+
+  const openers = { volume: openVolumeUnit, journal: openJournal, 'command-device': openCommandDevice };
+
+  return {
+    core,
+    channel,
+    volumes,
+    journals,
+    runtimes,
+    open(volume) {
+      units.set(volume.lun, openers[volume.kind](volume));
+    },
+    map({ lun, name: unitName, targetSerial, targetLun }) {
+      const unit = createVirtualUnit({
+        lun,
+        name: unitName,
+        serial: unitSerial(serial, lun),
+        worldWideName: worldWideNameOf(serial, lun),
+        resolve: () => remote.open(targetSerial, targetLun),
+        forget: () => remote.forget(targetSerial, targetLun),
+      });
+      units.set(lun, unit);
+    },
+    unmap(lun) {
+      units.delete(lun);
+    },
+  };
+}
+
+function createManagement(parts: ArrayParts, store: StateStore, remote: RemoteInterface, body: Body): Management {
+  const { serial, name } = parts.description;
+  const edit = async (change: (state: ArrayState) => ArrayState): Promise<boolean> => {
+    const { before, after } = await store.update(change);
+    return before !== after;
+  };
+  return {
+    show(): ArrayReport {
+      const state = store.state();
+      return {
+        serial,
+        name,
+        volumes: state.volumes,
+        remotes: state.remotes.map((entry) => ({ ...entry, link: remote.linkState(entry.serial) })),
+        lunMap: state.lunMap,
+        commandDevices: state.commandDevices,
+        groups: state.groups.map(({ name: group, role, suspendReason, peerSerial }) => ({
+          name: group,
+          role,
+          suspendReason,
+          peerSerial,
+        })),
+        commandNumber: store.requests.commandNumber(),
+      };
+    },
+    async addVolume(volume) {
+      await edit((state) => withVolume(state, volume));
+      body.open(volume);
+      body.channel.lunListChanged();
+    },
+    async mapLun(entry) {
+      if (!(await edit((state) => withMappedLun(state, entry)))) return;
+      body.map(entry);
+      body.channel.lunListChanged();
+    },
+    async unmapLun(lun) {
+      if (!(await edit((state) => withoutMappedLun(state, lun)))) return;
+      body.unmap(lun);
+      body.channel.lunListChanged();
+    },
+    async registerCommandDevice(entry) {
+      await edit((state) => withCommandDevice(state, serial, entry));
+    },
+    async unregisterCommandDevice(lun) {
+      await edit((state) => withoutCommandDevice(state, lun));
+    },
+    async addRemote(entry) {
+      await edit((state) => withRemote(state, serial, entry));
+    },
+    async removeRemote(remoteSerial) {
+      await edit((state) => withoutRemote(state, remoteSerial));
+    },
+    async setLink(remoteSerial, state) {
+      remote.setLink(remoteSerial, state);
+      for (const runtime of body.runtimes.values()) runtime.wake();
+    },
+  };
+}

@@ -1,0 +1,173 @@
+import type { PairState as PairStateName, ReplyOf, RequestOf } from '../../interface-block/process-table.ts';
+import type { ArrayCore } from '../core.ts';
+import type { GroupRuntime } from '../group/group-runtime.ts';
+import { isConsistent } from '../group/transitions.ts';
+import { lbaOf } from '../journal/geometry.ts';
+import { CommandRefusal } from '../refusal.ts';
+import { currentGeneration, isActive, localLun, type GroupState, type PairState, type Position } from '../store/array-state.ts';
+import { groupChange } from './group-change.ts';
+
+export function needRuntime(core: ArrayCore, group: string): GroupRuntime {
+  const runtime = core.runtime(group);
+  if (!runtime) throw new CommandRefusal('not-found', `array ${core.name} has no group ${group}`);
+  return runtime;
+}
+
+/** The group named, or all of them where the name is empty. */
+function selected(core: ArrayCore, name: string): GroupRuntime[] {
+  if (name !== '') return [needRuntime(core, name)];
+  return core.store.state().groups.map((group) => needRuntime(core, group.name));
+}
+
+export async function showPairs(core: ArrayCore, request: RequestOf<'pair.show'>): Promise<ReplyOf<'pair.show'>> {
+  const rows = selected(core, request.header.group).flatMap((runtime) => {
+    const group = runtime.state();
+    return group.pairs.map((pair) => pairRow(core, runtime, group, pair));
+  });
+  return { header: {}, rows };
+}
+
+function pairRow(
+  core: ArrayCore,
+  runtime: GroupRuntime,
+  group: GroupState,
+  pair: PairState,
+): ReplyOf<'pair.show'>['rows'][number] {
+  const lun = localLun(group, pair);
+  const differences = runtime.differences(pair.slot);
+  const marked = differences.markedCount();
+  const copying = group.role === 'auxiliary' && pair.progress === 'copy' && pair.copyBegun;
+  return {
+    group: group.name,
+    pair: pair.name,
+    role: group.role,
+    state: stateOf(group, pair),
+    suspendReason: group.suspendReason,
+    consistent: group.role === 'primary' || pair.progress === 'pair',
+    slot: pair.slot,
+    access: runtime.access(pair),
+    primaryLun: pair.primaryLun,
+    auxiliaryLun: pair.auxiliaryLun,
+    primaryJournalLun: group.role === 'primary' ? group.localJournalLun : group.peerJournalLun,
+    auxiliaryJournalLun: group.role === 'primary' ? group.peerJournalLun : group.localJournalLun,
+    primarySerial: group.role === 'primary' ? core.serial : group.peerSerial,
+    auxiliarySerial: group.role === 'primary' ? group.peerSerial : core.serial,
+    chunkBytes: differences.chunkBytes,
+    copyChunks: pair.copyChunks,
+    copiedChunks: copying ? Math.max(0, pair.copyChunks - marked) : pair.copyChunks,
+    differentChunks: marked,
+    consistentFrom: pair.consistentFrom,
+    blockCount: core.volume(lun)?.description.blockCount ?? 0,
+  };
+}
+
+export function stateOf(group: GroupState, pair: PairState): PairStateName {
+  return isActive(group) ? pair.progress : 'suspended';
+}
+
+export function groupStateOf(group: GroupState): PairStateName {
+  if (!isActive(group)) return 'suspended';
+  return group.pairs.every((pair) => pair.progress === 'pair') ? 'pair' : 'copy';
+}
+
+/** S1601 to S1603, S1605 to S1607. What a primary reports as stored is durable. */
+export async function showJournal(
+  core: ArrayCore,
+  request: RequestOf<'journal.show'>,
+): Promise<ReplyOf<'journal.show'>> {
+  const runtime = needRuntime(core, request.header.group);
+  const tail = runtime.tail();
+  if (runtime.state().role === 'primary' && isActive(runtime.state())) await runtime.storing.flush();
+  const group = runtime.state();
+  const header = {
+    group: group.name,
+    role: group.role,
+    state: groupStateOf(group),
+    suspendReason: group.suspendReason,
+    consistent: isConsistent(group),
+    fenced: runtime.gate.isFenced(),
+    localJournalLun: group.localJournalLun,
+    peerJournalLun: group.peerJournalLun,
+    peerSerial: group.peerSerial,
+    generation: currentGeneration(group),
+    ...pointers(runtime, group, tail),
+    ...stamps(runtime, group, tail),
+    peerSeenSequence: group.peerSeenSequence,
+    peerSeenWallMs: group.peerSeenWallMs,
+    readProof: group.readProof,
+    errorText: shorten(runtime.lastError(), 64),
+  };
+  return { header, rows: group.lineage };
+}
+
+/** Fig. 15. On the side that has no such pointer it stands where nothing is left to do. */
+function pointers(runtime: GroupRuntime, group: GroupState, stored: Position) {
+  const { geometry } = runtime.journal;
+  const primary = group.role === 'primary';
+  const tail = primary && stored.sequence < group.purged.sequence ? group.purged : stored;
+  const kept = primary ? group.purged : group.restored;
+  const restored = primary ? group.purged : group.restored;
+  const read = primary ? group.purged : group.read;
+  const toBeRestored = primary ? group.purged.sequence : group.toBeRestored;
+  const toBeRead = primary ? group.purged.sequence : group.toBeRead;
+  const lba = (position: Position): number => lbaOf(geometry, position.offset);
+  return {
+    headLba: geometry.headLba,
+    endLba: geometry.endLba,
+    journalOutSequence: kept.sequence + 1,
+    journalOutLba: lba(kept),
+    journalInSequence: tail.sequence + 1,
+    journalInLba: lba(tail),
+    restoredSequence: restored.sequence,
+    restoredLba: lba(restored),
+    toBeRestoredSequence: toBeRestored,
+    toBeRestoredLba: toBeRestored === restored.sequence ? lba(restored) : endLbaOf(runtime, toBeRestored),
+    readSequence: read.sequence,
+    readLba: lba(read),
+    toBeReadSequence: toBeRead,
+    // Where reading will end is known when the metadata has been read.
+    toBeReadLba: toBeRead === read.sequence ? lba(read) : 0,
+    usedBlocks: tail.offset - kept.offset,
+    usedRecords: tail.sequence - kept.sequence,
+    recordLimit: geometry.recordLimit,
+  };
+}
+
+function endLbaOf(runtime: GroupRuntime, sequence: number): number {
+  const stored = runtime.journal.readRecord(sequence);
+  return stored.ok ? lbaOf(runtime.journal.geometry, stored.value.end.offset) : 0;
+}
+
+function stamps(runtime: GroupRuntime, group: GroupState, tail: Position): { oldestWallMs: number; newestWallMs: number } {
+  const kept = group.role === 'primary' ? group.purged : group.restored;
+  if (tail.sequence <= kept.sequence) return { oldestWallMs: 0, newestWallMs: 0 };
+  const wallMs = (sequence: number): number => {
+    const stored = runtime.journal.readRecord(sequence);
+    return stored.ok ? stored.value.record.wallMs : 0;
+  };
+  return { oldestWallMs: wallMs(kept.sequence + 1), newestWallMs: wallMs(tail.sequence) };
+}
+
+/** At most `limit` bytes of UTF-8, cut between characters. */
+function shorten(text: string, limit: number): string {
+  let short = text;
+  while (Buffer.byteLength(short, 'utf8') > limit) short = short.slice(0, -1);
+  return short;
+}
+
+const LEASE_LIMIT_MS = 30_000;
+
+export async function fenceGroup(core: ArrayCore, request: RequestOf<'pair.fence'>): Promise<ReplyOf<'pair.fence'>> {
+  const { group: name, leaseMs } = request.header;
+  const runtime = needRuntime(core, name);
+  const group = runtime.state();
+  if (leaseMs > LEASE_LIMIT_MS) {
+    throw new CommandRefusal('bad-parameter', `leaseMs ${leaseMs} is more than ${LEASE_LIMIT_MS}`);
+  }
+  if (group.role !== 'primary' && leaseMs > 0) {
+    throw new CommandRefusal('wrong-state', `array ${core.name} is ${group.role} in group ${name}: nothing to fence`);
+  }
+  const changed = runtime.gate.isFenced() !== leaseMs > 0;
+  runtime.gate.fence(leaseMs);
+  return groupChange(runtime, group, changed, runtime.tail());
+}

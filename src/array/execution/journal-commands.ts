@@ -1,0 +1,118 @@
+import type { ReplyOf, RequestOf } from '../../interface-block/process-table.ts';
+import { fromHex } from '../../base/bytes.ts';
+import type { ArrayCore } from '../core.ts';
+import type { GroupRuntime } from '../group/group-runtime.ts';
+import { flushVolumes } from '../group/restoration.ts';
+import { acceptAcquisition, acceptRestore, purge } from '../group/transitions.ts';
+import { CommandRefusal } from '../refusal.ts';
+import { isActive, type GroupState, type Position } from '../store/array-state.ts';
+import { withGroup } from '../store/state-store.ts';
+import type { Commit } from './command-execution.ts';
+import { groupChange } from './group-change.ts';
+import { needRuntime } from './group-queries.ts';
+
+/** S1604: the to-be-read pointer moves when the command is accepted, the read-completed pointer follows the work. */
+export async function acquireJournal(
+  core: ArrayCore,
+  request: RequestOf<'journal.acquire'>,
+  commit: Commit<ReplyOf<'journal.acquire'>>,
+): Promise<void> {
+  const runtime = needRuntime(core, request.header.group);
+  await order(runtime, commit, (group) => acceptAcquisition(group, request.header.toSequence), (group) => group.toBeRead);
+}
+
+/** S1609: likewise for the restoration pointers. */
+export async function restoreJournal(
+  core: ArrayCore,
+  request: RequestOf<'journal.restore'>,
+  commit: Commit<ReplyOf<'journal.restore'>>,
+): Promise<void> {
+  const runtime = needRuntime(core, request.header.group);
+  await order(runtime, commit, (group) => acceptRestore(group, request.header.toSequence), (group) => group.toBeRestored);
+}
+
+async function order(
+  runtime: GroupRuntime,
+  commit: Commit<ReplyOf<'journal.acquire'>>,
+  change: (group: GroupState) => GroupState,
+  pointer: (group: GroupState) => number,
+): Promise<void> {
+  await commit(
+    (state) => withGroup(state, runtime.name, change),
+    (before, after) => {
+      const group = after.groups.find((candidate) => candidate.name === runtime.name);
+      return groupChange(runtime, group, before !== after, { sequence: group ? pointer(group) : 0 });
+    },
+  );
+  runtime.wake();
+}
+
+/**
+ * S1610: frees what the far array has acquired. The host shows the far array's proof of the last record, so that a
+ * number mistaken or of another generation frees nothing; and the volumes here must be durable up to it, because the
+ * journal is their log.
+ */
+export async function purgeJournal(
+  core: ArrayCore,
+  request: RequestOf<'journal.purge'>,
+  commit: Commit<ReplyOf<'journal.purge'>>,
+): Promise<void> {
+  const runtime = needRuntime(core, request.header.group);
+  await runtime.exclusive.run(async () => {
+    const group = runtime.state();
+    const through = checkPurge(runtime, group, request.header);
+    const copied = slotsOf(request.header.copiedPairs);
+    if (through.sequence > group.purged.sequence) {
+      await runtime.storing.drain();
+      await flushVolumes({ volume: (lun) => needVolume(core, lun) }, group);
+    }
+    await commit(
+      (state) => withGroup(state, runtime.name, (current) => purge(current, through, copied)),
+      (before, after) => {
+        const now = after.groups.find((candidate) => candidate.name === runtime.name);
+        return groupChange(runtime, now, before !== after, now?.purged ?? through);
+      },
+    );
+    for (const pair of group.pairs) {
+      if (copied.has(pair.slot) && pair.progress === 'copy') await runtime.differences(pair.slot).clearAll();
+    }
+  });
+}
+
+function needVolume(core: ArrayCore, lun: number) {
+  const volume = core.volume(lun);
+  if (!volume) throw new CommandRefusal('not-found', `array ${core.name} has no volume at LUN ${lun}`);
+  return volume;
+}
+
+function checkPurge(runtime: GroupRuntime, group: GroupState, request: RequestOf<'journal.purge'>['header']): Position {
+  if (group.role !== 'primary') {
+    throw new CommandRefusal('wrong-state', `this array is ${group.role} in group ${group.name}: only a primary purges`);
+  }
+  if (!isActive(group)) {
+    throw new CommandRefusal('wrong-state', `group ${group.name} is suspended (${group.suspendReason}): its journal is empty`);
+  }
+  if (!group.lineage.some((entry) => entry.generation === request.generation)) {
+    throw new CommandRefusal('unsafe', `generation ${request.generation} is not in the lineage of group ${group.name}`);
+  }
+  if (request.toSequence <= group.purged.sequence) return group.purged;
+  if (request.toSequence > runtime.tail().sequence) {
+    throw new CommandRefusal('unsafe', `record ${request.toSequence} does not exist; the last is ${runtime.tail().sequence}`);
+  }
+  const stored = runtime.journal.readRecord(request.toSequence);
+  if (!stored.ok || stored.value.proof !== request.proof) {
+    throw new CommandRefusal('unsafe', `the proof for record ${request.toSequence} is not that of the record stored here`);
+  }
+  return stored.value.end;
+}
+
+/** Bit n of the mask stands for the pair in slot n. */
+function slotsOf(mask: string): ReadonlySet<number> {
+  const bytes = fromHex(mask);
+  const slots = new Set<number>();
+  for (let slot = 0; slot < bytes.length * 8; slot += 1) {
+    const byte = bytes[bytes.length - 1 - (slot >>> 3)] ?? 0;
+    if (byte & (1 << (slot & 7))) slots.add(slot);
+  }
+  return slots;
+}

@@ -1,0 +1,192 @@
+import { randomHex } from '../../base/random.ts';
+import type { ReplyOf, RequestOf } from '../../interface-block/process-table.ts';
+import { LunError } from '../../lun/lun.ts';
+import type { ArrayCore } from '../core.ts';
+import { checkHeader, PeerError, PEER_TIMEOUT_MS } from '../group/follower.ts';
+import { prepareDifferences } from '../group/group-runtime.ts';
+import { addPair, newGroup } from '../group/transitions.ts';
+import { HEADER_BLOCKS } from '../journal/geometry.ts';
+import type { HeaderPair, JournalHeader } from '../journal/header.ts';
+import { CommandRefusal } from '../refusal.ts';
+import { localLun, withoutGroup, type ArrayState, type GroupState, type PairState } from '../store/array-state.ts';
+import type { Volume } from '../store/volume.ts';
+import type { Commit } from './command-execution.ts';
+import { groupChange } from './group-change.ts';
+
+/**
+ * Pair formation (Fig. 11): S1101 on the copy source, whose journal flows from here on; S1102 on the copy destination,
+ * which finds its group and slot in the source's journal and starts to read the volume.
+ */
+type Create = RequestOf<'pair.create'>['header'];
+
+function refuse(status: CommandRefusal['status'], message: string): never {
+  throw new CommandRefusal(status, message);
+}
+
+export function createPair(
+  core: ArrayCore,
+  request: RequestOf<'pair.create'>,
+  commit: Commit<ReplyOf<'pair.create'>>,
+): Promise<void> {
+  return core.exclusive.run(() => formPair(core, request.header, commit));
+}
+
+async function formPair(core: ArrayCore, request: Create, commit: Commit<ReplyOf<'pair.create'>>): Promise<void> {
+  checkRequest(core, request);
+  const existing = core.store.group(request.group);
+  const same = existing && findSame(existing, request);
+  if (existing && same) return answerSame(core, existing, commit);
+  const volume = checkVolume(core, existing, request);
+  checkJournal(core, existing, request);
+  const peer = request.role === 'auxiliary' ? await meetPrimary(core, request, volume) : undefined;
+  const release = core.holdVolume(volume.description.lun);
+  try {
+    await volume.flush();
+    const slot = peer?.slot ?? existing?.nextSlot ?? 0;
+    await prepareDifferences(core.storage, request.group, slot, volume);
+    const generation = request.role === 'primary' ? randomHex(core.random, 8) : '';
+    await commit(
+      (state) => withPair(core, state, request, { slot, generation }),
+      (_before, after) => {
+        const group = after.groups.find((candidate) => candidate.name === request.group);
+        return groupChange(undefined, group, true, { sequence: core.runtime(request.group)?.tail().sequence ?? 0 });
+      },
+    );
+    await startPair(core, request);
+  } finally {
+    release();
+  }
+  core.accessChanged(volume.description.lun);
+}
+
+async function answerSame(
+  core: ArrayCore,
+  group: GroupState,
+  commit: Commit<ReplyOf<'pair.create'>>,
+): Promise<void> {
+  const runtime = core.runtime(group.name);
+  const at = runtime?.tail() ?? { sequence: 0, offset: 0 };
+  await commit(
+    (state) => state,
+    () => groupChange(runtime, group, false, at),
+  );
+}
+
+function withPair(
+  core: ArrayCore,
+  state: ArrayState,
+  request: Create,
+  fresh: { slot: number; generation: string },
+): ArrayState {
+  const existing = state.groups.find((group) => group.name === request.group);
+  const group = existing ?? newGroup(request, fresh.generation);
+  const startSequence = core.runtime(request.group)?.tail().sequence ?? 0;
+  const next = addPair(group, request, startSequence, fresh.slot);
+  return { ...withoutGroup(state, request.group), groups: [...withoutGroup(state, request.group).groups, next] };
+}
+
+async function startPair(core: ArrayCore, request: Create): Promise<void> {
+  const runtime = core.runtime(request.group);
+  const pair = core.store.group(request.group)?.pairs.find((candidate) => candidate.name === request.pair);
+  if (!pair) throw new Error(`pair ${request.pair} is gone`);
+  if (runtime) runtime.openDifferences(pair);
+  else await core.openRuntime(request.group);
+  core.runtime(request.group)?.wake();
+}
+
+function checkRequest(core: ArrayCore, request: Create): void {
+  if (request.group === '' || request.pair === '') refuse('bad-parameter', 'group and pair need names');
+  if (request.role === 'simplex') refuse('bad-parameter', 'role must be primary or auxiliary');
+  if (request.primarySerial === request.auxiliarySerial) {
+    refuse('bad-parameter', `copy source and destination are both array ${request.primarySerial}`);
+  }
+  const own = request.role === 'primary' ? request.primarySerial : request.auxiliarySerial;
+  if (own !== core.serial) {
+    refuse('bad-parameter', `the ${request.role} array of the pair is ${own}, but this is ${core.serial}`);
+  }
+}
+
+/** The same pair with the same role here: running the command again changes nothing. */
+function findSame(group: GroupState, request: Create): PairState | undefined {
+  const pair = group.pairs.find((candidate) => candidate.name === request.pair);
+  if (!pair) return undefined;
+  const same =
+    group.role === request.role &&
+    group.peerSerial === (request.role === 'primary' ? request.auxiliarySerial : request.primarySerial) &&
+    pair.primaryLun === request.primaryLun &&
+    pair.auxiliaryLun === request.auxiliaryLun &&
+    group.localJournalLun === (request.role === 'primary' ? request.primaryJournalLun : request.auxiliaryJournalLun);
+  if (!same) refuse('in-use', `pair ${request.pair} of group ${request.group} exists with other volumes or another role`);
+  return pair;
+}
+
+function checkVolume(core: ArrayCore, existing: GroupState | undefined, request: Create): Volume {
+  const lun = request.role === 'primary' ? request.primaryLun : request.auxiliaryLun;
+  const unit = core.units.unit(lun);
+  if (!unit) refuse('not-found', `array ${core.name} has no LUN ${lun}`);
+  const volume = core.volume(lun);
+  if (!volume) refuse('in-use', `LUN ${lun} of array ${core.name} is a ${unit.kind}, not a volume that can be paired`);
+  for (const group of core.store.state().groups) {
+    const pair = group.pairs.find((candidate) => localLun(group, candidate) === lun);
+    if (pair) refuse('in-use', `LUN ${lun} is in pair ${pair.name} of group ${group.name} already`);
+  }
+  if (existing && existing.role !== request.role) {
+    refuse('wrong-state', `array ${core.name} is ${existing.role} in group ${existing.name}, not ${request.role}`);
+  }
+  return volume;
+}
+
+function checkJournal(core: ArrayCore, existing: GroupState | undefined, request: Create): void {
+  const primary = request.role === 'primary';
+  const lun = primary ? request.primaryJournalLun : request.auxiliaryJournalLun;
+  const peerLun = primary ? request.auxiliaryJournalLun : request.primaryJournalLun;
+  const unit = core.units.unit(lun);
+  if (!unit) refuse('not-found', `array ${core.name} has no LUN ${lun}`);
+  if (unit.kind !== 'journal') refuse('in-use', `LUN ${lun} of array ${core.name} is a ${unit.kind}, not a journal`);
+  const owner = core.store.state().groups.find((group) => group.localJournalLun === lun && group.name !== request.group);
+  if (owner) refuse('in-use', `journal LUN ${lun} of array ${core.name} serves group ${owner.name}`);
+  if (existing && (existing.localJournalLun !== lun || existing.peerJournalLun !== peerLun)) {
+    refuse('in-use', `group ${existing.name} uses journal LUNs ${existing.localJournalLun} and ${existing.peerJournalLun}`);
+  }
+  const peerSerial = primary ? request.auxiliarySerial : request.primarySerial;
+  if (existing && existing.peerSerial !== peerSerial) {
+    refuse('in-use', `group ${existing.name} is paired with array ${existing.peerSerial}, not ${peerSerial}`);
+  }
+}
+
+/** The destination looks at the source before it gives up its volume: same journal geometry, same size of volumes. */
+async function meetPrimary(core: ArrayCore, request: Create, volume: Volume): Promise<HeaderPair> {
+  const header = await readPrimaryHeader(core, request);
+  const own = core.journal(request.auxiliaryJournalLun)?.geometry;
+  if (own?.recordLimit !== header.recordLimit || own.headLba !== header.headLba || own.endLba !== header.endLba) {
+    refuse('size-mismatch', `the journals differ in size: head and end LBA must be the same on both arrays (Fig. 15)`);
+  }
+  const row = header.pairs.find(
+    (pair) => pair.primaryLun === request.primaryLun && pair.auxiliaryLun === request.auxiliaryLun,
+  );
+  if (!row) refuse('wrong-state', `array ${request.primarySerial} has not formed pair ${request.pair} as primary yet`);
+  const { blockSize, blockCount } = volume.description;
+  if (row.blockSize * row.blockCount !== blockSize * blockCount) {
+    refuse(
+      'size-mismatch',
+      `the primary volume has ${row.blockSize * row.blockCount} bytes, LUN ${request.auxiliaryLun} here has ${volume.byteLength}`,
+    );
+  }
+  return row;
+}
+
+async function readPrimaryHeader(core: ArrayCore, request: Create): Promise<JournalHeader> {
+  const { primarySerial: peerSerial, primaryJournalLun: peerJournalLun } = request;
+  try {
+    const lun = await core.remote.open(peerSerial, peerJournalLun);
+    const bytes = await lun.read(0, HEADER_BLOCKS, { timeoutMs: PEER_TIMEOUT_MS });
+    return checkHeader(bytes, core.serial, { name: request.group, peerSerial, peerJournalLun });
+  } catch (error) {
+    if (error instanceof LunError) {
+      core.remote.forget(peerSerial, peerJournalLun);
+      refuse('peer-unreachable', `array ${peerSerial} does not answer array ${core.name}: ${error.message}`);
+    }
+    if (error instanceof PeerError) refuse('wrong-state', error.message);
+    throw error;
+  }
+}

@@ -1,0 +1,76 @@
+import { randomHex } from '../../base/random.ts';
+import type { ReplyOf, RequestOf } from '../../interface-block/process-table.ts';
+import type { ArrayCore } from '../core.ts';
+import type { GroupRuntime } from '../group/group-runtime.ts';
+import { isConsistent, swapToAuxiliary, swapToPrimary, takeOver } from '../group/transitions.ts';
+import { CommandRefusal } from '../refusal.ts';
+import { localLun, type GroupState } from '../store/array-state.ts';
+import type { Commit } from './command-execution.ts';
+import { needRuntime } from './group-queries.ts';
+import { commitGroup } from './suspend-resume.ts';
+
+/** Swap (Fig. 20 on the old primary, Fig. 21 on the old auxiliary). In between nobody accepts writes. */
+export function swapGroup(
+  core: ArrayCore,
+  request: RequestOf<'pair.swap'>,
+  commit: Commit<ReplyOf<'pair.swap'>>,
+): Promise<void> {
+  const { group: name, role, generation, sequence } = request.header;
+  const runtime = needRuntime(core, name);
+  const expected = { generation, sequence };
+  switch (role) {
+    case 'auxiliary':
+      return changeRole(core, runtime, commit, (group) => swapToAuxiliary(group, expected, runtime.tail()));
+    case 'primary': {
+      const fresh = randomHex(core.random, 8);
+      return changeRole(core, runtime, commit, (group) => swapToPrimary(group, expected, fresh));
+    }
+    case 'simplex':
+      throw new CommandRefusal('bad-parameter', 'role must be primary or auxiliary');
+  }
+}
+
+export function takeOverGroup(
+  core: ArrayCore,
+  request: RequestOf<'pair.takeover'>,
+  commit: Commit<ReplyOf<'pair.takeover'>>,
+): Promise<void> {
+  const { group: name, acceptInconsistent } = request.header;
+  const runtime = needRuntime(core, name);
+  const fresh = randomHex(core.random, 8);
+  return changeRole(core, runtime, commit, (group) => takeOver(group, acceptInconsistent, fresh));
+}
+
+/**
+ * S2001, S2002, S2101, S2102. Old differences are forgotten only where both sides are known to be equal, which is where
+ * the volumes here were consistent and wholly restored.
+ */
+function changeRole(
+  core: ArrayCore,
+  runtime: GroupRuntime,
+  commit: Commit<ReplyOf<'pair.swap'>>,
+  change: (group: GroupState) => GroupState,
+): Promise<void> {
+  return runtime.exclusive.run(async () => {
+    const before = runtime.state();
+    if (change(before) === before) return commitGroup(runtime, commit, change);
+    const consistent = isConsistent(before);
+    const open = runtime.gate.close();
+    try {
+      if (before.role === 'primary') await runtime.settleVolumes();
+      else runtime.haltWork();
+      await commitGroup(runtime, commit, change);
+      const after = runtime.state();
+      if (consistent) await clearDifferences(runtime, after);
+      runtime.beginEpoch(after.role === 'primary' ? after.purged : after.read);
+    } finally {
+      open();
+      runtime.wake();
+    }
+    for (const pair of before.pairs) core.accessChanged(localLun(runtime.state(), pair));
+  });
+}
+
+async function clearDifferences(runtime: GroupRuntime, group: GroupState): Promise<void> {
+  for (const pair of group.pairs) await runtime.differences(pair.slot).clearAll();
+}

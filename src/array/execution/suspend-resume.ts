@@ -1,0 +1,101 @@
+import type { ReplyOf, RequestOf } from '../../interface-block/process-table.ts';
+import type { ArrayCore } from '../core.ts';
+import type { GroupRuntime } from '../group/group-runtime.ts';
+import { becomeAuxiliary, resumePrimary, suspend } from '../group/transitions.ts';
+import { CommandRefusal } from '../refusal.ts';
+import { isActive, localLun, type GroupState } from '../store/array-state.ts';
+import { withGroup } from '../store/state-store.ts';
+import type { Commit } from './command-execution.ts';
+import { groupChange } from './group-change.ts';
+import { needRuntime } from './group-queries.ts';
+
+/** Commits a change of one group and answers with the state that it led to. */
+export async function commitGroup(
+  runtime: GroupRuntime,
+  commit: Commit<ReplyOf<'pair.split'>>,
+  change: (group: GroupState) => GroupState,
+): Promise<void> {
+  await commit(
+    (state) => withGroup(state, runtime.name, change),
+    (before, after) => {
+      const group = after.groups.find((candidate) => candidate.name === runtime.name);
+      const old = before.groups.find((candidate) => candidate.name === runtime.name);
+      const at = group?.role === 'auxiliary' ? group.read : runtime.storing.tail();
+      return groupChange(runtime, group, group !== old, at);
+    },
+  );
+}
+
+/** Split: the primary stops storing journal; what the peer may not have becomes differences. */
+export function splitGroup(
+  core: ArrayCore,
+  request: RequestOf<'pair.split'>,
+  commit: Commit<ReplyOf<'pair.split'>>,
+): Promise<void> {
+  const runtime = needRuntime(core, request.header.group);
+  return runtime.exclusive.run(async () => {
+    const group = runtime.state();
+    const open = runtime.gate.close();
+    try {
+      if (group.role === 'primary' && isActive(group)) {
+        await runtime.settleVolumes();
+        await runtime.markUnsent();
+      }
+      await commitGroup(runtime, commit, (state) => suspend(state, 'split', runtime.tail()));
+    } finally {
+      open();
+    }
+  });
+}
+
+/** Resync: to the array that becomes or stays auxiliary first, then to the one that becomes or stays primary. */
+export function resyncGroup(
+  core: ArrayCore,
+  request: RequestOf<'pair.resync'>,
+  commit: Commit<ReplyOf<'pair.resync'>>,
+): Promise<void> {
+  const runtime = needRuntime(core, request.header.group);
+  switch (request.header.role) {
+    case 'primary':
+      return runtime.exclusive.run(() => resume(runtime, commit));
+    case 'auxiliary':
+      return runtime.exclusive.run(() => startFollowing(core, runtime, request, commit));
+    case 'simplex':
+      throw new CommandRefusal('bad-parameter', 'role must be primary or auxiliary');
+  }
+}
+
+/** The volumes must be durable first: what the copy reads from them is not in the journal. */
+async function resume(runtime: GroupRuntime, commit: Commit<ReplyOf<'pair.resync'>>): Promise<void> {
+  const open = runtime.gate.close();
+  try {
+    if (runtime.state().role === 'primary') await runtime.settleVolumes();
+    await commitGroup(runtime, commit, (group) => resumePrimary(group, runtime.storing.tail()));
+  } finally {
+    open();
+  }
+}
+
+async function startFollowing(
+  core: ArrayCore,
+  runtime: GroupRuntime,
+  request: RequestOf<'pair.resync'>,
+  commit: Commit<ReplyOf<'pair.resync'>>,
+): Promise<void> {
+  const { generation, discard } = request.header;
+  const change = (group: GroupState): GroupState =>
+    becomeAuxiliary(group, { generation, discard, lineage: request.rows }, runtime.tail());
+  if (change(runtime.state()) === runtime.state()) return commitGroup(runtime, commit, change);
+  const open = runtime.gate.close();
+  try {
+    runtime.haltWork();
+    if (runtime.state().role === 'primary') await runtime.settleVolumes();
+    await runtime.markUnsent();
+    await commitGroup(runtime, commit, change);
+    runtime.beginEpoch(runtime.tail());
+  } finally {
+    open();
+    runtime.wake();
+  }
+  for (const pair of runtime.state().pairs) core.accessChanged(localLun(runtime.state(), pair));
+}

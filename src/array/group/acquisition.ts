@@ -1,0 +1,181 @@
+import { crc32 } from 'node:zlib';
+import { describeViolation } from '../../base/violation.ts';
+import { generationAt } from '../../interface-block/lineage.ts';
+import type { Lun } from '../../lun/lun.ts';
+import {
+  dataRuns,
+  hasRoom,
+  JOURNAL_BLOCK_SIZE,
+  metadataLba,
+  metadataRuns,
+  type JournalGeometry,
+  type Run,
+} from '../journal/geometry.ts';
+import type { JournalHeader } from '../journal/header.ts';
+import { checkRecord, type StoredRecord } from '../journal/journal-volume.ts';
+import { RECORD_SIZE } from '../journal/record.ts';
+import { isActive, type GroupState, type Position } from '../store/array-state.ts';
+import { PEER_TIMEOUT_MS, PeerError, openPeerJournal, readPeerHeader, type FollowerContext, type StepResult } from './follower.ts';
+import { acquired, clampAcquisition, follow, judgeHeader, suspend } from './transitions.ts';
+
+/**
+ * The journal acquisition section (708; Fig. 13): copies records from the primary journal to the same LBAs of the
+ * auxiliary journal, as far as it was ordered to (1534). What is counted as read (1533) is durable here.
+ */
+const BATCH_RECORDS = 64;
+const BATCH_BLOCKS = 2048;
+const WAIT_MS = 250;
+
+export async function acquisitionStep(context: FollowerContext): Promise<StepResult> {
+  const epoch = context.epoch();
+  const group = context.state();
+  if (group.role !== 'auxiliary' || !isActive(group)) return 'idle';
+  if (group.following && group.toBeRead <= group.read.sequence) return 'idle';
+  const header = await readPeerHeader(context);
+  const contact = judgeHeader(context.state(), header);
+  if (epoch !== context.epoch()) return 'again';
+  switch (contact.kind) {
+    case 'wait':
+      context.report(contact.why);
+      return { retryMs: WAIT_MS };
+    case 'peer-suspended':
+      await context.update(epoch, (state) => suspend(state, 'peer-suspended', state.read));
+      return 'idle';
+    case 'adopt':
+      await context.update(epoch, (state) => follow(state, header));
+      context.wake();
+      return 'again';
+    case 'follow':
+      return readRecords(context, epoch, header);
+  }
+}
+
+async function readRecords(context: FollowerContext, epoch: number, header: JournalHeader): Promise<StepResult> {
+  await adoptLineage(context, epoch, header);
+  const group = context.state();
+  if (!isActive(group) || group.role !== 'auxiliary') return 'idle';
+  const target = Math.min(group.toBeRead, header.storedSequence);
+  const batch = target > group.read.sequence ? await fetchBatch(context, header, target) : undefined;
+  if (epoch !== context.epoch()) return 'again';
+  if (batch === undefined || batch.length === 0) return nothingToRead(context, epoch, group, target);
+  for (const item of batch) storeLocally(context, item);
+  await context.journal.flush();
+  const last = batch.at(-1)!;
+  await context.update(epoch, (state) =>
+    acquired(state, last.stored.end, last.stored.proof, { sequence: header.storedSequence, wallMs: header.wallMs }),
+  );
+  return 'again';
+}
+
+async function adoptLineage(context: FollowerContext, epoch: number, header: JournalHeader): Promise<void> {
+  await context.update(epoch, (state) => {
+    const known = JSON.stringify(state.lineage) === JSON.stringify(header.lineage);
+    return known ? state : { ...state, lineage: header.lineage };
+  });
+}
+
+/**
+ * The order reaches beyond what the primary has, or the ring is full. With a restore under way room will come; without
+ * one the order ends here, so that the host's cycle goes on to order the restore.
+ */
+async function nothingToRead(
+  context: FollowerContext,
+  epoch: number,
+  group: GroupState,
+  target: number,
+): Promise<StepResult> {
+  const ringFull = target > group.read.sequence;
+  if (ringFull && group.toBeRestored > group.restored.sequence) return { retryMs: WAIT_MS };
+  await context.update(epoch, clampAcquisition);
+  return 'idle';
+}
+
+interface FetchedRecord {
+  readonly stored: StoredRecord;
+  readonly metadata: Uint8Array;
+  readonly data: Uint8Array;
+}
+
+/** The next records that fit the ring, in order and whole; empty where there is no room. */
+async function fetchBatch(context: FollowerContext, header: JournalHeader, target: number): Promise<FetchedRecord[]> {
+  const group = context.state();
+  const geometry = context.journal.geometry;
+  const peer = await openPeerJournal(context);
+  const first = group.read.sequence + 1;
+  const count = Math.min(BATCH_RECORDS, target - group.read.sequence);
+  const metadata = await readRuns(peer, metadataRuns(geometry, first, count));
+  const chain = chainOf(metadata, group, header, count, geometry);
+  if (chain.length === 0) return [];
+  const blocks = chain.reduce((sum, item) => sum + item.stored.record.blockCount, 0);
+  const data = await readRuns(peer, dataRuns(geometry, group.read.offset, blocks));
+  let at = 0;
+  return chain.map((item) => {
+    const length = item.stored.record.blockCount * JOURNAL_BLOCK_SIZE;
+    const own = data.subarray(at, at + length);
+    at += length;
+    if (crc32(own) !== item.stored.record.dataCrc) {
+      throw new PeerError(`the data of record ${item.stored.record.sequence} does not match its CRC-32`);
+    }
+    return { ...item, data: own };
+  });
+}
+
+function chainOf(
+  metadata: Uint8Array,
+  group: GroupState,
+  header: JournalHeader,
+  count: number,
+  geometry: JournalGeometry,
+): Array<{ stored: StoredRecord; metadata: Uint8Array }> {
+  const chain: Array<{ stored: StoredRecord; metadata: Uint8Array }> = [];
+  let tail: Position = group.read;
+  for (let index = 0; index < count; index += 1) {
+    const bytes = metadata.subarray(index * RECORD_SIZE, (index + 1) * RECORD_SIZE);
+    const stored = expectRecord(bytes, tail, header, geometry);
+    const fits = hasRoom(geometry, group.restored, tail, stored.record.blockCount);
+    const enough = stored.end.offset - group.read.offset > BATCH_BLOCKS && chain.length > 0;
+    if (!fits || enough) break;
+    chain.push({ stored, metadata: bytes });
+    tail = stored.end;
+  }
+  return chain;
+}
+
+function expectRecord(
+  bytes: Uint8Array,
+  tail: Position,
+  header: JournalHeader,
+  geometry: JournalGeometry,
+): StoredRecord {
+  const sequence = tail.sequence + 1;
+  const result = checkRecord(bytes, sequence, geometry);
+  if (!result.ok) throw new PeerError(`record ${sequence} of the peer: ${describeViolation(result.violation)}`);
+  const { record } = result.value;
+  if (record.offset !== tail.offset || record.generation !== generationAt(header.lineage, sequence)) {
+    throw new PeerError(`record ${sequence} of the peer does not continue the journal here`);
+  }
+  return result.value;
+}
+
+async function readRuns(lun: Lun, runs: readonly Run[]): Promise<Uint8Array> {
+  const [first, second] = runs;
+  const head = await lun.read(first!.lba, first!.blockCount, { timeoutMs: PEER_TIMEOUT_MS });
+  if (!second) return head;
+  const rest = await lun.read(second.lba, second.blockCount, { timeoutMs: PEER_TIMEOUT_MS });
+  const joined = new Uint8Array(head.length + rest.length);
+  joined.set(head, 0);
+  joined.set(rest, head.length);
+  return joined;
+}
+
+function storeLocally(context: FollowerContext, item: FetchedRecord): void {
+  const { journal } = context;
+  const { record } = item.stored;
+  let at = 0;
+  for (const run of dataRuns(journal.geometry, record.offset, record.blockCount)) {
+    const length = run.blockCount * JOURNAL_BLOCK_SIZE;
+    journal.writeBlocks(run.lba, item.data.subarray(at, at + length));
+    at += length;
+  }
+  journal.writeBlocks(metadataLba(journal.geometry, record.sequence), item.metadata);
+}

@@ -1,0 +1,356 @@
+import type { Clock } from '../../base/clock.ts';
+import { randomHex, type Random } from '../../base/random.ts';
+import type { Storage } from '../../base/storage.ts';
+import type { Access, SuspendReason } from '../../interface-block/process-table.ts';
+import { checkCondition } from '../../scsi/fault.ts';
+import { JOURNAL_BLOCK_SIZE } from '../journal/geometry.ts';
+import type { JournalVolume } from '../journal/journal-volume.ts';
+import { scanJournal } from '../journal/recovery.ts';
+import type { RemoteInterface } from '../remote-interface.ts';
+import { openChunkMap, chunkBytesFor, type ChunkMap } from '../store/chunk-map.ts';
+import { currentGeneration, isActive, localLun, type GroupState, type PairState, type Position } from '../store/array-state.ts';
+import { withGroup, type StateStore } from '../store/state-store.ts';
+import type { Volume } from '../store/volume.ts';
+import { acquisitionStep } from './acquisition.ts';
+import { copyStep } from './copy-formation.ts';
+import { createCopyRanges, createWorker, type FollowerContext, type Worker } from './follower.ts';
+import { createJournalStoring, type JournalStoring } from './journal-storing.ts';
+import { flushVolumes, redoRestoration, restorationStep } from './restoration.ts';
+import { settle, startTracking, suspend } from './transitions.ts';
+import { createExclusive, createWriteGate, type Exclusive, type WriteGate } from './write-gate.ts';
+
+export interface GroupParts {
+  readonly name: string;
+  readonly arraySerial: string;
+  readonly store: StateStore;
+  readonly storage: Storage;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly remote: RemoteInterface;
+  readonly journal: JournalVolume;
+  readonly volume: (lun: number) => Volume;
+  readonly log: (text: string) => void;
+}
+
+/** A group at work on this array: what hosts read and write, and the background work of an auxiliary. */
+export interface GroupRuntime {
+  readonly name: string;
+  readonly journal: JournalVolume;
+  readonly storing: JournalStoring;
+  readonly gate: WriteGate;
+  /** Changes of the group's state, one at a time. */
+  readonly exclusive: Exclusive;
+  state(): GroupState;
+  /** Place behind the last record that this side stored (primary) or acquired (auxiliary). */
+  tail(): Position;
+  access(pair: PairState): Access;
+  /** Byte offset and length; what a host sees now. */
+  read(volume: Volume, offset: number, length: number): Uint8Array;
+  write(pair: PairState, volume: Volume, offset: number, data: Uint8Array, durable: boolean): Promise<void>;
+  flush(volume: Volume): Promise<void>;
+  differences(slot: number): ChunkMap;
+  /** Opens the difference map that `prepareDifferences` made for a pair that has just been added. */
+  openDifferences(pair: PairState): void;
+  dropDifferences(slot: number): Promise<void>;
+  /** Everything acknowledged is in the volumes and durable there. The gate must be closed. */
+  settleVolumes(): Promise<void>;
+  /** Chunks of the records that the peer may not have become differences. The gate must be closed. */
+  markUnsent(): Promise<void>;
+  suspendPrimary(reason: SuspendReason): Promise<void>;
+  /** Background work in progress comes to nothing from here on; before a change of role. */
+  haltWork(): void;
+  /** Continues behind `tail` in a new role or with a new source; after the change has become durable. */
+  beginEpoch(tail: Position): void;
+  /** Looks for background work. */
+  wake(): void;
+  lastError(): string;
+  stop(): Promise<void>;
+}
+
+function differencesName(group: string, slot: number): string {
+  return `differences-${Buffer.from(group, 'utf8').toString('hex')}-${slot}`;
+}
+
+/** Makes the difference map of a pair to come: everything ever written to the volume. Durable when it resolves. */
+export async function prepareDifferences(
+  storage: Storage,
+  group: string,
+  slot: number,
+  volume: Volume,
+): Promise<void> {
+  const file = storage.open(differencesName(group, slot));
+  const chunkBytes = chunkBytesFor(volume.byteLength);
+  const map = openChunkMap(file, { volumeBytes: volume.byteLength, chunkBytes, ahead: false });
+  await map.clearAll();
+  await map.union(volume.written.bytes());
+  map.close();
+}
+
+export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime> {
+  const { store, clock, journal } = parts;
+  const gate = createWriteGate(clock);
+  const exclusive = createExclusive();
+  const maps = new Map<number, ChunkMap>();
+  let epoch = 0;
+  let lastError = '';
+  let suspending: Promise<void> | undefined;
+
+  const state = (): GroupState => {
+    const group = store.group(parts.name);
+    if (!group) throw new Error(`group ${parts.name} is gone`);
+    return group;
+  };
+  const storing = createJournalStoring({
+    journal,
+    clock,
+    onJournalLost: (error) => {
+      parts.log(`journal of group ${parts.name} failed: ${String(error)}`);
+      void suspendPrimary('error');
+    },
+  });
+
+  function openMap(pair: PairState): ChunkMap {
+    const volume = parts.volume(localLun(state(), pair));
+    const file = parts.storage.open(differencesName(parts.name, pair.slot));
+    const chunkBytes = chunkBytesFor(volume.byteLength);
+    const map = openChunkMap(file, { volumeBytes: volume.byteLength, chunkBytes, ahead: false });
+    maps.set(pair.slot, map);
+    return map;
+  }
+
+  function differences(slot: number): ChunkMap {
+    const map = maps.get(slot);
+    if (!map) throw new Error(`group ${parts.name} has no pair in slot ${slot}`);
+    return map;
+  }
+
+  const tail = (): Position => (state().role === 'primary' ? storing.tail() : state().read);
+
+  async function update(change: (group: GroupState) => GroupState): Promise<GroupState> {
+    const { after } = await store.update((array) => withGroup(array, parts.name, change));
+    return after.groups.find((group) => group.name === parts.name) ?? state();
+  }
+
+  const context: FollowerContext = {
+    arraySerial: parts.arraySerial,
+    clock,
+    journal,
+    remote: parts.remote,
+    state,
+    update: (workEpoch, change) => update((group) => (workEpoch === epoch ? change(group) : group)),
+    epoch: () => epoch,
+    volume: parts.volume,
+    differences,
+    copying: createCopyRanges(),
+    report(error) {
+      lastError = error;
+    },
+    wake: () => workers.forEach((worker) => worker.kick()),
+  };
+  const failed = (error: unknown): void => {
+    lastError = error instanceof Error ? error.message : String(error);
+    parts.remote.forget(state().peerSerial, state().peerJournalLun);
+    parts.log(`group ${parts.name}: ${lastError}`);
+  };
+  const workers: Worker[] = [acquisitionStep, restorationStep, copyStep].map((step) =>
+    createWorker(clock, () => (store.group(parts.name) ? step(context) : Promise.resolve('idle')), failed),
+  );
+
+  async function markUnsent(): Promise<void> {
+    const group = state();
+    const from = group.role === 'primary' ? group.purged : group.restored;
+    const to = tail().sequence;
+    for (let sequence = from.sequence + 1; sequence <= to; sequence += 1) {
+      const stored = journal.readRecord(sequence);
+      if (!stored.ok) return markEverything(group);
+      const { record } = stored.value;
+      const pair = group.pairs.find((candidate) => candidate.slot === record.slot);
+      if (!pair) continue;
+      await differences(pair.slot).mark(record.lba * JOURNAL_BLOCK_SIZE, record.blockCount * JOURNAL_BLOCK_SIZE);
+    }
+  }
+
+  /** The journal cannot be read any more: only a full copy is known to be right. */
+  async function markEverything(group: GroupState): Promise<void> {
+    for (const pair of group.pairs) {
+      await differences(pair.slot).mark(0, parts.volume(localLun(group, pair)).byteLength);
+    }
+  }
+
+  async function settleVolumes(): Promise<void> {
+    try {
+      await storing.drain();
+    } catch {
+      await storing.drain({ journalLost: true });
+    }
+    await flushVolumes({ volume: parts.volume }, state());
+  }
+
+  function suspendPrimary(reason: SuspendReason): Promise<void> {
+    suspending ??= exclusive
+      .run(async () => {
+        if (state().role !== 'primary' || !isActive(state())) return;
+        const open = gate.close();
+        try {
+          await settleVolumes();
+          await markUnsent();
+          await update((group) => suspend(group, reason, storing.tail()));
+          parts.log(`group ${parts.name} suspended: ${reason}`);
+        } finally {
+          open();
+        }
+      })
+      .finally(() => {
+        suspending = undefined;
+      });
+    return suspending;
+  }
+
+  /** Returns false where the writer has to look at the group again. */
+  async function tryWrite(pair: PairState, volume: Volume, offset: number, data: Uint8Array): Promise<boolean> {
+    const group = state();
+    if (group.role !== 'primary') {
+      throw checkCondition(0x07, 0x27, 0x00, `volume ${volume.description.name} is auxiliary in group ${parts.name}`);
+    }
+    if (!isActive(group)) return writeTracked(group, pair, volume, offset, data);
+    const pressure = storing.pressure();
+    if (pressure) {
+      await pressure.catch(() => suspendPrimary('error'));
+      return false;
+    }
+    const stamp = {
+      generation: currentGeneration(group),
+      incarnation: store.state().incarnation,
+      wallMs: clock.wallMs(),
+    };
+    try {
+      if (storing.append({ slot: pair.slot, volume, offset, data }, group.purged, stamp)) return true;
+    } catch (error) {
+      parts.log(`journal of group ${parts.name} failed: ${String(error)}`);
+      await suspendPrimary('error');
+      return false;
+    }
+    await suspendPrimary('journal-full');
+    return false;
+  }
+
+  async function writeTracked(
+    group: GroupState,
+    pair: PairState,
+    volume: Volume,
+    offset: number,
+    data: Uint8Array,
+  ): Promise<boolean> {
+    if (!group.tracking) {
+      await update((current) => startTracking(current, randomHex(parts.random, 8)));
+      return false;
+    }
+    const marked = differences(pair.slot).mark(offset, data.length);
+    const announced = volume.announce(offset, data.length);
+    if (marked || announced) {
+      await Promise.all([marked, announced]);
+      return false;
+    }
+    volume.write(offset, data);
+    return true;
+  }
+
+  const runtime: GroupRuntime = {
+    name: parts.name,
+    journal,
+    storing,
+    gate,
+    exclusive,
+    state,
+    tail,
+    access(pair) {
+      const group = state();
+      if (group.role === 'primary') return 'read-write';
+      return pair.progress === 'pair' ? 'read-only' : 'none';
+    },
+    read(volume, offset, length) {
+      const data = volume.read(offset, length);
+      storing.overlay(volume, offset, data);
+      return data;
+    },
+    async write(pair, volume, offset, data, durable) {
+      for (let done = false; !done; ) {
+        const closed = gate.wait();
+        if (closed) await closed;
+        else done = await tryWrite(pair, volume, offset, data);
+      }
+      if (durable) await runtime.flush(volume);
+    },
+    async flush(volume) {
+      if (state().role === 'primary' && isActive(state())) {
+        try {
+          return await storing.flush();
+        } catch {
+          await suspendPrimary('error');
+        }
+      }
+      await volume.flush();
+    },
+    differences,
+    openDifferences: (pair) => void openMap(pair),
+    async dropDifferences(slot) {
+      maps.get(slot)?.close();
+      maps.delete(slot);
+      await parts.storage.remove(differencesName(parts.name, slot));
+    },
+    settleVolumes,
+    markUnsent,
+    suspendPrimary,
+    haltWork() {
+      epoch += 1;
+    },
+    beginEpoch(position) {
+      epoch += 1;
+      lastError = '';
+      storing.continueFrom(position);
+      context.wake();
+    },
+    wake: context.wake,
+    lastError: () => lastError,
+    async stop() {
+      workers.forEach((worker) => worker.stop());
+      epoch += 1;
+      if (store.group(parts.name)?.role === 'primary') await settleVolumes().catch(failed);
+      maps.forEach((map) => map.close());
+    },
+  };
+
+  for (const pair of state().pairs) openMap(pair);
+  await recover(runtime, context, update);
+  return runtime;
+}
+
+/** What a restart owes before hosts may read: the journal's writes in the volumes, orders to restore carried out. */
+async function recover(
+  runtime: GroupRuntime,
+  context: FollowerContext,
+  update: (change: (group: GroupState) => GroupState) => Promise<GroupState>,
+): Promise<void> {
+  const group = runtime.state();
+  if (group.role === 'auxiliary') {
+    const reached = await redoRestoration(context);
+    await flushVolumes(context, group);
+    await update((state) => settle(state, reached));
+    return;
+  }
+  if (!isActive(group)) return runtime.storing.continueFrom(group.purged);
+  const redo: Array<() => Promise<void>> = [];
+  const found = scanJournal(runtime.journal, group.purged, group.lineage, ({ record }, data) => {
+    const pair = group.pairs.find((candidate) => candidate.slot === record.slot);
+    if (!pair || record.sequence <= pair.startSequence) return;
+    const volume = context.volume(pair.primaryLun);
+    redo.push(async () => {
+      await volume.announce(record.lba * JOURNAL_BLOCK_SIZE, data.length);
+      volume.write(record.lba * JOURNAL_BLOCK_SIZE, data);
+    });
+  });
+  // The journal must be durable before the volumes take what it holds: it may come from the page cache of a killed process.
+  await runtime.journal.flush();
+  for (const apply of redo) await apply();
+  runtime.storing.continueFrom(found);
+}

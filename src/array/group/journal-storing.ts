@@ -1,0 +1,129 @@
+import type { Clock } from '../../base/clock.ts';
+import { JOURNAL_BLOCK_SIZE } from '../journal/geometry.ts';
+import type { JournalVolume } from '../journal/journal-volume.ts';
+import type { Position } from '../store/array-state.ts';
+import type { Volume } from '../store/volume.ts';
+
+/**
+ * The journal storing section (707): the primary journal is the write-ahead log of its volumes. A write is acknowledged
+ * when it stands in the journal; it reaches the volume only after the journal has become durable, so that after a power
+ * cut no volume can hold a write that the journal, and with it the far array, never had. Until then reads see it here.
+ */
+export interface JournalStoring {
+  /** Place behind the last record stored. */
+  tail(): Position;
+  /** Stores a write and returns true, or false where the ring has no room. Throws where the journal's storage fails. */
+  append(write: VolumeWrite, kept: Position, stamp: RecordStamp): boolean;
+  /** Lays the writes that the volume does not have yet over what was read from it. */
+  overlay(volume: Volume, offset: number, data: Uint8Array): void;
+  /** Undefined, or what a writer waits for while too much is on its way to the volumes. */
+  pressure(): Promise<void> | undefined;
+  /** Everything appended before is durable when it resolves. */
+  flush(): Promise<void>;
+  /** Everything appended before has reached the volumes; with `journalLost` without waiting for the journal. */
+  drain(options?: { journalLost: boolean }): Promise<void>;
+  /** Continues behind `tail`, with nothing on its way: after a restart or a change of role. */
+  continueFrom(tail: Position): void;
+}
+
+export interface VolumeWrite {
+  readonly slot: number;
+  readonly volume: Volume;
+  /** Bytes. */
+  readonly offset: number;
+  readonly data: Uint8Array;
+}
+
+export interface RecordStamp {
+  readonly generation: string;
+  readonly incarnation: number;
+  readonly wallMs: number;
+}
+
+/** How long a write may wait for others before the journal is flushed on its behalf. */
+const GATHER_MS = 10;
+const PENDING_BYTES_LIMIT = 16 * 1024 * 1024;
+const PENDING_WRITES_LIMIT = 2048;
+
+interface PendingWrite extends VolumeWrite {
+  readonly sequence: number;
+}
+
+export function createJournalStoring(parts: {
+  journal: JournalVolume;
+  clock: Clock;
+  /** Told when the journal could not be flushed; the writes on their way stay readable. */
+  onJournalLost: (error: unknown) => void;
+}): JournalStoring {
+  const { journal, clock } = parts;
+  let tail: Position = { sequence: 0, offset: 0 };
+  let pending: PendingWrite[] = [];
+  let pendingBytes = 0;
+  let scheduled = false;
+  let draining: Promise<void> | undefined;
+
+  function schedule(): void {
+    if (scheduled) return;
+    scheduled = true;
+    const gatherMs = pendingBytes > PENDING_BYTES_LIMIT / 4 ? 0 : GATHER_MS;
+    clock.setTimer(gatherMs, () => {
+      scheduled = false;
+      drain().catch(parts.onJournalLost);
+    });
+  }
+
+  /** One drain at a time; a caller that comes during one gets a further one, which covers its writes. */
+  async function drain(options = { journalLost: false }): Promise<void> {
+    while (draining) await draining.catch(() => undefined);
+    if (pending.length === 0) return;
+    draining = drainOnce(options.journalLost);
+    try {
+      await draining;
+    } finally {
+      draining = undefined;
+    }
+  }
+
+  async function drainOnce(journalLost: boolean): Promise<void> {
+    const batch = pending.slice();
+    if (!journalLost) await journal.flush();
+    for (const write of batch) await write.volume.announce(write.offset, write.data.length);
+    for (const write of batch) write.volume.write(write.offset, write.data);
+    pending = pending.slice(batch.length);
+    pendingBytes = pending.reduce((sum, write) => sum + write.data.length, 0);
+  }
+
+  return {
+    tail: () => tail,
+    append(write, kept, stamp) {
+      if (!journal.hasRoom(kept, tail, write.data.length / JOURNAL_BLOCK_SIZE)) return false;
+      const lba = write.offset / JOURNAL_BLOCK_SIZE;
+      const lun = write.volume.description.lun;
+      tail = journal.append({ slot: write.slot, lun, lba, data: write.data }, tail, stamp);
+      pending.push({ ...write, sequence: tail.sequence });
+      pendingBytes += write.data.length;
+      schedule();
+      return true;
+    },
+    overlay(volume, offset, data) {
+      const end = offset + data.length;
+      for (const write of pending) {
+        if (write.volume !== volume) continue;
+        const from = Math.max(offset, write.offset);
+        const to = Math.min(end, write.offset + write.data.length);
+        if (from < to) data.set(write.data.subarray(from - write.offset, to - write.offset), from - offset);
+      }
+    },
+    pressure() {
+      if (pendingBytes < PENDING_BYTES_LIMIT && pending.length < PENDING_WRITES_LIMIT) return undefined;
+      return drain();
+    },
+    flush: () => journal.flush(),
+    drain,
+    continueFrom(position) {
+      tail = position;
+      pending = [];
+      pendingBytes = 0;
+    },
+  };
+}

@@ -1,0 +1,129 @@
+import { checkCondition } from '../../scsi/fault.ts';
+import type { GroupRuntime } from '../group/group-runtime.ts';
+import type { LogicalUnit } from '../logical-unit.ts';
+import { unitSerial } from '../remote-interface.ts';
+import { worldWideNameOf } from '../units.ts';
+import { localLun, NO_GENERATION } from '../store/array-state.ts';
+import type { Volume } from '../store/volume.ts';
+import { HEADER_BLOCKS, JOURNAL_BLOCK_SIZE, MAP_BLOCKS } from './geometry.ts';
+import { encodeHeader, type HeaderPair } from './header.ts';
+import type { JournalVolume } from './journal-volume.ts';
+
+export interface JournalUnitParts {
+  readonly arraySerial: string;
+  readonly lun: number;
+  readonly name: string;
+  readonly journal: JournalVolume;
+  /** The group that uses the journal at this moment. */
+  readonly runtime: () => GroupRuntime | undefined;
+  readonly incarnation: () => number;
+  readonly wallMs: () => number;
+  readonly volume: (lun: number) => Volume;
+}
+
+/**
+ * A journal volume as the far array reads it (S1302): the generated header, the regions of Fig. 12, and behind the
+ * volume's end the difference maps of the group's pairs. Nobody writes to it from outside.
+ */
+export function createJournalUnit(parts: JournalUnitParts): LogicalUnit {
+  const { journal, arraySerial, lun } = parts;
+  const { geometry } = journal;
+
+  /** What the header shows as stored is durable, and everything acknowledged before the READ is in it. */
+  async function header(): Promise<Uint8Array> {
+    const runtime = parts.runtime();
+    if (!runtime) return encodeHeader({ ...emptyHeader(), wallMs: parts.wallMs() });
+    const stored = runtime.tail();
+    await runtime.storing.flush();
+    return groupHeader(runtime, stored);
+  }
+
+  function emptyHeader(): Parameters<typeof encodeHeader>[0] {
+    return {
+      version: 1,
+      role: 'simplex',
+      suspendReason: 'none',
+      serial: arraySerial,
+      peerSerial: '',
+      group: '',
+      recordLimit: geometry.recordLimit,
+      headLba: geometry.headLba,
+      endLba: geometry.endLba,
+      mapLba: geometry.mapLba,
+      purgedSequence: 0,
+      purgedOffset: 0,
+      storedSequence: 0,
+      storedOffset: 0,
+      followGeneration: NO_GENERATION,
+      followSequence: 0,
+      incarnation: parts.incarnation(),
+      wallMs: 0,
+      lineage: [],
+      pairs: [],
+    };
+  }
+
+  function groupHeader(runtime: GroupRuntime, stored: { sequence: number; offset: number }): Uint8Array {
+    const group = runtime.state();
+    const tail = stored.sequence >= group.purged.sequence ? stored : group.purged;
+    return encodeHeader({
+      ...emptyHeader(),
+      role: group.role,
+      suspendReason: group.suspendReason,
+      peerSerial: group.peerSerial,
+      group: group.name,
+      purgedSequence: group.purged.sequence,
+      purgedOffset: group.purged.offset,
+      storedSequence: tail.sequence,
+      storedOffset: tail.offset,
+      followGeneration: group.followFrom.generation,
+      followSequence: group.followFrom.sequence,
+      wallMs: parts.wallMs(),
+      lineage: group.lineage,
+      pairs: group.pairs.map((pair): HeaderPair => {
+        const { description, written } = parts.volume(localLun(group, pair));
+        const { blockSize, blockCount } = description;
+        const { slot, primaryLun, auxiliaryLun } = pair;
+        return { slot, primaryLun, auxiliaryLun, blockSize, blockCount, chunkBytes: written.chunkBytes };
+      }),
+    });
+  }
+
+  /** One block of the difference maps. */
+  function mapBlock(lba: number): Uint8Array {
+    const block = new Uint8Array(JOURNAL_BLOCK_SIZE);
+    const index = lba - geometry.mapLba;
+    const slot = Math.floor(index / MAP_BLOCKS);
+    const runtime = parts.runtime();
+    if (!runtime?.state().pairs.some((pair) => pair.slot === slot)) return block;
+    const from = (index % MAP_BLOCKS) * JOURNAL_BLOCK_SIZE;
+    block.set(runtime.differences(slot).bytes().subarray(from, from + JOURNAL_BLOCK_SIZE));
+    return block;
+  }
+
+  return {
+    lun,
+    kind: 'journal',
+    name: parts.name,
+    serial: unitSerial(arraySerial, lun),
+    worldWideName: worldWideNameOf(arraySerial, lun),
+    blockSize: JOURNAL_BLOCK_SIZE,
+    blockCount: geometry.lunBlockCount,
+    access: () => 'read-only',
+    async read(lba, count) {
+      const bytes = new Uint8Array(count * JOURNAL_BLOCK_SIZE);
+      const head = lba < HEADER_BLOCKS ? await header() : undefined;
+      const stored = Math.min(lba + count, geometry.blockCount) - lba;
+      if (stored > 0) bytes.set(journal.readBlocks(lba, stored), 0);
+      if (head) bytes.set(head.subarray(lba * JOURNAL_BLOCK_SIZE, (lba + count) * JOURNAL_BLOCK_SIZE), 0);
+      for (let at = Math.max(lba, geometry.mapLba); at < lba + count; at += 1) {
+        bytes.set(mapBlock(at), (at - lba) * JOURNAL_BLOCK_SIZE);
+      }
+      return bytes;
+    },
+    async write() {
+      throw checkCondition(0x07, 0x27, 0x00, `journal ${parts.name} is written by its array only`);
+    },
+    flush: () => journal.flush(),
+  };
+}

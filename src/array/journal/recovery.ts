@@ -1,0 +1,35 @@
+import { generationAt } from '../../interface-block/lineage.ts';
+import type { LineageEntry } from '../../interface-block/process-table.ts';
+import type { Position } from '../store/array-state.ts';
+import type { JournalVolume, StoredRecord } from './journal-volume.ts';
+
+/**
+ * Finds the end of a primary journal after a restart: records follow one another from the last one freed, each whole,
+ * each beginning where the one before ended, of the generation that the lineage gives its number.
+ *
+ * A power cut may have kept a record behind a lost one. Such an orphan must never come back to life when the hole is
+ * filled again later: records carry the incarnation of the array that stored them, which cannot go down along a chain.
+ */
+export function scanJournal(
+  journal: JournalVolume,
+  kept: Position,
+  lineage: readonly LineageEntry[],
+  visit: (stored: StoredRecord, data: Uint8Array) => void,
+): Position {
+  let tail = kept;
+  let incarnation = 0;
+  while (tail.sequence - kept.sequence < journal.geometry.recordLimit) {
+    const next = journal.readRecord(tail.sequence + 1);
+    if (!next.ok) break;
+    const { record, end } = next.value;
+    const chained = record.offset === tail.offset && end.offset - kept.offset <= journal.geometry.ringBlocks;
+    if (!chained || record.incarnation < incarnation) break;
+    if (record.generation !== generationAt(lineage, record.sequence)) break;
+    const data = journal.readData(record);
+    if (!data.ok) break;
+    visit(next.value, data.value);
+    incarnation = record.incarnation;
+    tail = end;
+  }
+  return tail;
+}

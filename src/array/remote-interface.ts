@@ -1,0 +1,113 @@
+import { LunError, type Lun, type LunOpener } from '../lun/lun.ts';
+import type { RemoteDescription } from './description.ts';
+
+/** The remote interface: LUNs of other arrays, reached by this array's own initiator. */
+export interface RemoteInterface {
+  /** Opens once and keeps it; the LUN's unit serial must name the array and the LUN. Rejects with `LunError`. */
+  open(serial: string, lun: number): Promise<Lun>;
+  /** Forgets an open LUN whose path has failed, so that the next `open` starts anew. */
+  forget(serial: string, lun: number): void;
+  /** Cuts or restores the link to an array: what a drill calls a lost line. */
+  setLink(serial: string, state: 'up' | 'down'): void;
+  linkState(serial: string): 'up' | 'down';
+  close(): Promise<void>;
+}
+
+/** The unit serial number that every array of this kind gives a LUN. */
+export function unitSerial(arraySerial: string, lun: number): string {
+  return `${arraySerial}-${lun.toString(16).padStart(4, '0').toUpperCase()}`;
+}
+
+const OPEN_TIMEOUT_MS = 5000;
+
+export function createRemoteInterface(
+  opener: LunOpener,
+  remotes: () => readonly RemoteDescription[],
+): RemoteInterface {
+  const open = new Map<string, Promise<Lun>>();
+  const down = new Set<string>();
+
+  async function openThroughAnyPortal(serial: string, lun: number): Promise<Lun> {
+    const remote = remotes().find((candidate) => candidate.serial === serial);
+    if (!remote) throw new LunError('no-path', serial, `no remote array ${serial} is registered here`);
+    let failure: unknown;
+    for (const portal of remote.portals) {
+      try {
+        return await openChecked(opener, `${portal}/${lun}`, unitSerial(serial, lun));
+      } catch (error) {
+        failure = error;
+      }
+    }
+    throw failure ?? new LunError('no-path', serial, `remote array ${serial} has no portal`);
+  }
+
+  const forget = (serial: string, lun: number): void => {
+    const key = unitSerial(serial, lun);
+    const opened = open.get(key);
+    open.delete(key);
+    opened?.then((opening) => opening.close()).catch(() => undefined);
+  };
+
+  return {
+    async open(serial, lun) {
+      if (down.has(serial)) throw new LunError('no-path', serial, `the link to array ${serial} is down`);
+      const key = unitSerial(serial, lun);
+      let opened = open.get(key);
+      if (!opened) {
+        opened = openThroughAnyPortal(serial, lun);
+        open.set(key, opened);
+        opened.catch(() => open.delete(key));
+      }
+      return guarded(await opened, () => down.has(serial));
+    },
+    forget,
+    setLink(serial, state) {
+      if (state === 'up') down.delete(serial);
+      else down.add(serial);
+    },
+    linkState: (serial) => (down.has(serial) ? 'down' : 'up'),
+    async close() {
+      const opened = [...open.values()];
+      open.clear();
+      await Promise.allSettled(opened.map(async (lun) => (await lun).close()));
+    },
+  };
+}
+
+async function openChecked(opener: LunOpener, path: string, expectedSerial: string): Promise<Lun> {
+  const lun = await opener.open(path, { timeoutMs: OPEN_TIMEOUT_MS });
+  try {
+    const identity = await lun.identify({ timeoutMs: OPEN_TIMEOUT_MS });
+    if (identity.serial === expectedSerial) return lun;
+    const message = `${path} is unit ${identity.serial || 'without a serial'}, expected ${expectedSerial}`;
+    throw new LunError('refused-for-safety', path, message);
+  } catch (error) {
+    await lun.close().catch(() => undefined);
+    throw error;
+  }
+}
+
+/** The same LUN, failing at once while the link is cut. */
+function guarded(lun: Lun, isDown: () => boolean): Lun {
+  const check = (): void => {
+    if (isDown()) throw new LunError('no-path', lun.path, 'the link to the array is down');
+  };
+  const through = async <T>(call: () => Promise<T>): Promise<T> => {
+    check();
+    const result = await call();
+    check();
+    return result;
+  };
+  return {
+    path: lun.path,
+    identify: (options) => through(() => lun.identify(options)),
+    capacity: (options) => through(() => lun.capacity(options)),
+    read: (lba, blockCount, options) => through(() => lun.read(lba, blockCount, options)),
+    write: async (lba, data, options) => {
+      check();
+      await lun.write(lba, data, options);
+    },
+    flush: (options) => through(() => lun.flush(options)),
+    close: async () => undefined,
+  };
+}

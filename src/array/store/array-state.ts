@@ -1,0 +1,123 @@
+import type { LineageEntry, SuspendReason } from '../../interface-block/process-table.ts';
+import type {
+  ArrayDescription,
+  CommandDeviceEntry,
+  LunMapEntry,
+  RemoteDescription,
+  VolumeDescription,
+} from '../description.ts';
+
+/**
+ * Everything about an array that survives a restart, apart from the bytes of volumes and journals. Plain data, replaced
+ * as a whole: no part of it is ever changed in place.
+ */
+export interface ArrayState {
+  readonly volumes: readonly VolumeDescription[];
+  readonly remotes: readonly RemoteDescription[];
+  readonly lunMap: readonly LunMapEntry[];
+  readonly commandDevices: readonly CommandDeviceEntry[];
+  readonly groups: readonly GroupState[];
+  /** Counts the starts of this array; orders journal records written before and after a crash. */
+  readonly incarnation: number;
+}
+
+/** A place in the journal: everything up to record `sequence` lies before it, the next record's data begins there. */
+export interface Position {
+  readonly sequence: number;
+  /** Blocks of journal data written since the journal began; the LBA is head + offset modulo the ring's size. */
+  readonly offset: number;
+}
+
+export interface GroupState {
+  readonly name: string;
+  readonly role: 'primary' | 'auxiliary';
+  /** `none` while journal flows; anything else: suspended. */
+  readonly suspendReason: SuspendReason;
+  readonly peerSerial: string;
+  readonly localJournalLun: number;
+  readonly peerJournalLun: number;
+  /** Primary, suspended: there have been writes since, under a generation of their own. */
+  readonly tracking: boolean;
+  /** Oldest first; the last entry is the current generation. Empty on an auxiliary that has not met its primary yet. */
+  readonly lineage: readonly LineageEntry[];
+  /**
+   * Primary: since where the journal has no gap. An auxiliary at this place of the lineage or later may follow by
+   * journal alone; an earlier one needs a copy of the differences first.
+   */
+  readonly followFrom: { readonly generation: string; readonly sequence: number };
+  /** Primary: last record freed; journal-out (1511) is the place behind it. */
+  readonly purged: Position;
+  /** Auxiliary: whether the positions below are already the primary's; false from create or resync until first contact. */
+  readonly following: boolean;
+  /** Auxiliary: the generation that a resync named; empty after contact. */
+  readonly expectedGeneration: string;
+  /** Auxiliary: restoration completed (1531), durable in the volumes. */
+  readonly restored: Position;
+  /** Auxiliary: last record ordered to be restored (1532). */
+  readonly toBeRestored: number;
+  /** Auxiliary: read completed (1533), durable in the journal. */
+  readonly read: Position;
+  /** Auxiliary: last record ordered to be read (1534). */
+  readonly toBeRead: number;
+  /** Auxiliary: CRC-32 of the metadata of the last record read; shown to the primary with a purge. */
+  readonly readProof: number;
+  readonly peerSeenSequence: number;
+  readonly peerSeenWallMs: number;
+  readonly pairs: readonly PairState[];
+  readonly nextSlot: number;
+}
+
+export interface PairState {
+  readonly name: string;
+  readonly slot: number;
+  readonly primaryLun: number;
+  readonly auxiliaryLun: number;
+  /** `copy` until the auxiliary holds everything; `pair` from then on, also while suspended. */
+  readonly progress: 'copy' | 'pair';
+  /** Auxiliary: the whole volume has been copied; usable once restored up to `consistentFrom`. */
+  readonly copied: boolean;
+  readonly consistentFrom: number;
+  /** Primary: journal records up to this number belong to an older pair in the same place. */
+  readonly startSequence: number;
+  /** Auxiliary: the difference maps of both sides have been joined, the copy runs. */
+  readonly copyBegun: boolean;
+  /** Auxiliary: chunks that the running copy set out to do. */
+  readonly copyChunks: number;
+  /** The volumes were declared equal when the pair was formed. */
+  readonly noCopy: boolean;
+}
+
+export const START: Position = { sequence: 0, offset: 0 };
+
+export function initialState(description: ArrayDescription): ArrayState {
+  return {
+    volumes: description.volumes,
+    remotes: description.remotes,
+    lunMap: description.lunMap,
+    commandDevices: description.commandDevices,
+    groups: [],
+    incarnation: 0,
+  };
+}
+
+export function localLun(group: GroupState, pair: PairState): number {
+  return group.role === 'primary' ? pair.primaryLun : pair.auxiliaryLun;
+}
+
+export function peerLun(group: GroupState, pair: PairState): number {
+  return group.role === 'primary' ? pair.auxiliaryLun : pair.primaryLun;
+}
+
+export function currentGeneration(group: GroupState): string {
+  return group.lineage.at(-1)?.generation ?? NO_GENERATION;
+}
+
+export const NO_GENERATION = '0000000000000000';
+
+export function isActive(group: GroupState): boolean {
+  return group.suspendReason === 'none';
+}
+
+export function withoutGroup(state: ArrayState, name: string): ArrayState {
+  return { ...state, groups: state.groups.filter((group) => group.name !== name) };
+}

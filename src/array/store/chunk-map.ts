@@ -1,0 +1,133 @@
+import type { StorageFile } from '../../base/storage.ts';
+
+/**
+ * A bit for each chunk of a volume, on disk: which chunks were ever written, or which the peer does not have. A bit is
+ * durable before the write that it announces, so that after a power cut the map names at least every changed chunk.
+ */
+export const SMALLEST_CHUNK_BYTES = 64 * 1024;
+export const CHUNK_LIMIT = 2 ** 20;
+
+/** The smallest power of two, at least 64 KiB, that covers the volume with at most 2^20 chunks. */
+export function chunkBytesFor(volumeBytes: number): number {
+  let chunkBytes = SMALLEST_CHUNK_BYTES;
+  while (Math.ceil(volumeBytes / chunkBytes) > CHUNK_LIMIT) chunkBytes *= 2;
+  return chunkBytes;
+}
+
+export interface ChunkMap {
+  readonly chunkBytes: number;
+  readonly chunkCount: number;
+  /** Marks every chunk that the range touches; undefined where nothing has to be waited for. */
+  mark(byteOffset: number, byteLength: number): Promise<void> | undefined;
+  isMarked(chunk: number): boolean;
+  /** First marked chunk at or after `from`. */
+  next(from: number): number | undefined;
+  markedCount(): number;
+  /** Bits of `other` (same chunk size) are added; durable when it resolves. */
+  union(other: Uint8Array): Promise<void>;
+  /** Forgets chunks; durable when it resolves. */
+  clear(chunks: readonly number[]): Promise<void>;
+  clearAll(): Promise<void>;
+  /** A copy of the bits: chunk n is bit n modulo 8 of byte n / 8. */
+  bytes(): Uint8Array;
+  flush(): Promise<void>;
+  close(): void;
+}
+
+/** Sequential writers would wait for a flush at each new chunk; this many are marked ahead instead. */
+const MARK_AHEAD = 32;
+
+export function openChunkMap(
+  file: StorageFile,
+  options: { volumeBytes: number; chunkBytes: number; ahead: boolean },
+): ChunkMap {
+  const chunkCount = Math.ceil(options.volumeBytes / options.chunkBytes);
+  const bits = new Uint8Array(Math.ceil(chunkCount / 8));
+  file.read(bits, 0);
+  let marked = countBits(bits);
+  let pending: Promise<void> | undefined;
+
+  const isMarked = (chunk: number): boolean => (bits[chunk >>> 3]! & (1 << (chunk & 7))) !== 0;
+
+  function setRange(first: number, last: number): boolean {
+    let fresh = false;
+    for (let chunk = first; chunk <= last; chunk += 1) {
+      if (isMarked(chunk)) continue;
+      bits[chunk >>> 3]! |= 1 << (chunk & 7);
+      marked += 1;
+      fresh = true;
+    }
+    if (fresh) file.write(bits.subarray(first >>> 3, (last >>> 3) + 1), first >>> 3);
+    return fresh;
+  }
+
+  function flushMarks(): Promise<void> {
+    const flushed = file.flush();
+    pending = flushed;
+    const settle = (): void => {
+      if (pending === flushed) pending = undefined;
+    };
+    flushed.then(settle, settle);
+    return flushed;
+  }
+
+  async function persistAll(): Promise<void> {
+    file.write(bits, 0);
+    await file.flush();
+  }
+
+  return {
+    chunkBytes: options.chunkBytes,
+    chunkCount,
+    isMarked,
+    mark(byteOffset, byteLength) {
+      const first = Math.floor(byteOffset / options.chunkBytes);
+      const last = Math.floor((byteOffset + byteLength - 1) / options.chunkBytes);
+      let fresh = false;
+      for (let chunk = first; chunk <= last && !fresh; chunk += 1) fresh = !isMarked(chunk);
+      if (!fresh) return pending;
+      setRange(first, options.ahead ? Math.min(chunkCount - 1, last + MARK_AHEAD) : last);
+      return flushMarks();
+    },
+    next(from) {
+      for (let chunk = from; chunk < chunkCount; chunk += 1) {
+        if ((chunk & 7) === 0 && bits[chunk >>> 3] === 0) chunk += 7;
+        else if (isMarked(chunk)) return chunk;
+      }
+      return undefined;
+    },
+    markedCount: () => marked,
+    async union(other) {
+      for (let index = 0; index < bits.length; index += 1) bits[index]! |= other[index] ?? 0;
+      clearBeyond(bits, chunkCount);
+      marked = countBits(bits);
+      await persistAll();
+    },
+    async clear(chunks) {
+      for (const chunk of chunks) bits[chunk >>> 3]! &= ~(1 << (chunk & 7));
+      marked = countBits(bits);
+      await persistAll();
+    },
+    async clearAll() {
+      bits.fill(0);
+      marked = 0;
+      await persistAll();
+    },
+    bytes: () => bits.slice(),
+    flush: () => file.flush(),
+    close: () => file.close(),
+  };
+}
+
+function clearBeyond(bits: Uint8Array, chunkCount: number): void {
+  const spare = bits.length * 8 - chunkCount;
+  if (spare > 0) bits[bits.length - 1]! &= 0xff >>> spare;
+}
+
+function countBits(bits: Uint8Array): number {
+  let count = 0;
+  for (const byte of bits) {
+    for (let rest = byte; rest !== 0; rest &= rest - 1) count += 1;
+  }
+  return count;
+}

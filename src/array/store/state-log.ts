@@ -1,0 +1,149 @@
+import { crc32 } from 'node:zlib';
+import { readU32, writeU32 } from '../../base/bytes.ts';
+import type { Storage, StorageFile } from '../../base/storage.ts';
+
+/**
+ * The tables of the array on disk: a log of JSON records, each a patch over the ones before it.
+ *
+ * Record: magic u32 "CDSL", length u32, CRC-32 of the payload u32, payload. A commit is durable before it resolves, and
+ * one is in flight at a time. A torn tail is normal (the commit was never confirmed); a damaged record
+ * with valid ones behind it is not, and opening fails by name.
+ */
+const MAGIC = 0x4344534c;
+const HEADER_SIZE = 12;
+const LOG_NAME = 'state';
+const COMPACT_NAME = 'state.new';
+export const COMPACT_BYTES = 4 * 1024 * 1024;
+
+export class StateLogError extends Error {
+  override readonly name = 'StateLogError';
+}
+
+export interface StateLog<Entry> {
+  /** Appends and flushes; rejects when the log's storage has failed, and then for ever. */
+  append(entry: Entry): Promise<void>;
+  close(): void;
+}
+
+export interface OpenedStateLog<Entry> {
+  readonly log: StateLog<Entry>;
+  /** Everything committed, oldest first. */
+  readonly entries: readonly Entry[];
+}
+
+/**
+ * Opens or creates the log. `snapshot` is asked for the records that replace all older ones when the log has grown
+ * beyond `COMPACT_BYTES`.
+ */
+export async function openStateLog<Entry>(
+  storage: Storage,
+  snapshot: () => readonly Entry[],
+): Promise<OpenedStateLog<Entry>> {
+  if (storage.exists(COMPACT_NAME)) await storage.remove(COMPACT_NAME);
+  const file = storage.open(LOG_NAME);
+  const { entries, end } = readRecords<Entry>(file);
+  if (end < file.size()) {
+    file.truncate(end);
+    await file.flush();
+  }
+  return { log: createWriter(storage, file, end, snapshot), entries };
+}
+
+function readRecords<Entry>(file: StorageFile): { entries: Entry[]; end: number } {
+  const bytes = new Uint8Array(file.size());
+  file.read(bytes, 0);
+  const entries: Entry[] = [];
+  let at = 0;
+  for (let length = recordLength(bytes, at); length !== undefined; length = recordLength(bytes, at)) {
+    const text = Buffer.from(bytes.subarray(at + HEADER_SIZE, at + length)).toString('utf8');
+    entries.push(JSON.parse(text) as Entry);
+    at += length;
+  }
+  refuseHole(bytes, at);
+  return { entries, end: at };
+}
+
+/** Whole length of the valid record at `at`, or undefined. */
+function recordLength(bytes: Uint8Array, at: number): number | undefined {
+  if (at + HEADER_SIZE > bytes.length || readU32(bytes, at) !== MAGIC) return undefined;
+  const length = readU32(bytes, at + 4);
+  const end = at + HEADER_SIZE + length;
+  if (length === 0 || end > bytes.length) return undefined;
+  const valid = crc32(bytes.subarray(at + HEADER_SIZE, end)) === readU32(bytes, at + 8);
+  return valid ? HEADER_SIZE + length : undefined;
+}
+
+/** One commit is in flight at a time, so only the last record can be torn: a valid one behind damage means rot. */
+function refuseHole(bytes: Uint8Array, damagedAt: number): void {
+  for (let at = damagedAt + 1; at + HEADER_SIZE <= bytes.length; at += 1) {
+    if (bytes[at] === 0x43 && recordLength(bytes, at) !== undefined) {
+      throw new StateLogError(
+        `state log: the record at byte ${damagedAt} is damaged but a valid one follows at byte ${at}; ` +
+          'the storage has lost committed state, restore it from a copy',
+      );
+    }
+  }
+}
+
+function encodeRecord(entry: unknown): Uint8Array {
+  const payload = Buffer.from(JSON.stringify(entry), 'utf8');
+  const record = new Uint8Array(HEADER_SIZE + payload.length);
+  writeU32(record, 0, MAGIC);
+  writeU32(record, 4, payload.length);
+  writeU32(record, 8, crc32(payload));
+  record.set(payload, HEADER_SIZE);
+  return record;
+}
+
+function createWriter<Entry>(
+  storage: Storage,
+  opened: StorageFile,
+  endOfLog: number,
+  snapshot: () => readonly Entry[],
+): StateLog<Entry> {
+  let file = opened;
+  let end = endOfLog;
+  let tail: Promise<void> = Promise.resolve();
+  let failure: unknown;
+
+  async function write(entry: Entry): Promise<void> {
+    if (failure !== undefined) throw failure;
+    try {
+      const record = encodeRecord(entry);
+      file.write(record, end);
+      await file.flush();
+      end += record.length;
+      if (end > COMPACT_BYTES) await compact();
+    } catch (error) {
+      failure = error;
+      throw error;
+    }
+  }
+
+  async function compact(): Promise<void> {
+    if (storage.exists(COMPACT_NAME)) await storage.remove(COMPACT_NAME);
+    const fresh = storage.open(COMPACT_NAME);
+    let at = 0;
+    for (const entry of snapshot()) {
+      const record = encodeRecord(entry);
+      fresh.write(record, at);
+      at += record.length;
+    }
+    await fresh.flush();
+    await storage.rename(COMPACT_NAME, LOG_NAME);
+    file.close();
+    file = fresh;
+    end = at;
+  }
+
+  return {
+    append(entry) {
+      const done = tail.then(() => write(entry));
+      tail = done.catch(() => undefined);
+      return done;
+    },
+    close() {
+      file.close();
+    },
+  };
+}

@@ -1,0 +1,99 @@
+import type { Storage } from '../../base/storage.ts';
+import { createRequestTable, type RememberedRequest, type RequestTable } from '../command-device/request-table.ts';
+import type { CommandOutcome, CommandRequest } from '../command-device/types.ts';
+import type { ArrayState, GroupState } from './array-state.ts';
+import { openStateLog } from './state-log.ts';
+
+/** A record of the log: the tables as a whole, and outcomes of commands with their edited data in base64. */
+interface LogEntry {
+  readonly state?: ArrayState;
+  readonly requests?: readonly LoggedRequest[];
+}
+
+type LoggedRequest = Omit<RememberedRequest, 'editedData'> & { readonly editedData: string };
+
+export interface Decision {
+  readonly request: CommandRequest;
+  readonly outcome: CommandOutcome;
+}
+
+/**
+ * The tables of the array, changed one after the other: each change sees the result of the one before, and takes effect
+ * when it is durable. A change and the outcome of the command that asked for it are one commit (promise 2).
+ */
+export interface StateStore {
+  state(): ArrayState;
+  group(name: string): GroupState | undefined;
+  readonly requests: RequestTable;
+  /** Resolves to the state before and after; a change that returns its argument, with no decision, writes nothing. */
+  update(
+    change: (state: ArrayState) => ArrayState,
+    decide?: (before: ArrayState, after: ArrayState) => Decision,
+  ): Promise<{ before: ArrayState; after: ArrayState }>;
+  close(): void;
+}
+
+export async function openStateStore(storage: Storage, initial: () => ArrayState): Promise<StateStore> {
+  let logged: ArrayState | undefined;
+  let pending: RememberedRequest | undefined;
+  let requests = createRequestTable();
+  const opened = await openStateLog<LogEntry>(storage, () => [
+    { state: logged!, requests: [...requests.entries(), ...(pending ? [pending] : [])].map(toLogged) },
+  ]);
+  for (const entry of opened.entries) {
+    if (entry.state) logged = entry.state;
+  }
+  requests = createRequestTable({ entries: opened.entries.flatMap((entry) => entry.requests ?? []).map(fromLogged) });
+  logged ??= initial();
+  let current = logged;
+  let tail: Promise<unknown> = Promise.resolve();
+
+  async function commit(
+    change: (state: ArrayState) => ArrayState,
+    decide?: (before: ArrayState, after: ArrayState) => Decision,
+  ): Promise<{ before: ArrayState; after: ArrayState }> {
+    const before = current;
+    const after = change(before);
+    if (after === before && !decide) return { before, after };
+    const decision = decide?.(before, after);
+    pending = decision && requests.entryFor(decision.request, decision.outcome);
+    logged = after;
+    await opened.log.append({
+      ...(after === before ? {} : { state: after }),
+      ...(pending ? { requests: [toLogged(pending)] } : {}),
+    });
+    if (pending) requests.remember(pending);
+    pending = undefined;
+    current = after;
+    return { before, after };
+  }
+
+  return {
+    state: () => current,
+    group: (name) => current.groups.find((group) => group.name === name),
+    requests,
+    update(change, decide) {
+      const result = tail.then(() => commit(change, decide));
+      tail = result.catch(() => undefined);
+      return result;
+    },
+    close: () => opened.log.close(),
+  };
+}
+
+function toLogged(request: RememberedRequest): LoggedRequest {
+  return { ...request, editedData: Buffer.from(request.editedData).toString('base64') };
+}
+
+function fromLogged(request: LoggedRequest): RememberedRequest {
+  return { ...request, editedData: new Uint8Array(Buffer.from(request.editedData, 'base64')) };
+}
+
+/** The state with one group replaced; the same state where the group is the same. */
+export function withGroup(state: ArrayState, name: string, change: (group: GroupState) => GroupState): ArrayState {
+  const index = state.groups.findIndex((group) => group.name === name);
+  const group = state.groups[index];
+  if (!group) return state;
+  const next = change(group);
+  return next === group ? state : { ...state, groups: state.groups.with(index, next) };
+}
