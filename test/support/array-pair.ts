@@ -1,0 +1,146 @@
+import { createArray, type EmulatedArray } from '../../src/array/array.ts';
+import type { ArrayDescription } from '../../src/array/description.ts';
+import type { Clock } from '../../src/base/clock.ts';
+import type { Random } from '../../src/base/random.ts';
+import type { Storage } from '../../src/base/storage.ts';
+import { createArrayClient } from '../../src/host/array-client.ts';
+import { operationsOf, type ArrayOperations } from '../../src/host/operations.ts';
+import { LunError, type Lun, type LunOpener } from '../../src/lun/lun.ts';
+import { createScsiLun } from './scsi-lun.ts';
+
+/** Two arrays in one process, each reaching the other's LUNs without a transport; either can be killed and restarted. */
+export interface ArrayPair {
+  readonly tokyo: ArrayHandle;
+  readonly osaka: ArrayHandle;
+  stop(): Promise<void>;
+}
+
+export interface ArrayHandle {
+  readonly serial: string;
+  array(): EmulatedArray;
+  operations: ArrayOperations;
+  /** A host's path to a LUN. */
+  lun(lun: number): Lun;
+  /** Forgets the process, keeps the storage. */
+  kill(): void;
+  start(): Promise<void>;
+  readonly storage: Storage;
+  readonly log: string[];
+}
+
+export interface ArrayPairOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly storage: (name: string) => Storage;
+  readonly volumeBlocks?: number;
+  readonly journalBlocks?: number;
+}
+
+export const DATA_LUN = 10;
+export const LOG_LUN = 11;
+export const JOURNAL_LUN = 20;
+
+function describe(name: string, serial: string, peer: [string, string], options: ArrayPairOptions): ArrayDescription {
+  const blockCount = options.volumeBlocks ?? 4096;
+  return {
+    format: 1,
+    serial,
+    name,
+    targetName: `iqn.2026-11.io.cdctl:${name}`,
+    listen: { host: '127.0.0.1', port: 0 },
+    volumes: [
+      { lun: 0, name: 'command', kind: 'command-device', blockSize: 512, blockCount: 4096 },
+      { lun: DATA_LUN, name: 'data', kind: 'volume', blockSize: 512, blockCount },
+      { lun: LOG_LUN, name: 'log', kind: 'volume', blockSize: 4096, blockCount: blockCount / 8 },
+      { lun: JOURNAL_LUN, name: 'journal', kind: 'journal', blockSize: 512, blockCount: options.journalBlocks ?? 8 + 9 * 64 },
+    ],
+    remotes: [{ serial: peer[1], name: peer[0], portals: [`memory:${peer[1]}`] }],
+    lunMap: [{ lun: 1, name: `${peer[0]}-command`, targetSerial: peer[1], targetLun: 0 }],
+    commandDevices: [
+      { deviceSerial: serial, deviceName: name, lun: 0 },
+      { deviceSerial: peer[1], deviceName: peer[0], lun: 1 },
+    ],
+  };
+}
+
+export async function createArrayPair(options: ArrayPairOptions): Promise<ArrayPair> {
+  const running = new Map<string, EmulatedArray>();
+  const opener = (nexus: string): LunOpener => ({
+    async open(path) {
+      const [, serial, lun] = /^memory:([A-Z0-9]+)\/(\d+)$/.exec(path) ?? [];
+      const server = () => {
+        const array = running.get(serial ?? '');
+        if (!array) throw new LunError('no-path', path, `${serial} is not running`);
+        return array.deviceServer;
+      };
+      server();
+      return createScsiLun(path, server, Number(lun), nexus);
+    },
+  });
+
+  async function handle(name: string, serial: string, peer: [string, string]): Promise<ArrayHandle> {
+    const storage = options.storage(name);
+    const description = describe(name, serial, peer, options);
+    const log: string[] = [];
+    const start = async (): Promise<void> => {
+      const { clock, random } = options;
+      const array = await createArray({
+        description,
+        storage,
+        clock,
+        random,
+        opener: opener(name),
+        version: '0.1.0',
+        log: (text) => log.push(text),
+      });
+      running.set(serial, array);
+    };
+    await start();
+    const client = createArrayClient({
+      array: name,
+      serial,
+      paths: [`memory:${serial}/0`],
+      opener: opener('host'),
+      clock: options.clock,
+      random: options.random,
+      host: 'test',
+      timeoutMs: 30_000,
+    });
+    return {
+      serial,
+      storage,
+      log,
+      array: () => running.get(serial)!,
+      operations: operationsOf(client),
+      lun: (lun) => createScsiLun(`memory:${serial}/${lun}`, () => running.get(serial)!.deviceServer, lun, 'host'),
+      kill: () => void running.delete(serial),
+      start,
+    };
+  }
+
+  const tokyo = await handle('tokyo', 'TK000001', ['osaka', 'OS000001']);
+  const osaka = await handle('osaka', 'OS000001', ['tokyo', 'TK000001']);
+  return {
+    tokyo,
+    osaka,
+    async stop() {
+      for (const array of running.values()) await array.stop();
+    },
+  };
+}
+
+/** The request of pair.create for one side. */
+export function pairRequest(role: 'primary' | 'auxiliary', lun: number, pair: string) {
+  return {
+    group: 'oradb',
+    pair,
+    role,
+    noCopy: false,
+    primaryLun: lun,
+    auxiliaryLun: lun,
+    primaryJournalLun: JOURNAL_LUN,
+    auxiliaryJournalLun: JOURNAL_LUN,
+    primarySerial: 'TK000001',
+    auxiliarySerial: 'OS000001',
+  };
+}

@@ -1,0 +1,67 @@
+import { LunError, type Lun } from '../../src/lun/lun.ts';
+import { decodeCapacity16 } from '../../src/scsi/capacity.ts';
+import { inquiryCdb, readCapacity16Cdb, readCdb, synchronizeCacheCdb, testUnitReadyCdb, writeCdb } from '../../src/scsi/cdb.ts';
+import { SCSI_STATUS } from '../../src/scsi/fault.ts';
+import { encodeLunField } from '../../src/scsi/lun-field.ts';
+import { decodeSense } from '../../src/scsi/sense.ts';
+import type { DeviceServer, ScsiReply } from '../../src/scsi/task.ts';
+import { decodeUnitSerial } from '../../src/scsi/vpd.ts';
+
+/** A LUN of a device server in the same process: real CDBs and sense, no transport. */
+export function createScsiLun(path: string, server: () => DeviceServer, lun: number, nexus: string): Lun {
+  const blockSizes = new Map<number, number>();
+
+  async function send(cdb: Uint8Array, dataOut = new Uint8Array(0), expectedDataIn = 0): Promise<ScsiReply> {
+    const expectedDataOut = dataOut.length;
+    const task = { nexus, lun: encodeLunField(lun), cdb, dataOut, expectedDataOut, expectedDataIn };
+    for (let attempt = 0; ; attempt += 1) {
+      const reply = await server().execute(task);
+      if (reply.status === SCSI_STATUS.good) return reply;
+      const sense = reply.sense ? decodeSense(reply.sense) : undefined;
+      const facts = sense?.ok ? sense.value : undefined;
+      if (facts?.key === 6 && attempt < 10) continue;
+      throw failure(path, reply.status, facts);
+    }
+  }
+
+  async function capacity() {
+    const reply = await send(readCapacity16Cdb(), undefined, 32);
+    const decodedCapacity = decodeCapacity16(reply.dataIn ?? new Uint8Array(0));
+    if (!decodedCapacity.ok) throw new Error('bad capacity');
+    blockSizes.set(lun, decodedCapacity.value.blockSize);
+    return { blockSize: decodedCapacity.value.blockSize, blockCount: decodedCapacity.value.blockCount };
+  }
+
+  return {
+    path,
+    async identify() {
+      await send(testUnitReadyCdb()).catch(() => undefined);
+      const reply = await send(inquiryCdb(255, 0x80), undefined, 255);
+      const serial = decodeUnitSerial(reply.dataIn ?? new Uint8Array(0));
+      return { vendor: '', product: '', revision: '', worldWideName: '', serial: serial.ok ? serial.value : '' };
+    },
+    capacity,
+    async read(lba, blockCount) {
+      const blockSize = blockSizes.get(lun) ?? (await capacity()).blockSize;
+      const reply = await send(readCdb(lba, blockCount), undefined, blockCount * blockSize);
+      return new Uint8Array(reply.dataIn ?? []);
+    },
+    async write(lba, data, options) {
+      const blockSize = blockSizes.get(lun) ?? (await capacity()).blockSize;
+      await send(writeCdb(lba, data.length / blockSize, options?.forceUnitAccess ?? false), data);
+    },
+    async flush() {
+      await send(synchronizeCacheCdb());
+    },
+    close: async () => undefined,
+  };
+}
+
+function failure(path: string, status: number, sense: { key: number; asc: number; ascq: number } | undefined): LunError {
+  if (status === SCSI_STATUS.reservationConflict) return new LunError('reservation-conflict', path, 'RESERVATION CONFLICT');
+  if (status === SCSI_STATUS.busy) return new LunError('busy', path, 'BUSY');
+  const words = sense ? `${sense.key.toString(16)}/${sense.asc.toString(16)}/${sense.ascq.toString(16)}` : `status ${status}`;
+  if (sense?.key === 7) return new LunError('write-protected', path, words, { sense });
+  if (sense?.key === 2) return new LunError('not-ready', path, words, { sense });
+  return new LunError('check-condition', path, words, sense ? { sense } : {});
+}
