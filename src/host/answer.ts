@@ -60,7 +60,7 @@ function handleRefusal(call: CallState, content: SlotContent): void {
       }
       return startAnew(call, message);
     default:
-      throw callError(call, 'refused', message === '' ? `refused with status ${content.status}` : message, { status });
+      throw callError(call, 'refused', refusalText(content.status, message), { status });
   }
 }
 
@@ -68,4 +68,9 @@ function handleRefusal(call: CallState, content: SlotContent): void {
 function startAnew(call: CallState, why: string): void {
   recordSetback(call, why);
   renewRequest(call);
+}
+
+function refusalText(status: number, message: string): string {
+  if (statusName(status) !== undefined && message !== '') return message;
+  return `${message === '' ? 'no reason given' : message} (status ${status})`;
 }

@@ -54,7 +54,7 @@ export function createPathList(parts: PathListParts): PathList {
     },
     async close() {
       const luns = open.splice(0, open.length, ...paths.map(() => undefined));
-      await Promise.all(luns.map((entry) => entry && closeQuietly(entry.lun)));
+      await Promise.all(luns.flatMap((entry) => (entry ? [closeQuietly(entry.lun)] : [])));
     },
   };
 }

@@ -25,7 +25,7 @@ export async function exchange(call: CallState, page: number): Promise<SlotConte
     const content = await attempt(call, page);
     if (content) return content;
     await pace.wait();
-    announce(call, 'retry', -1, { detail: call.problem.text });
+    if (call.deliveries > 0 || call.problem.kind === 'busy') announce(call, 'retry', -1, { detail: call.problem.text });
   }
 }
 
@@ -62,6 +62,7 @@ async function provePath(call: CallState): Promise<ProvenPath | undefined> {
     return path;
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
+    call.lastPath = error.path ?? call.lastPath;
     recordPathFailure(call, error);
     return undefined;
   }

@@ -33,7 +33,9 @@ export interface CommandArrayParts {
   readonly serial?: string;
   readonly blockSize?: 512 | 4096;
   /** Answers queries, and says how changing commands end; by default they succeed. */
-  readonly decide?: (request: CommandRequest) => Promise<CommandOutcome> | CommandOutcome | undefined;
+  readonly decide?: (request: CommandRequest) => Promise<CommandOutcome | undefined> | CommandOutcome | undefined;
+  /** Requests remembered; the format's number where absent. */
+  readonly limit?: number;
 }
 
 /** The real slot machine over an array core that only counts: durable request table, no volumes. */
@@ -45,7 +47,7 @@ export function createCommandArray(parts: CommandArrayParts): CommandArray {
   let device = start();
 
   function start(): LogicalUnit {
-    const table = createRequestTable({ entries: durable });
+    const table = createRequestTable({ entries: durable, ...(parts.limit !== undefined && { limit: parts.limit }) });
     const ownLife = life;
     async function execute(request: CommandRequest): Promise<CommandOutcome> {
       const process = processByNumber(request.process);
@@ -62,7 +64,7 @@ export function createCommandArray(parts: CommandArrayParts): CommandArray {
       if (!process.changes) return outcome;
       const entry = table.entryFor(request, outcome);
       durable.push(entry);
-      table.remember(entry);
+      if (table.remember(entry)) durable.shift();
       if (outcome.status === 0) effects.push(request.requestId);
       return outcome;
     }
@@ -75,7 +77,7 @@ export function createCommandArray(parts: CommandArrayParts): CommandArray {
       arrayName: 'tokyo',
       blockSize: parts.blockSize ?? 512,
       clock: parts.clock,
-      commandNumber: table.commandNumber,
+      commandNumber: () => table.commandNumber(),
       execute: joinInFlight(execute),
     });
   }

@@ -13,6 +13,7 @@ import { BLOCK_MAGIC } from '../../interface-block/control-parameter.ts';
 import {
   COMMAND_DEVICE_SIZE,
   FIRST_SLOT_OFFSET,
+  LABEL_SIZE,
   REMEMBERED_REQUESTS,
   SLOT_COUNT,
   SLOT_SIZE,
@@ -63,6 +64,11 @@ export function createCommandDevice(parts: CommandDeviceParts): LogicalUnit {
   const slots = createSlotTable(parts.clock);
   const pages = parts.pages ?? createPageMemory();
 
+  function label(): Uint8Array {
+    const commandNumber = parts.commandNumber();
+    return encodeLabel({ arraySerial, arrayName, blockSize, commandNumber, memory: REMEMBERED_REQUESTS });
+  }
+
   /** S901-S906. The WRITE is answered before this ends. */
   async function execute(slot: number, request: RequestBlock, outcome: Promise<CommandOutcome>): Promise<void> {
     const { status, editedData } = await outcome;
@@ -74,7 +80,7 @@ export function createCommandDevice(parts: CommandDeviceParts): LogicalUnit {
   function submit(slot: number, block: Uint8Array): void {
     const checked = decodeRequestPart(block);
     const request = checked.ok ? checked.value : unsoundRequest(block, arraySerial);
-    const claim = slots.claim(slot, request.requestId, block, encodeSlot(unanswered(request, 'executing')));
+    const claim = slots.claim(slot, request.requestId, block, () => encodeSlot(unanswered(request, 'executing')));
     if (claim === 'occupied')
       throw new ScsiFault(SCSI_STATUS.reservationConflict, `slot ${slot} holds another request`);
     if (claim === 'joined') return;
@@ -100,9 +106,7 @@ export function createCommandDevice(parts: CommandDeviceParts): LogicalUnit {
     async read(lba, count) {
       const bytes = new Uint8Array(count * blockSize);
       await slots.read(lba * blockSize, bytes);
-      const commandNumber = parts.commandNumber();
-      const label = encodeLabel({ arraySerial, arrayName, blockSize, commandNumber, memory: REMEMBERED_REQUESTS });
-      copyOverlap(label, 0, bytes, lba * blockSize);
+      if (lba * blockSize < LABEL_SIZE) copyOverlap(label(), 0, bytes, lba * blockSize);
       return bytes;
     },
     async write(lba, data) {

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../base/clock.ts';
-import { SLOT_COUNT, SLOT_SIZE, slotOffset } from '../../interface-block/geometry.ts';
+import { FIRST_SLOT_OFFSET, SLOT_COUNT, SLOT_SIZE, slotOffset } from '../../interface-block/geometry.ts';
 
 /** An answer that nobody has read for so long belongs to a host that is gone: its slot may be taken. */
 export const ABANDONED_AFTER_MS = 60_000;
@@ -13,10 +13,10 @@ export type Claim = 'claimed' | 'joined' | 'occupied';
 /** The slots of a command device: who holds which, what a READ shows, and who waits for a result. */
 export interface SlotTable {
   /**
-   * `block` is what the host wrote, `shown` what a READ shows from now on. `joined`: this very block is being executed
+   * `block` is what the host wrote, `show` makes what a READ shows from now on. `joined`: this very block is being executed
    * in this slot. `occupied`: the slot holds another request.
    */
-  claim(slot: number, requestId: string, block: Uint8Array, shown: Uint8Array): Claim;
+  claim(slot: number, requestId: string, block: Uint8Array, show: () => Uint8Array): Claim;
   /** S904 with `shown`, S906 (deletes the block) without. */
   complete(slot: number, shown: Uint8Array | undefined): void;
   /** Overlays the slots onto the bytes of the LUN from `offset`; waits up to `HELD_READ_MS` where all that it covers is unfinished. */
@@ -62,13 +62,13 @@ export function createSlotTable(clock: Clock): SlotTable {
   }
 
   return {
-    claim(slot, requestId, block, shown) {
+    claim(slot, requestId, block, show) {
       const occupant = occupants[slot];
       if (occupant && !mayTake(occupant, requestId)) {
         const retry = occupant.requestId === requestId && Buffer.compare(occupant.block, block) === 0;
         return retry ? 'joined' : 'occupied';
       }
-      occupants[slot] = { requestId, block, shown, completedAtMs: undefined };
+      occupants[slot] = { requestId, block, shown: show(), completedAtMs: undefined };
       return 'claimed';
     },
 
@@ -116,8 +116,9 @@ function hold(clock: Clock, heldReads: Set<HeldRead>, slots: Set<number>, overla
 }
 
 function slotsTouching(offset: number, byteLength: number): number[] {
-  const slots = Array.from({ length: SLOT_COUNT }, (_, slot) => slot);
-  return slots.filter((slot) => slotOffset(slot) < offset + byteLength && slotOffset(slot) + SLOT_SIZE > offset);
+  const first = Math.max(0, Math.floor((offset - FIRST_SLOT_OFFSET) / SLOT_SIZE));
+  const end = Math.min(SLOT_COUNT, Math.ceil((offset + byteLength - FIRST_SLOT_OFFSET) / SLOT_SIZE));
+  return Array.from({ length: Math.max(0, end - first) }, (_, index) => first + index);
 }
 
 function covers(offset: number, byteLength: number, slot: number): boolean {

@@ -22,10 +22,10 @@ interface Bench {
   readonly device: ReturnType<typeof createCommandDevice>;
   readonly requests: CommandRequest[];
   /** Ends the oldest execution that is under way. */
-  finish(outcome?: CommandOutcome): Promise<void>;
-  fail(error: Error): Promise<void>;
-  write(slot: number, block: Uint8Array): Promise<void>;
-  read(slot: number): Promise<Uint8Array>;
+  readonly finish: (outcome?: CommandOutcome) => Promise<void>;
+  readonly fail: (error: Error) => Promise<void>;
+  readonly write: (slot: number, block: Uint8Array) => Promise<void>;
+  readonly read: (slot: number) => Promise<Uint8Array>;
 }
 
 function bench(blockSize: 512 | 4096 = 512): Bench {
