@@ -21,6 +21,9 @@ export type LunPath =
 
 export type IscsiPath = Extract<LunPath, { kind: 'iscsi' }>;
 
+/** A target without a LUN. */
+export type TargetPath = Omit<IscsiPath, 'kind' | 'lun'>;
+
 /** IANA's port for iSCSI (RFC 7143 section 15). */
 export const ISCSI_PORT = 3260;
 
@@ -41,22 +44,28 @@ export function parseLunPath(path: string): LunPath {
   if (!path.startsWith('iscsi://')) {
     throw refused(path, `neither a device (/dev/...) nor an iSCSI URL (${ISCSI_FORM})`);
   }
+  const { parts, target } = parseUrl(path);
+  if (parts.length !== 3) throw refused(path, `expected ${ISCSI_FORM}`);
+  return { kind: 'iscsi', ...target, lun: parseLunNumber(path, parts[2]!) };
+}
+
+/** Parses `iscsi://[user@]host[:port]/target-name`; a LUN behind it is allowed and left out. */
+export function parseTargetPath(path: string): TargetPath {
+  if (!path.startsWith('iscsi://')) throw refused(path, `no iSCSI URL (${ISCSI_FORM})`);
+  return parseUrl(path).target;
+}
+
+function parseUrl(path: string): { parts: string[]; target: TargetPath } {
   refuseSecret(path);
   const [location = '', query] = splitOnce(path.slice('iscsi://'.length), '?');
   const parts = location.split('/');
-  if (parts.length !== 3) throw refused(path, `expected ${ISCSI_FORM}`);
-  const [authority = '', target = '', lun = ''] = parts;
+  if (parts.length !== 2 && parts.length !== 3) throw refused(path, `expected ${ISCSI_FORM}`);
+  const [authority = '', name = ''] = parts;
   const at = authority.lastIndexOf('@');
   const user = at < 0 ? undefined : authority.slice(0, at);
   if (user === '') throw refused(path, `the user before @ is empty; expected ${ISCSI_FORM}`);
-  return {
-    kind: 'iscsi',
-    portal: parseAuthority(path, authority.slice(at + 1)),
-    target: checkTargetName(path, target),
-    lun: parseLunNumber(path, lun),
-    user,
-    ...parseDigests(path, query),
-  };
+  const portal = parseAuthority(path, authority.slice(at + 1));
+  return { parts, target: { portal, target: checkTargetName(path, name), user, ...parseDigests(path, query) } };
 }
 
 /** Parses `iscsi://host[:port]` or `host[:port]`. Throws `LunError` `bad-argument`. */

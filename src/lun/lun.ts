@@ -25,6 +25,11 @@ export interface IoOptions {
 export interface WriteOptions extends IoOptions {
   /** Durable before the call resolves. */
   readonly forceUnitAccess?: boolean;
+  /**
+   * Writing the same bytes again does no harm, even after another host has read or written in between: the write is then
+   * sent again after a lost connection, where it would otherwise fail with outcome `unknown`.
+   */
+  readonly repeatable?: boolean;
 }
 
 /**
@@ -51,7 +56,7 @@ export interface Lun {
  * - `refused-for-safety`: a mounted or exclusively held device, or an identity that is not the expected one
  * - `reservation-conflict`, `busy`, `not-ready`, `write-protected`: the SCSI conditions of those names
  * - `check-condition`: any other sense, in `sense`
- * - `io-error`: the operating system's error on a raw device
+ * - `io-error`: the operating system's error on a raw device; a SCSI status or answer that fits nothing above
  * - `timeout`: no answer in time
  * - `bad-argument`: an LBA or length outside the LUN, a path that cannot be parsed
  */

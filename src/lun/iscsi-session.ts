@@ -1,0 +1,163 @@
+import { delay, type Clock } from '../base/clock.ts';
+import type { Random } from '../base/random.ts';
+import type { Transport } from '../base/transport.ts';
+import type { InitiatorCredentials } from '../iscsi/initiator-chap.ts';
+import type { CommandAnswer, InitiatorLimits, TargetRecord } from '../iscsi/initiator.ts';
+import { within } from './deadline.ts';
+import { openIscsiConnection, SessionFailure, type IscsiConnection } from './iscsi-connection.ts';
+import { formatPortal, parsePortal, type PortalAddress } from './lun-path.ts';
+
+export interface IscsiSessionParts {
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly portal: PortalAddress;
+  /** Absent: a discovery session. */
+  readonly target?: string;
+  /** "iqn...." of this host. */
+  readonly initiatorName: string;
+  readonly credentials?: InitiatorCredentials;
+  readonly requireDigests?: { readonly header: boolean; readonly data: boolean };
+  readonly limits?: Partial<InitiatorLimits>;
+}
+
+export interface SessionCommand {
+  readonly lun: Uint8Array;
+  readonly cdb: Uint8Array;
+  readonly dataOut?: Uint8Array;
+  readonly dataIn?: Uint8Array;
+  readonly deadlineMs: number;
+  /** Doing it twice does no harm: it is sent again when a connection is lost after it was sent. */
+  readonly repeatable: boolean;
+}
+
+/** A session with one target, over whatever connections that takes. Rejections are `SessionFailure`. */
+export interface IscsiSession {
+  execute(command: SessionCommand): Promise<CommandAnswer>;
+  sendTargets(deadlineMs: number): Promise<readonly TargetRecord[]>;
+  close(): Promise<void>;
+}
+
+/** Times that one command is sent again after lost connections. */
+const MAX_RESENDS = 3;
+/** Attempts to connect again after a session was lost; the first connection ever has one. */
+const RECONNECT_PAUSES_MS: readonly number[] = [50, 100, 200, 400, 800];
+const MAX_CONNECT_MS = 10_000;
+const MAX_REDIRECTS = 3;
+/** The longest pause that a target may ask for before the next login. */
+const MAX_WAIT_MS = 5000;
+
+export function createIscsiSession(parts: IscsiSessionParts): IscsiSession {
+  return new ReconnectingSession(parts);
+}
+
+class ReconnectingSession implements IscsiSession {
+  private readonly parts: IscsiSessionParts;
+  /** The same for all connections: the target then takes a new one as the old one's successor and ends its tasks. */
+  private readonly isid: Uint8Array;
+  private connection: IscsiConnection | undefined;
+  private connecting: Promise<IscsiConnection> | undefined;
+  private everConnected = false;
+  private closed = false;
+
+  constructor(parts: IscsiSessionParts) {
+    this.parts = parts;
+    // T = 10b: a random ISID (RFC 7143 section 11.12.5).
+    this.isid = parts.random.bytes(6);
+    this.isid[0] = 0x80;
+  }
+
+  async execute(command: SessionCommand): Promise<CommandAnswer> {
+    const { lun, cdb, deadlineMs } = command;
+    const data = { ...(command.dataOut && { dataOut: command.dataOut }), ...(command.dataIn && { dataIn: command.dataIn }) };
+    for (let resends = 0; ; resends += 1) {
+      const connection = await this.connected(deadlineMs);
+      const outcome = await connection.execute({ lun, cdb, deadlineMs, ...data });
+      if (outcome.kind === 'answered') return outcome;
+      const { reason, sent } = outcome;
+      const again = reason === 'connection-lost' && (!sent || command.repeatable);
+      if (again && resends < MAX_RESENDS && !this.closed) continue;
+      throw new SessionFailure(reason === 'timeout' ? 'timeout' : 'no-path', `${this.name()}: ${outcome.message}`, { sent });
+    }
+  }
+
+  async sendTargets(deadlineMs: number): Promise<readonly TargetRecord[]> {
+    const connection = await this.connected(deadlineMs);
+    const outcome = await connection.sendTargets(deadlineMs);
+    if (outcome.kind === 'answered') return outcome.targets;
+    throw new SessionFailure('no-path', `${this.name()}: ${outcome.message}`);
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    const connection = this.connection ?? (await this.connecting?.catch(() => undefined));
+    if (connection?.isUsable()) await connection.logout();
+  }
+
+  private connected(deadlineMs: number): Promise<IscsiConnection> {
+    if (this.closed) return Promise.reject(new SessionFailure('no-path', `${this.name()}: the session was closed`));
+    if (this.connection?.isUsable()) return Promise.resolve(this.connection);
+    this.connecting ??= this.connect(deadlineMs).finally(() => {
+      this.connecting = undefined;
+    });
+    const late = (): Error => new SessionFailure('no-path', `${this.name()}: no session in time`, { retriable: true });
+    return within(this.parts.clock, deadlineMs, this.connecting, late);
+  }
+
+  private async connect(deadlineMs: number): Promise<IscsiConnection> {
+    const { clock, random } = this.parts;
+    const pauses = this.everConnected ? RECONNECT_PAUSES_MS : [];
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        this.connection = await this.logIn(this.parts.portal, deadlineMs, MAX_REDIRECTS);
+        this.everConnected = true;
+        return this.connection;
+      } catch (error) {
+        const pauseMs = pauses[attempt];
+        const again = error instanceof SessionFailure && error.retriable && !this.closed;
+        if (!again || pauseMs === undefined || clock.monotonicMs() >= deadlineMs) throw error;
+        await delay(clock, Math.max(pauseMs + random.below(pauseMs), Math.min(error.waitMs, MAX_WAIT_MS)));
+      }
+    }
+  }
+
+  private async logIn(portal: PortalAddress, deadlineMs: number, redirects: number): Promise<IscsiConnection> {
+    const { parts } = this;
+    const leftMs = deadlineMs - parts.clock.monotonicMs();
+    try {
+      return await openIscsiConnection({
+        transport: parts.transport,
+        clock: parts.clock,
+        portal,
+        connectTimeoutMs: Math.max(1, Math.min(MAX_CONNECT_MS, leftMs)),
+        engine: {
+          isid: this.isid,
+          initiatorName: parts.initiatorName,
+          ...(parts.target !== undefined && { target: parts.target }),
+          ...(parts.credentials && { credentials: parts.credentials }),
+          requireDigests: parts.requireDigests ?? { header: false, data: false },
+          random: parts.random,
+          firstCmdSn: 1,
+          ...(parts.limits && { limits: parts.limits }),
+        },
+      });
+    } catch (error) {
+      const redirect = error instanceof SessionFailure ? error.redirect : undefined;
+      if (redirect === undefined || redirects === 0) throw error;
+      return this.logIn(redirectPortal(redirect, error), deadlineMs, redirects - 1);
+    }
+  }
+
+  private name(): string {
+    const { portal, target } = this.parts;
+    return target === undefined ? formatPortal(portal) : `${target} at ${formatPortal(portal)}`;
+  }
+}
+
+function redirectPortal(address: string, cause: unknown): PortalAddress {
+  try {
+    return parsePortal(address);
+  } catch {
+    throw cause;
+  }
+}
