@@ -4,6 +4,8 @@ import type { StatusName } from '../interface-block/status.ts';
 import { observeLimitMs, operationsAt, startRun, type ReplicationContext, type Run } from './context.ts';
 import type { GroupDefinition } from './definition.ts';
 
+export type { JournalStatus, PairRow as PairStatus } from '../host/operations.ts';
+
 /** Why an array did not answer, as data. */
 export interface ObservationError {
   readonly kind: CommandErrorKind;
