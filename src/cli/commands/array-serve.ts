@@ -1,0 +1,24 @@
+import type { CommandContext } from '../context.ts';
+import type { CommandResult } from '../definition.ts';
+import { parseListen } from '../edit-array.ts';
+
+interface Request {
+  readonly directory: string;
+  readonly listen?: string;
+}
+
+export interface ArrayServe {
+  readonly reason: string;
+}
+
+/** Runs until SIGTERM or SIGINT; then stops in order and is done. */
+export async function run(request: Request, context: CommandContext): Promise<CommandResult<ArrayServe>> {
+  const arrays = await context.services.arrays();
+  const listen = request.listen === undefined ? undefined : parseListen(request.listen);
+  await arrays.serve(request.directory, listen, {
+    stop: context.stop,
+    ready: (facts) => context.emit({ event: 'ready', ...facts }),
+    event: (event) => context.emit({ event: 'array', ...event }),
+  });
+  return { data: { reason: String((context.stop.reason as Error | undefined)?.message ?? 'stopped') } };
+}

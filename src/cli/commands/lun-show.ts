@@ -1,0 +1,30 @@
+import { decodeLabel, type Label } from '../../interface-block/label.ts';
+import { LABEL_SIZE } from '../../interface-block/geometry.ts';
+import type { Lun, LunCapacity, LunIdentity } from '../../lun/lun.ts';
+import type { CommandContext } from '../context.ts';
+import type { CommandResult } from '../definition.ts';
+import { withLun } from '../lun-selector.ts';
+
+export interface LunShow {
+  readonly path: string;
+  readonly identity: LunIdentity;
+  readonly capacity: LunCapacity;
+  /** Present where the LUN is a command device. */
+  readonly label?: Label;
+}
+
+export async function run(request: { readonly lun: string }, context: CommandContext): Promise<CommandResult<LunShow>> {
+  return withLun(context, request.lun, async ({ lun }) => {
+    const options = { timeoutMs: context.timeoutMs };
+    const [identity, capacity] = [await lun.identify(options), await lun.capacity(options)];
+    const label = await readLabel(lun, capacity, options.timeoutMs);
+    return { data: { path: lun.path, identity, capacity, ...(label && { label }) } };
+  });
+}
+
+async function readLabel(lun: Lun, capacity: LunCapacity, timeoutMs: number): Promise<Label | undefined> {
+  if (capacity.blockCount * capacity.blockSize < LABEL_SIZE) return undefined;
+  const bytes = await lun.read(0, LABEL_SIZE / capacity.blockSize, { timeoutMs }).catch(() => undefined);
+  const label = bytes && decodeLabel(bytes);
+  return label?.ok ? label.value : undefined;
+}

@@ -1,0 +1,36 @@
+import { CliError } from './cli-error.ts';
+import type { CommandContext } from './context.ts';
+import type { CommandResult } from './definition.ts';
+import type { ManagementRequest } from './services.ts';
+
+export interface ArrayEdit {
+  readonly directory: string;
+  readonly request: ManagementRequest;
+  readonly dryRun: boolean;
+}
+
+/** Changes a table of a running array through its management socket; with `--dry-run` only says what it would ask. */
+export async function editArray(
+  directory: string,
+  request: ManagementRequest,
+  context: CommandContext,
+): Promise<CommandResult<ArrayEdit>> {
+  const data = { directory, request, dryRun: context.dryRun };
+  if (context.dryRun) return { changed: false, data };
+  const arrays = await context.services.arrays();
+  const answer = await arrays.manage(directory, request, context.timeoutMs);
+  return { changed: answer['changed'] !== false, data };
+}
+
+/** `host:port`, IPv6 addresses in brackets. */
+export function parseListen(text: string): { host: string; port: number } {
+  const match = /^(?:\[([0-9a-fA-F:]+)\]|([A-Za-z0-9.-]+)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  const host = match?.[1] ?? match?.[2];
+  if (host !== undefined && port <= 65_535) return { host, port };
+  throw new CliError('usage', {
+    what: `"${text}" is no address to listen on`,
+    why: 'it must be host:port with a port from 0 to 65535',
+    next: 'give --listen 127.0.0.1:3260',
+  });
+}

@@ -1,0 +1,118 @@
+import { CommandError } from '../host/command-error.ts';
+import { LunError } from '../lun/lun.ts';
+import { ReplicationRefusal } from '../replication/refusal.ts';
+import { CliError } from './cli-error.ts';
+import {
+  COMMAND_ERROR_CLASS,
+  EXIT_CLASSES,
+  LUN_ERROR_CLASS,
+  REFUSAL_CLASS,
+  STATUS_CLASS,
+  type ExitClassName,
+} from './exit-classes.ts';
+
+/** A failure as people read it and as `--json` shows it. */
+export interface Failure {
+  readonly class: ExitClassName;
+  readonly exit: number;
+  readonly retryable: boolean;
+  readonly what: string;
+  readonly where: string;
+  readonly why: string;
+  readonly next: string;
+  /** Evidence: array, path, process, status, request id, sense. */
+  readonly [evidence: string]: unknown;
+}
+
+interface Parts {
+  readonly what: string;
+  readonly where: string;
+  readonly why: string;
+  readonly next?: string;
+  readonly evidence?: Readonly<Record<string, unknown>>;
+}
+
+function failure(name: ExitClassName, parts: Parts): Failure {
+  const { code, advice, retryable } = EXIT_CLASSES[name];
+  const { what, where, why, next = advice, evidence = {} } = parts;
+  return { ...evidence, class: name, exit: code, retryable, what, where, why, next };
+}
+
+/** Puts any error that ends a command into its class. What nobody foresaw is a bug. */
+export function failureOf(error: unknown, command: string): Failure {
+  if (error instanceof CliError) return cliFailure(error, command);
+  if (error instanceof CommandError) return commandFailure(error);
+  if (error instanceof LunError) return lunFailure(error);
+  if (error instanceof ReplicationRefusal) return refusalFailure(error, command);
+  return bug(error, command);
+}
+
+function cliFailure(error: CliError, command: string): Failure {
+  const { what, where = `cdctl ${command}`.trimEnd(), why, next } = error.text;
+  return failure(error.exit, { what, where, why, next, evidence: error.evidence });
+}
+
+const STATUS_ADVICE: Readonly<Partial<Record<string, string>>> = {
+  'split-brain': 'compare both sides, then resync from the one to keep: cdctl pair resync GROUP --from ARRAY --discard --confirm GROUP',
+  'not-found': 'list what exists: cdctl pair show, cdctl lun list ARRAY',
+  'in-use': 'see what uses it: cdctl pair show, cdctl lun list ARRAY',
+  'wrong-state': 'see the state and what it allows: cdctl pair show',
+  'peer-unreachable': 'bring the other array or its link up, then run it again',
+  'moved-on': 'the state moved meanwhile: look at it (cdctl pair show), then run it again',
+  unsafe: 'look at both journals first: cdctl journal show',
+  'wrong-array': 'correct the serial or the path in the configuration',
+};
+
+function commandFailure(error: CommandError): Failure {
+  const name = error.status === undefined ? COMMAND_ERROR_CLASS[error.kind] : STATUS_CLASS[error.status];
+  const subject = error.process === undefined ? '' : ` ${error.process}`;
+  const next = error.status === undefined ? undefined : STATUS_ADVICE[error.status];
+  return failure(name === 'done' ? 'refused' : name, {
+    what: `array ${error.array}${subject}: ${error.status ?? error.kind}`,
+    where: error.path ?? `array ${error.array}`,
+    why: error.message,
+    ...(next === undefined ? {} : { next }),
+    evidence: defined({
+      kind: error.kind,
+      array: error.array,
+      process: error.process,
+      path: error.path,
+      status: error.status,
+      requestId: error.requestId,
+    }),
+  });
+}
+
+function lunFailure(error: LunError): Failure {
+  const name = error.outcome === 'unknown' && error.kind !== 'timeout' ? 'outcome-unknown' : LUN_ERROR_CLASS[error.kind];
+  return failure(name, {
+    what: `LUN: ${error.kind}`,
+    where: error.path,
+    why: error.message,
+    evidence: defined({ kind: error.kind, path: error.path, outcome: error.outcome, sense: error.sense }),
+  });
+}
+
+function refusalFailure(error: ReplicationRefusal, command: string): Failure {
+  return failure(REFUSAL_CLASS[error.kind], {
+    what: error.what,
+    where: `cdctl ${command}`,
+    why: error.why,
+    next: error.next,
+    evidence: defined({ kind: error.kind, evidence: error.evidence }),
+  });
+}
+
+function bug(error: unknown, command: string): Failure {
+  const cause = error instanceof Error ? error : new Error(String(error));
+  return failure('bug', {
+    what: `unexpected: ${cause.name}`,
+    where: `cdctl ${command}`.trimEnd(),
+    why: cause.message,
+    evidence: cause.stack === undefined ? {} : { stack: cause.stack },
+  });
+}
+
+function defined(values: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+}

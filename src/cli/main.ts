@@ -1,0 +1,82 @@
+import { createInterface } from 'node:readline/promises';
+import { EXIT_CLASSES } from './exit-classes.ts';
+import { runProgram } from './run.ts';
+import type { Input, Output, Shell } from './shell.ts';
+import { VERSION } from './version.ts';
+
+/** Runs the command line of this process; resolves with the exit code for `process.exitCode`. */
+export async function start(): Promise<number> {
+  watchPipe(process.stdout);
+  watchPipe(process.stderr);
+  return await runProgram(process.argv.slice(2), createShell());
+}
+
+function createShell(): Shell {
+  return {
+    version: VERSION,
+    environment: process.env,
+    stdout: outputTo(process.stdout),
+    stderr: outputTo(process.stderr),
+    input: createInput(),
+    onStopSignal(callback) {
+      const listener = (signal: string): void => callback(signal);
+      process.on('SIGINT', listener);
+      process.on('SIGTERM', listener);
+      return () => {
+        process.off('SIGINT', listener);
+        process.off('SIGTERM', listener);
+      };
+    },
+    services: async () =>
+      (await import('./wiring/services.ts')).createServices({ programPath: process.argv[1] ?? '', version: VERSION }),
+  };
+}
+
+type Stream = NodeJS.WriteStream & { columns?: number };
+
+function outputTo(stream: Stream): Output {
+  return {
+    stream,
+    get facts() {
+      return { isTTY: stream.isTTY === true, columns: stream.columns ?? 0 };
+    },
+    write: (data) => {
+      if (!stream.destroyed) stream.write(data);
+    },
+  };
+}
+
+/**
+ * A reader that has seen enough (`| head -1`) is no failure of ours: EPIPE ends the output quietly. Anything else (a
+ * full disk) is said once; the caller then does not know what happened, and the exit code, set last, says so.
+ */
+function watchPipe(stream: Stream): void {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE' || error.code === 'ERR_STREAM_DESTROYED') return;
+    process.once('exit', () => {
+      process.exitCode = EXIT_CLASSES['outcome-unknown'].code;
+    });
+    if (stream !== process.stderr) process.stderr.write(`error: the output cannot be written: ${error.message}\n`);
+  });
+}
+
+function createInput(): Input {
+  return {
+    get isTTY() {
+      return process.stdin.isTTY === true;
+    },
+    async readAll() {
+      const chunks: Buffer[] = [];
+      for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+      return new Uint8Array(Buffer.concat(chunks));
+    },
+    async ask(question) {
+      const lines = createInterface({ input: process.stdin, output: process.stderr });
+      try {
+        return await lines.question(question);
+      } finally {
+        lines.close();
+      }
+    },
+  };
+}

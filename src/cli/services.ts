@@ -1,0 +1,143 @@
+import type { ArrayDescription, CommandDeviceEntry, LunMapEntry, RemoteDescription, VolumeDescription } from '../array/description.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Random } from '../base/random.ts';
+import type { LunOpener } from '../lun/lun.ts';
+
+export type { ArrayDescription, CommandDeviceEntry, LunMapEntry, RemoteDescription, VolumeDescription };
+
+/**
+ * What commands need of the world outside. Implemented in `wiring/`, which only the entry imports; tests bring others.
+ */
+export interface Services {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly files: Files;
+  /** Who is asking, for the control parameter and the array's audit: "user@host:pid". */
+  readonly who: string;
+  luns(settings: LunSettings): Promise<LunAccess>;
+  locks(): Promise<Locks>;
+  arrays(): Promise<ArrayKeeper>;
+  lab(): Promise<Lab>;
+}
+
+export interface Files {
+  exists(path: string): Promise<boolean>;
+  read(path: string): Promise<Uint8Array>;
+  readText(path: string): Promise<string>;
+  /** Replaces the file atomically. */
+  write(path: string, content: Uint8Array | string, mode?: number): Promise<void>;
+  /** An empty file to write into from its start, for what is too large to hold. */
+  create(path: string): Promise<FileSink>;
+  /** Permission bits, for files that hold secrets. */
+  mode(path: string): Promise<number>;
+}
+
+export interface FileSink {
+  write(bytes: Uint8Array): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface LunSettings {
+  /** CHAP secret by user name. */
+  readonly secrets: ReadonlyMap<string, string>;
+}
+
+export interface LunAccess {
+  readonly opener: LunOpener;
+  /** LUNs behind an iSCSI portal (REPORT LUNS); `portal` is a URL without LUN. */
+  reportLuns(portal: string, timeoutMs: number): Promise<readonly number[]>;
+  close(): Promise<void>;
+}
+
+/** Who holds a lock, as the holder itself answers. */
+export interface LockHolder {
+  readonly pid: number;
+  /** RFC 3339, UTC. */
+  readonly since: string;
+  readonly command: string;
+}
+
+export type LockResult =
+  | { readonly held: true; release(): Promise<void> }
+  | { readonly held: false; readonly holder: LockHolder | undefined };
+
+/** Locks that the kernel releases when the process dies, however it dies. */
+export interface Locks {
+  acquire(name: string, command: string): Promise<LockResult>;
+}
+
+export interface ServeHooks {
+  ready(facts: ServeFacts): void;
+  event(event: object): void;
+  /** Ends the service in order. */
+  readonly stop: AbortSignal;
+}
+
+export interface ServeFacts {
+  readonly array: string;
+  readonly serial: string;
+  readonly host: string;
+  readonly port: number;
+  readonly targetName: string;
+  readonly pid: number;
+  readonly socket: string;
+}
+
+/** What the management socket of a running array can be asked. */
+export type ManagementRequest =
+  | { readonly operation: 'show' }
+  | { readonly operation: 'volume-add'; readonly volume: VolumeDescription }
+  | { readonly operation: 'map'; readonly entry: LunMapEntry }
+  | { readonly operation: 'unmap'; readonly lun: number }
+  | { readonly operation: 'command-device-add'; readonly entry: CommandDeviceEntry }
+  | { readonly operation: 'command-device-remove'; readonly lun: number }
+  | { readonly operation: 'remote-add'; readonly remote: RemoteDescription }
+  | { readonly operation: 'remote-remove'; readonly serial: string }
+  | { readonly operation: 'link'; readonly serial: string; readonly state: 'up' | 'down' };
+
+/** Arrays as directories on this machine. */
+export interface ArrayKeeper {
+  /** Writes `array.yaml`; fails where there is one. */
+  init(directory: string, description: ArrayDescription): Promise<void>;
+  read(directory: string): Promise<ArrayDescription>;
+  /** Runs the array until `hooks.stop`. */
+  serve(directory: string, listen: { host: string; port: number } | undefined, hooks: ServeHooks): Promise<void>;
+  manage(directory: string, request: ManagementRequest, timeoutMs: number): Promise<Record<string, unknown>>;
+}
+
+export interface LabSettings {
+  readonly directory: string | undefined;
+  readonly volumeBytes: number;
+  readonly journalBytes: number;
+  readonly timeoutMs: number;
+}
+
+export interface LabArray {
+  readonly name: string;
+  readonly serial: string;
+  readonly directory: string;
+  readonly configuration: string;
+  readonly host: string;
+  readonly port: number;
+  readonly targetName: string;
+  readonly pid: number | undefined;
+  readonly state: 'running' | 'paused' | 'stopped';
+}
+
+export interface LabReport {
+  readonly directory: string;
+  /** True where `lab up` made the directory itself, so that `lab down` removes it. */
+  readonly temporary: boolean;
+  readonly arrays: readonly LabArray[];
+  readonly links: readonly { readonly from: string; readonly to: string; readonly state: string }[];
+}
+
+export type LabFault = 'kill' | 'start' | 'pause' | 'resume' | 'link-down' | 'link-up';
+
+/** Arrays as operating-system processes of this machine, for rehearsal. */
+export interface Lab {
+  up(settings: LabSettings): Promise<{ changed: boolean; report: LabReport }>;
+  status(directory: string | undefined): Promise<LabReport>;
+  down(directory: string | undefined, keep: boolean, timeoutMs: number): Promise<{ changed: boolean; directory: string; removed: boolean }>;
+  fault(directory: string | undefined, fault: LabFault, array: string, timeoutMs: number): Promise<{ changed: boolean; report: LabReport }>;
+}

@@ -1,0 +1,95 @@
+import { createArrayClient, type ArrayClient, type BlockEvent } from '../host/array-client.ts';
+import { operationsOf, type ArrayOperations } from '../host/operations.ts';
+import { CliError } from './cli-error.ts';
+import type { ArrayDefinition, Configuration } from './config/configuration.ts';
+import { loadSecrets } from './config/secrets.ts';
+import type { CommandContext } from './context.ts';
+import type { LunAccess } from './services.ts';
+
+/** The arrays of the configuration, ready to be commanded; nothing is opened before the first command. */
+export interface Site {
+  readonly configuration: Configuration;
+  readonly arrays: ReadonlyMap<string, ArrayOperations>;
+  readonly clients: ReadonlyMap<string, ArrayClient>;
+  readonly access: LunAccess;
+}
+
+/** Opens the site for the time of `use` and closes it whatever happens. */
+export async function withSite<T>(context: CommandContext, use: (site: Site) => Promise<T>): Promise<T> {
+  const configuration = await context.configuration();
+  const secrets = await loadSecrets(context.services.files, configuration);
+  const access = await context.services.luns({ secrets });
+  const clients = new Map(
+    [...configuration.arrays.values()].map((array) => [array.name, openArray(context, access, array)]),
+  );
+  const arrays = new Map([...clients].map(([name, client]) => [name, operationsOf(client)]));
+  try {
+    return await use({ configuration, arrays, clients, access });
+  } finally {
+    await Promise.allSettled([...clients.values()].map((client) => client.close()));
+    await access.close();
+  }
+}
+
+/** LUN access without a configuration, for paths given on the command line; its secrets are used where there is one. */
+export async function withLuns<T>(context: CommandContext, use: (access: LunAccess) => Promise<T>): Promise<T> {
+  const access = await context.services.luns({ secrets: await secretsIfAny(context) });
+  try {
+    return await use(access);
+  } finally {
+    await access.close();
+  }
+}
+
+async function secretsIfAny(context: CommandContext): Promise<ReadonlyMap<string, string>> {
+  const configuration = await context.configuration().catch(() => undefined);
+  return configuration ? loadSecrets(context.services.files, configuration) : new Map();
+}
+
+export function openArray(context: CommandContext, access: LunAccess, array: ArrayDefinition): ArrayClient {
+  const { clock, random, who } = context.services;
+  return createArrayClient({
+    array: array.name,
+    serial: array.serial,
+    paths: array.commandDevices,
+    opener: access.opener,
+    clock,
+    random,
+    host: who,
+    timeoutMs: context.timeoutMs,
+    observe: (event) => observe(context, event),
+  });
+}
+
+function observe(context: CommandContext, event: BlockEvent): void {
+  if (context.verbose) context.notice(blockLine(event));
+}
+
+/** `sent tokyo 0x0020 journal.show slot 7 request 3f...`. */
+export function blockLine(event: BlockEvent): string {
+  const { kind, array, process, processNumber, slot, requestId, status, elapsedMs, detail } = event;
+  const parts = [
+    kind.padEnd(9),
+    array,
+    `0x${processNumber.toString(16).padStart(4, '0')}`,
+    process,
+    slot >= 0 ? `slot ${slot}` : '',
+    `request ${requestId.slice(0, 8)}`,
+    status ?? '',
+    elapsedMs === undefined ? '' : `${elapsedMs.toFixed(1)} ms`,
+    detail ?? '',
+  ];
+  return parts.filter((part) => part !== '').join(' ');
+}
+
+export function arrayNamed(site: Site, name: string): ArrayDefinition {
+  const arrays = [...site.configuration.arrays.values()];
+  const array = arrays.find((entry) => entry.name === name || entry.serial === name);
+  if (array) return array;
+  throw new CliError('usage', {
+    what: `no array "${name}"`,
+    where: site.configuration.path,
+    why: `the configuration names ${arrays.map((entry) => entry.name).join(', ')}`,
+    next: 'name one of them',
+  });
+}

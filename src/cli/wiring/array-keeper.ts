@@ -1,0 +1,61 @@
+import { mkdir, readFile, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { ArrayDescription } from '../../array/description.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Random } from '../../base/random.ts';
+import { CliError } from '../cli-error.ts';
+import { checkDescription, formatArrayFile, parseArrayFile } from '../config/array-file.ts';
+import type { ArrayKeeper } from '../services.ts';
+import { realFiles } from './files.ts';
+import { askManagement } from './management-socket.ts';
+import { serveArray } from './serve-array.ts';
+
+const FILE_NAME = 'array.yaml';
+
+export interface KeeperParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly version: string;
+}
+
+export function createArrayKeeper(parts: KeeperParts): ArrayKeeper {
+  return {
+    init: initArray,
+    read: readArray,
+    async serve(directory, listen, hooks) {
+      const description = await readArray(directory);
+      const settings = { directory: resolve(directory), description, listen: listen ?? description.listen };
+      await serveArray(settings, parts, hooks);
+    },
+    manage: (directory, request, timeoutMs) => askManagement(resolve(directory), request, timeoutMs),
+  };
+}
+
+async function initArray(directory: string, description: ArrayDescription): Promise<void> {
+  const path = join(directory, FILE_NAME);
+  checkDescription(description, path, 1);
+  if (await realFiles.exists(path)) {
+    throw new CliError('unsafe', {
+      what: 'there is an array already',
+      where: path,
+      why: 'a new one would replace its volumes',
+      next: `serve it (cdctl array serve ${directory}), or choose another directory`,
+    });
+  }
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await realFiles.write(path, formatArrayFile(description), 0o600);
+}
+
+async function readArray(directory: string): Promise<ArrayDescription> {
+  const path = join(directory, FILE_NAME);
+  const source = await readFile(path, 'utf8').catch(async () => {
+    const exists = await stat(directory).then(() => true, () => false);
+    throw new CliError('configuration', {
+      what: 'no array here',
+      where: path,
+      why: exists ? 'the directory has no array.yaml' : 'the directory does not exist',
+      next: `make one: cdctl array init ${directory} --name NAME --serial SERIAL ...`,
+    });
+  });
+  return parseArrayFile(source, path);
+}

@@ -1,0 +1,132 @@
+import { chmod, rm } from 'node:fs/promises';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { dirname, join } from 'node:path';
+import { CliError } from '../cli-error.ts';
+import type { ManagementRequest } from '../services.ts';
+
+/** The management terminal of a running array: a Unix socket in its directory, one JSON object a line each way. */
+
+const SOCKET_NAME = 'array.sock';
+/** sun_path of sockaddr_un has 108 bytes, the last of them zero. */
+const PATH_LIMIT = 107;
+const LINE_LIMIT = 1024 * 1024;
+
+export type ManagementAnswer =
+  | { readonly ok: true; readonly result: Record<string, unknown> }
+  | { readonly ok: false; readonly message: string };
+
+export function managementPath(directory: string): string {
+  const path = join(directory, SOCKET_NAME);
+  if (Buffer.byteLength(path) <= PATH_LIMIT) return path;
+  throw new CliError('configuration', {
+    what: 'the array cannot be managed in this directory',
+    where: path,
+    why: `a socket path has at most ${PATH_LIMIT} bytes, this one has ${Buffer.byteLength(path)}`,
+    next: 'use a directory with a shorter path',
+  });
+}
+
+/** The caller holds the lock of the directory, so a socket file that is there belongs to nobody any more. */
+export async function openManagementSocket(
+  directory: string,
+  answer: (request: ManagementRequest) => Promise<ManagementAnswer>,
+): Promise<{ path: string; close(): Promise<void> }> {
+  const path = managementPath(directory);
+  await chmod(dirname(path), 0o700);
+  await rm(path, { force: true });
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+    socket.on('error', () => socket.destroy());
+    eachLine(socket, (line) => {
+      void answerLine(line, answer).then((text) => socket.write(text));
+    });
+  });
+  await listen(server, path);
+  return {
+    path,
+    async close() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve());
+      });
+    },
+  };
+}
+
+function listen(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, () => resolve());
+  });
+}
+
+async function answerLine(
+  line: string,
+  answer: (request: ManagementRequest) => Promise<ManagementAnswer>,
+): Promise<string> {
+  try {
+    return `${JSON.stringify(await answer(JSON.parse(line) as ManagementRequest))}\n`;
+  } catch (error) {
+    return `${JSON.stringify({ ok: false, message: error instanceof Error ? error.message : String(error) })}\n`;
+  }
+}
+
+function eachLine(socket: Socket, callback: (line: string) => void): void {
+  let rest = '';
+  socket.setEncoding('utf8');
+  socket.on('data', (chunk: string) => {
+    rest += chunk;
+    if (rest.length > LINE_LIMIT) socket.destroy();
+    const lines = rest.split('\n');
+    rest = lines.pop()!;
+    for (const line of lines) callback(line);
+  });
+}
+
+/** Asks a running array; `no-path` where none runs in the directory. */
+export async function askManagement(
+  directory: string,
+  request: ManagementRequest,
+  timeoutMs: number,
+): Promise<Record<string, unknown>> {
+  const answer = await exchange(managementPath(directory), request, timeoutMs, directory);
+  if (answer.ok) return answer.result;
+  throw new CliError('refused', {
+    what: `the array refused: ${request.operation}`,
+    where: directory,
+    why: answer.message,
+    next: `see what it has: cdctl array show ${directory}`,
+  });
+}
+
+function exchange(
+  path: string,
+  request: ManagementRequest,
+  timeoutMs: number,
+  directory: string,
+): Promise<ManagementAnswer> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path);
+    socket.setTimeout(timeoutMs, () => {
+      reject(unanswered('timeout', path, `no answer within ${timeoutMs} ms`, 'see whether it is paused: cdctl lab status'));
+      socket.destroy();
+    });
+    socket.on('error', (error) => reject(notRunning(path, error.message, directory)));
+    socket.on('close', () => reject(notRunning(path, 'it closed the connection', directory)));
+    eachLine(socket, (line) => {
+      resolve(JSON.parse(line) as ManagementAnswer);
+      socket.destroy();
+    });
+    socket.on('connect', () => socket.write(`${JSON.stringify(request)}\n`));
+  });
+}
+
+function notRunning(path: string, why: string, directory: string): CliError {
+  return unanswered('no-path', path, why, `start it: cdctl array serve ${directory}`);
+}
+
+function unanswered(exit: 'no-path' | 'timeout', where: string, why: string, next: string): CliError {
+  return new CliError(exit, { what: 'the array does not run, or does not answer', where, why, next });
+}

@@ -1,0 +1,39 @@
+import { ManagementError, type Management } from '../../array/management.ts';
+import type { ManagementRequest } from '../services.ts';
+import type { ManagementAnswer } from './management-socket.ts';
+
+/** Carries out what the management socket was asked; `changed` says whether a table is different afterwards. */
+export async function answerManagement(management: Management, request: ManagementRequest): Promise<ManagementAnswer> {
+  if (request.operation === 'show') return { ok: true, result: { ...management.show() } };
+  const before = JSON.stringify(management.show());
+  try {
+    await carryOut(management, request);
+  } catch (error) {
+    if (!(error instanceof ManagementError)) throw error;
+    return { ok: false, message: error.message };
+  }
+  return { ok: true, result: { changed: JSON.stringify(management.show()) !== before } };
+}
+
+async function carryOut(management: Management, request: Exclude<ManagementRequest, { operation: 'show' }>): Promise<void> {
+  switch (request.operation) {
+    case 'volume-add':
+      return management.addVolume(request.volume);
+    case 'map':
+      return management.mapLun(request.entry);
+    case 'unmap':
+      return management.unmapLun(request.lun);
+    case 'command-device-add':
+      return management.registerCommandDevice(request.entry);
+    case 'command-device-remove':
+      return management.unregisterCommandDevice(request.lun);
+    case 'remote-add':
+      return management.addRemote(request.remote);
+    case 'remote-remove':
+      return management.removeRemote(request.serial);
+    case 'link':
+      return management.setLink(request.serial, request.state);
+    default:
+      throw new ManagementError(`unknown operation ${JSON.stringify((request as { operation?: unknown }).operation)}`);
+  }
+}

@@ -1,0 +1,133 @@
+import { chmod, mkdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createArray, type EmulatedArray } from '../../array/array.ts';
+import type { ArrayDescription } from '../../array/description.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Random } from '../../base/random.ts';
+import { createFileStorage } from '../../lun/file-storage.ts';
+import { createPortal, type Portal } from '../../lun/iscsi-portal.ts';
+import { createLunOpener } from '../../lun/opener.ts';
+import { createTcpTransport } from '../../lun/socket.ts';
+import { CliError } from '../cli-error.ts';
+import type { LockHolder, ServeHooks } from '../services.ts';
+import { createLocks } from './locks.ts';
+import { answerManagement } from './management.ts';
+import { managementPath, openManagementSocket } from './management-socket.ts';
+
+export interface ServeSettings {
+  readonly directory: string;
+  readonly description: ArrayDescription;
+  readonly listen: { readonly host: string; readonly port: number };
+}
+
+export interface ServeParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly version: string;
+}
+
+const STORE = 'store';
+
+/** The composition of a served array: storage, remote interface, iSCSI portal, management socket, one lock over all. */
+export async function serveArray(settings: ServeSettings, parts: ServeParts, hooks: ServeHooks): Promise<void> {
+  const { directory, description } = settings;
+  managementPath(directory);
+  const lock = await lockDirectory(directory, parts.clock);
+  const undo: (() => Promise<void>)[] = [() => lock.release()];
+  try {
+    const array = await openArray(directory, description, parts, hooks);
+    undo.push(() => array.stop());
+    const portal = await openPortal(settings, parts, array, hooks);
+    undo.push(() => portal.close(true));
+    const socket = await openManagementSocket(directory, (request) => answerManagement(array.management, request));
+    undo.push(() => socket.close());
+    hooks.ready({
+      array: array.name,
+      serial: array.serial,
+      host: portal.host,
+      port: portal.port,
+      targetName: description.targetName,
+      pid: process.pid,
+      socket: socket.path,
+    });
+    await raised(hooks.stop);
+  } finally {
+    for (const step of undo.toReversed()) await step();
+  }
+}
+
+/** One process for each directory, however it is spelled: the lock is named after device and inode. */
+async function lockDirectory(directory: string, clock: Clock): Promise<{ release(): Promise<void> }> {
+  const { dev, ino } = await stat(directory);
+  const lock = await createLocks(clock).acquire(`array-${dev}-${ino}`, `array serve ${directory}`);
+  if (lock.held) return lock;
+  throw new CliError('busy', {
+    what: 'the array is being served already',
+    where: directory,
+    why: `${holderText(lock.holder)} holds it`,
+    next: 'let it go on, or end that process first',
+  }, lock.holder ? { holder: lock.holder } : {});
+}
+
+function holderText(holder: LockHolder | undefined): string {
+  return holder ? `process ${holder.pid} (cdctl ${holder.command}) since ${holder.since}` : 'another process';
+}
+
+async function openArray(
+  directory: string,
+  description: ArrayDescription,
+  parts: ServeParts,
+  hooks: ServeHooks,
+): Promise<EmulatedArray> {
+  const store = join(directory, STORE);
+  await mkdir(store, { recursive: true, mode: 0o700 });
+  await chmod(store, 0o700);
+  const opener = createLunOpener({
+    transport: createTcpTransport(),
+    clock: parts.clock,
+    random: parts.random,
+    initiatorName: `${description.targetName}.remote`,
+  });
+  const array = await createArray({
+    ...parts,
+    description,
+    opener,
+    storage: createFileStorage(store),
+    log: (text) => hooks.event({ from: 'array', text }),
+  });
+  return { ...array, stop: () => array.stop().finally(() => opener.close()) };
+}
+
+async function openPortal(
+  { listen, description }: ServeSettings,
+  { clock, random }: ServeParts,
+  array: EmulatedArray,
+  hooks: ServeHooks,
+): Promise<Portal> {
+  try {
+    return await createPortal({
+      transport: createTcpTransport(),
+      ...listen,
+      targetName: description.targetName,
+      targetAlias: description.name,
+      deviceServer: array.deviceServer,
+      clock,
+      random,
+      log: (event) => hooks.event({ from: 'portal', ...event }),
+    });
+  } catch (error) {
+    throw new CliError('busy', {
+      what: `array ${description.name} cannot listen`,
+      where: `${listen.host}:${listen.port}`,
+      why: error instanceof Error ? error.message : String(error),
+      next: 'free the address, or give another one with --listen',
+    });
+  }
+}
+
+function raised(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
