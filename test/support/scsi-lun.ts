@@ -11,7 +11,7 @@ import { decodeUnitSerial } from '../../src/scsi/vpd.ts';
 export function createScsiLun(path: string, server: () => DeviceServer, lun: number, nexus: string): Lun {
   const blockSizes = new Map<number, number>();
 
-  async function send(cdb: Uint8Array, dataOut = new Uint8Array(0), expectedDataIn = 0): Promise<ScsiReply> {
+  async function send(cdb: Uint8Array, dataOut: Uint8Array = new Uint8Array(0), expectedDataIn = 0): Promise<ScsiReply> {
     const expectedDataOut = dataOut.length;
     const task = { nexus, lun: encodeLunField(lun), cdb, dataOut, expectedDataOut, expectedDataIn };
     for (let attempt = 0; ; attempt += 1) {
