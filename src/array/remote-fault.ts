@@ -13,8 +13,12 @@ import { SENSE_KEY } from '../scsi/sense.ts';
  * done, and retried by initiators, which is harmless for blocks and, by its request id, for an interface block.
  */
 export function faultOfRemote(error: unknown, operation: 'read' | 'write' | 'flush' | 'open'): unknown {
-  if (!(error instanceof LunError)) return error;
-  const say = (key: number, asc: number, ascq: number) => checkCondition(key, asc, ascq, `${operation}: ${error.message}`);
+  return error instanceof LunError ? faultOf(error, operation) : error;
+}
+
+function faultOf(error: LunError, operation: string): ScsiFault {
+  const say = (key: number, asc: number, ascq: number) =>
+    checkCondition(key, asc, ascq, `${operation}: ${error.message}`);
   if (operation === 'write' && error.outcome === 'unknown') {
     return say(SENSE_KEY.abortedCommand, 0x08, error.kind === 'timeout' ? 0x01 : 0x00);
   }

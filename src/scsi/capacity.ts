@@ -28,7 +28,8 @@ export function encodeCapacity10(capacity: Capacity): Uint8Array {
 
 /** `undefined` stands for "more than 32 bits": ask READ CAPACITY(16). */
 export function decodeCapacity10(bytes: Uint8Array): Decoded<Capacity | undefined> {
-  if (bytes.length < SHORT_LENGTH) return violated('READ CAPACITY(10)', `${bytes.length} bytes`, `${SHORT_LENGTH} bytes`);
+  if (bytes.length < SHORT_LENGTH)
+    return violated('READ CAPACITY(10)', `${bytes.length} bytes`, `${SHORT_LENGTH} bytes`);
   const lastLba = readU32(bytes, 0);
   if (lastLba === 0xffff_ffff) return decoded(undefined);
   return checked('READ CAPACITY(10)', lastLba + 1, readU32(bytes, 4));
@@ -46,7 +47,8 @@ export function encodeCapacity16(capacity: Capacity): Uint8Array {
 export function decodeCapacity16(bytes: Uint8Array): Decoded<LongCapacity> {
   const name = 'READ CAPACITY(16)';
   if (bytes.length < 12) return violated(name, `${bytes.length} bytes`, `${LONG_LENGTH} bytes`);
-  if (readU32(bytes, 0) >= 2 ** 21) return violated(`${name}.lastLba`, 'more than 2^53 blocks', 'fewer than 2^53 blocks');
+  if (readU32(bytes, 0) >= 2 ** 21)
+    return violated(`${name}.lastLba`, 'more than 2^53 blocks', 'fewer than 2^53 blocks');
   const basic = checked(name, readU64(bytes, 0) + 1, readU32(bytes, 8));
   if (!basic.ok) return basic;
   return decoded({ ...basic.value, physicalExponent: (bytes[13] ?? 0) & 0x0f, thin: ((bytes[14] ?? 0) & 0x80) !== 0 });

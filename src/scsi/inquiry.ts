@@ -42,13 +42,15 @@ export function encodeStandardInquiry(inquiry: StandardInquiry): Uint8Array {
   writeAscii(bytes, 8, 8, inquiry.vendor);
   writeAscii(bytes, 16, 16, inquiry.product);
   writeAscii(bytes, 32, 4, inquiry.revision);
-  if (inquiry.versionDescriptors.length > VERSION_DESCRIPTOR_LIMIT) throw new RangeError('too many version descriptors');
+  if (inquiry.versionDescriptors.length > VERSION_DESCRIPTOR_LIMIT)
+    throw new RangeError('too many version descriptors');
   inquiry.versionDescriptors.forEach((value, index) => writeU16(bytes, VERSION_DESCRIPTORS_AT + index * 2, value));
   return bytes;
 }
 
 export function decodeStandardInquiry(bytes: Uint8Array): Decoded<StandardInquiry> {
-  if (bytes.length < LEAST_LENGTH) return violated('INQUIRY', `${bytes.length} bytes`, `at least ${LEAST_LENGTH} bytes`);
+  if (bytes.length < LEAST_LENGTH)
+    return violated('INQUIRY', `${bytes.length} bytes`, `at least ${LEAST_LENGTH} bytes`);
   const versionDescriptors: number[] = [];
   const end = Math.min(bytes.length, 5 + bytes[4]!, VERSION_DESCRIPTORS_AT + VERSION_DESCRIPTOR_LIMIT * 2);
   for (let at = VERSION_DESCRIPTORS_AT; at + 2 <= end; at += 2) {

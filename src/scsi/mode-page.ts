@@ -90,10 +90,14 @@ export interface DecodedModeData {
 
 /** MODE SENSE data or a MODE SELECT parameter list; a page that is cut off is a violation. */
 export function decodeModeData(bytes: Uint8Array, headerLength: 4 | 8): Decoded<DecodedModeData> {
-  if (bytes.length < headerLength) return violated('mode data', `${bytes.length} bytes`, `at least ${headerLength} bytes`);
+  if (bytes.length < headerLength)
+    return violated('mode data', `${bytes.length} bytes`, `at least ${headerLength} bytes`);
   const short = headerLength === 4;
   const descriptorLength = short ? bytes[3]! : readU16(bytes, 6);
-  const descriptor = decodeBlockDescriptor(bytes.subarray(headerLength, headerLength + descriptorLength), descriptorLength);
+  const descriptor = decodeBlockDescriptor(
+    bytes.subarray(headerLength, headerLength + descriptorLength),
+    descriptorLength,
+  );
   if (!descriptor.ok) return descriptor;
   const pages = decodePages(bytes.subarray(headerLength + descriptorLength));
   if (!pages.ok) return pages;
@@ -115,10 +119,15 @@ function decodePages(bytes: Uint8Array): Decoded<readonly DecodedModePage[]> {
   while (at < bytes.length) {
     const withSubpage = (bytes[at]! & 0x40) !== 0;
     const header = withSubpage ? 4 : 2;
-    if (at + header > bytes.length) return violated('mode page', `${bytes.length - at} bytes`, `${header} bytes of header`);
+    if (at + header > bytes.length)
+      return violated('mode page', `${bytes.length - at} bytes`, `${header} bytes of header`);
     const length = header + (withSubpage ? readU16(bytes, at + 2) : bytes[at + 1]!);
     if (at + length > bytes.length) return violated('mode page', `${bytes.length - at} bytes`, `${length} bytes`);
-    pages.push({ page: bytes[at]! & 0x3f, subpage: withSubpage ? bytes[at + 1]! : 0, bytes: bytes.slice(at, at + length) });
+    pages.push({
+      page: bytes[at]! & 0x3f,
+      subpage: withSubpage ? bytes[at + 1]! : 0,
+      bytes: bytes.slice(at, at + length),
+    });
     at += length;
   }
   return decoded(pages);

@@ -112,5 +112,7 @@ export function describeSense(sense: Sense): string {
 }
 
 function vendorWords(sense: Sense): string {
-  return sense.asc >= 0x80 || sense.ascq >= 0x80 ? 'vendor specific' : 'an additional sense code this program does not know';
+  return sense.asc >= 0x80 || sense.ascq >= 0x80
+    ? 'vendor specific'
+    : 'an additional sense code this program does not know';
 }

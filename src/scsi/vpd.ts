@@ -40,10 +40,7 @@ export function decodeVpd(bytes: Uint8Array, page: number): Decoded<VpdPage> {
 
 /** Page 00h: ascending page codes, itself included. */
 export function encodeSupportedPages(pages: readonly number[]): Uint8Array {
-  return encodeVpd(
-    VPD_PAGE.supportedPages,
-    Uint8Array.from(pages.toSorted((left, right) => left - right)),
-  );
+  return encodeVpd(VPD_PAGE.supportedPages, Uint8Array.from(pages.toSorted((left, right) => left - right)));
 }
 
 /** Page 80h. */
@@ -58,7 +55,14 @@ export function decodeUnitSerial(bytes: Uint8Array): Decoded<string> {
   return page.ok ? decoded(readAscii(page.value.content, 0, page.value.content.length)) : page;
 }
 
-export const DESIGNATOR_TYPE = { t10Vendor: 1, eui64: 2, naa: 3, relativeTargetPort: 4, targetPortGroup: 5, scsiName: 8 } as const;
+export const DESIGNATOR_TYPE = {
+  t10Vendor: 1,
+  eui64: 2,
+  naa: 3,
+  relativeTargetPort: 4,
+  targetPortGroup: 5,
+  scsiName: 8,
+} as const;
 export const ASSOCIATION = { logicalUnit: 0, targetPort: 1, targetDevice: 2 } as const;
 
 export interface Designator {

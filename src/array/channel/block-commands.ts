@@ -13,7 +13,11 @@ export async function compareAndWrite(context: CommandContext): Promise<CommandR
   const { fields, task, unit } = context;
   const half = fields.blockCount * unit.blockSize;
   if (task.expectedDataOut !== 2 * half) {
-    throw invalidFieldInCdb(13, undefined, `${task.expectedDataOut} bytes announced for ${fields.blockCount} blocks twice`);
+    throw invalidFieldInCdb(
+      13,
+      undefined,
+      `${task.expectedDataOut} bytes announced for ${fields.blockCount} blocks twice`,
+    );
   }
   if (half === 0) return {};
   const data = receivedData(task, 2 * half);

@@ -36,7 +36,8 @@ const NACA = 0x04;
 /** The CDB's common fields, inside what the unit has; 0 blocks of WRITE SAME become the rest of the unit. */
 export function checkedFields(task: ScsiTask, unit: LogicalUnit, command: Command): BlockFields {
   const length = cdbLength(command.opcode)!;
-  if (task.cdb.length < length) throw invalidFieldInCdb(task.cdb.length, undefined, `a CDB of ${length} bytes is needed`);
+  if (task.cdb.length < length)
+    throw invalidFieldInCdb(task.cdb.length, undefined, `a CDB of ${length} bytes is needed`);
   if ((task.cdb[length - 1]! & NACA) !== 0) throw invalidFieldInCdb(length - 1, 2, 'NACA is not supported');
   if (!command.checksLba) return NO_FIELDS;
   const fields = cdbValue(decodeBlockCdb(task.cdb), 0);
@@ -60,7 +61,10 @@ function withinLimit(fields: BlockFields, unit: LogicalUnit, command: Command): 
     case 'compare-and-write':
       return atMost(fields.blockCount, limits.maximumCompareAndWrite);
     case 'write-same':
-      return atMost(fields.blockCount === 0 ? unit.blockCount - fields.lba : fields.blockCount, limits.maximumWriteSame);
+      return atMost(
+        fields.blockCount === 0 ? unit.blockCount - fields.lba : fields.blockCount,
+        limits.maximumWriteSame,
+      );
     default:
       return fields;
   }

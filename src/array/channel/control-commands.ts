@@ -62,6 +62,7 @@ function selectOne(fields: ReportOpcodesFields, candidates: readonly Command[]):
       throw invalidFieldInCdb(2, 2, 'REPORTING OPTIONS does not fit the operation code');
     }
   }
-  if (!withActions) return fields.options === REPORTING.either && fields.serviceAction !== 0 ? undefined : candidates[0];
+  if (!withActions)
+    return fields.options === REPORTING.either && fields.serviceAction !== 0 ? undefined : candidates[0];
   return candidates.find((command) => command.serviceAction === fields.serviceAction);
 }

@@ -63,7 +63,12 @@ export function createDeviceServer(parts: DeviceServerParts): ChannelDeviceServe
     const unit = lun.ok && channel.visible(task.nexus, lun.value) ? channel.units.unit(lun.value) : undefined;
     if (!lun.ok || !unit) {
       const found = lookUpCommand(task.cdb);
-      return answerWithoutUnit(channel, task, typeof found === 'string' ? undefined : found.name, lun.ok && lun.value === 0);
+      return answerWithoutUnit(
+        channel,
+        task,
+        typeof found === 'string' ? undefined : found.name,
+        lun.ok && lun.value === 0,
+      );
     }
     const context = await admit(channel, task, unit);
     throwIfAborted(task);

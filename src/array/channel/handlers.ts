@@ -2,13 +2,7 @@ import type { CommandName } from '../../scsi/opcode-table.ts';
 import { compareAndWrite, writeSame } from './block-commands.ts';
 import { readCapacity10, readCapacity16 } from './capacity-commands.ts';
 import type { Handler } from './command-context.ts';
-import {
-  release,
-  reportSupportedOperationCodes,
-  reserve,
-  startStopUnit,
-  testUnitReady,
-} from './control-commands.ts';
+import { release, reportSupportedOperationCodes, reserve, startStopUnit, testUnitReady } from './control-commands.ts';
 import { inquiry, reportLuns, requestSense } from './identity-commands.ts';
 import { modeSelect, modeSense } from './mode-commands.ts';
 import { preFetch, read, synchronizeCache, write } from './transfer-commands.ts';

@@ -1,5 +1,5 @@
 import { decodeInquiryCdb, decodeReportLunsCdb, decodeRequestSenseCdb } from '../../scsi/cdb.ts';
-import { ScsiFault, type Sense } from '../../scsi/fault.ts';
+import type { Sense } from '../../scsi/fault.ts';
 import { DEVICE_TYPE, encodeStandardInquiry, PERIPHERAL_QUALIFIER, VERSION_DESCRIPTOR } from '../../scsi/inquiry.ts';
 import { encodeReportLuns } from '../../scsi/report-luns.ts';
 import { encodeDescriptorSense, encodeFixedSense, SENSE_KEY } from '../../scsi/sense.ts';
@@ -22,7 +22,8 @@ const PRODUCT = {
 
 export function inquiry(context: CommandContext): CommandResult {
   const fields = cdbValue(decodeInquiryCdb(context.task.cdb), 2);
-  if (fields.page === undefined) return allocated(standardInquiry(context.channel, context.unit), fields.allocationLength);
+  if (fields.page === undefined)
+    return allocated(standardInquiry(context.channel, context.unit), fields.allocationLength);
   const page = vitalProductData(context.channel, context.unit, fields.page);
   if (!page) throw invalidFieldInCdb(2, undefined, `no VPD page ${fields.page.toString(16)}h`);
   return allocated(page, fields.allocationLength);
@@ -79,13 +80,18 @@ function answerRequestSense(task: ScsiTask, sense: Sense): CommandResult {
  * A LUN without a unit (SPC-4 6.6.1, SAM-5 4.7.4): INQUIRY says so, LUN 0 can still be asked for the list, so that an
  * initiator finds the units; everything else is refused.
  */
-export function answerWithoutUnit(channel: Channel, task: ScsiTask, name: string | undefined, isLunZero: boolean): CommandResult {
+export function answerWithoutUnit(
+  channel: Channel,
+  task: ScsiTask,
+  name: string | undefined,
+  isLunZero: boolean,
+): CommandResult {
   if (name === 'inquiry') {
     const fields = cdbValue(decodeInquiryCdb(task.cdb), 2);
     if (fields.page === undefined) return allocated(standardInquiry(channel, undefined), fields.allocationLength);
   }
   if (name === 'reportLuns' && isLunZero) return answerReportLuns(channel, task);
-  const refusal: ScsiFault = noSuchUnit();
+  const refusal = noSuchUnit();
   if (name === 'requestSense' && refusal.sense) return answerRequestSense(task, refusal.sense);
   throw refusal;
 }

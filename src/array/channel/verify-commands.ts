@@ -1,5 +1,11 @@
 import { byteCheck } from '../../scsi/cdb.ts';
-import { receivedData, throwIfAborted, writeBlocks, type CommandContext, type CommandResult } from './command-context.ts';
+import {
+  receivedData,
+  throwIfAborted,
+  writeBlocks,
+  type CommandContext,
+  type CommandResult,
+} from './command-context.ts';
 import { invalidFieldInCdb, miscompare } from './faults.ts';
 import { blockLimits } from './limits.ts';
 import { wholeBlocks } from './transfer-commands.ts';

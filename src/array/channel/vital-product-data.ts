@@ -40,8 +40,18 @@ function designators(channel: Channel, unit: LogicalUnit): Designator[] {
   const { logicalUnit, targetPort, targetDevice } = ASSOCIATION;
   const list: Designator[] = [
     { codeSet: BINARY, association: logicalUnit, type: DESIGNATOR_TYPE.naa, value: unit.worldWideName },
-    { codeSet: ASCII, association: logicalUnit, type: DESIGNATOR_TYPE.t10Vendor, value: vendorDesignator(channel, unit) },
-    { codeSet: BINARY, association: targetPort, type: DESIGNATOR_TYPE.relativeTargetPort, value: Uint8Array.of(0, 0, 0, 1) },
+    {
+      codeSet: ASCII,
+      association: logicalUnit,
+      type: DESIGNATOR_TYPE.t10Vendor,
+      value: vendorDesignator(channel, unit),
+    },
+    {
+      codeSet: BINARY,
+      association: targetPort,
+      type: DESIGNATOR_TYPE.relativeTargetPort,
+      value: Uint8Array.of(0, 0, 0, 1),
+    },
   ];
   if (channel.targetName !== undefined) {
     const scsiName = (association: number, name: string): Designator => {

@@ -1,0 +1,229 @@
+import { describe, expect, it } from 'vitest';
+import { createVirtualUnit, type VirtualUnitParts } from '../../src/array/virtual-unit.ts';
+import { LunError, type Lun, type LunErrorKind } from '../../src/lun/lun.ts';
+import { createMemoryLun } from '../../src/lun/memory-lun.ts';
+import { ScsiFault } from '../../src/scsi/fault.ts';
+
+const CAPACITY = { blockSize: 512, blockCount: 64 };
+const DATA = new Uint8Array(1024).fill(0x5a);
+const LAZY = { forceUnitAccess: false };
+
+/** A far LUN behind a line that a test can cut, and that notes what went over it. */
+function farSide(capacity = CAPACITY) {
+  const state = { capacity, opened: 0, forgotten: 0, calls: [] as string[], failNext: [] as unknown[], up: true };
+  const disk = createMemoryLun({ path: 'iscsi://osaka/a/1', capacity });
+  const resolve = async (): Promise<Lun> => {
+    if (!state.up) throw new LunError('no-path', 'iscsi://osaka/a/1', 'connection refused');
+    state.opened++;
+    const pass = async <T>(name: string, call: () => Promise<T>): Promise<T> => {
+      state.calls.push(name);
+      const failure = state.failNext.shift();
+      if (failure) throw failure;
+      if (!state.up) throw new LunError('no-path', disk.path, 'connection lost');
+      return call();
+    };
+    return {
+      path: disk.path,
+      identify: () => disk.identify(),
+      capacity: async () => state.capacity,
+      read: (lba, count, options) => pass(`read ${lba}+${count} ${options?.timeoutMs}`, () => disk.read(lba, count)),
+      write: (lba, data, options) =>
+        pass(`write ${lba}+${data.length} ${options?.forceUnitAccess}`, () => disk.write(lba, data)),
+      flush: () => pass('flush', () => disk.flush()),
+      close: async () => undefined,
+    };
+  };
+  return { state, disk, resolve, forget: () => void state.forgotten++ };
+}
+
+function unitOver(far: ReturnType<typeof farSide>, parts: Partial<VirtualUnitParts> = {}) {
+  return createVirtualUnit({
+    lun: 7,
+    name: 'virtual',
+    serial: 'TOKYO01-0007',
+    worldWideName: new Uint8Array(16),
+    resolve: far.resolve,
+    forget: far.forget,
+    timeoutMs: 1000,
+    ...parts,
+  });
+}
+
+/** "2/08/00", "status 18" or "done". */
+async function verdictOf(call: Promise<unknown>): Promise<string> {
+  try {
+    await call;
+    return 'done';
+  } catch (error) {
+    if (!(error instanceof ScsiFault)) throw error;
+    if (!error.sense) return `status ${error.status.toString(16)}`;
+    const hex = (byte: number) => byte.toString(16).padStart(2, '0');
+    return `${error.sense.key.toString(16)}/${hex(error.sense.asc)}/${hex(error.sense.ascq)}`;
+  }
+}
+
+const failure = (kind: LunErrorKind, details: ConstructorParameters<typeof LunError>[3] = {}) =>
+  new LunError(kind, 'iscsi://osaka/a/1', `the far side: ${kind}`, details);
+
+describe('a virtual unit', () => {
+  it('is not ready until it has reached the far LUN', async () => {
+    const far = farSide();
+    const told: unknown[] = [];
+    const unit = unitOver(far, { onCapacity: (capacity) => told.push(capacity) });
+    expect([unit.access(), unit.blockCount]).toEqual(['none', 0]);
+    await Promise.all([unit.prepare(), unit.prepare()]);
+    expect([unit.access(), unit.blockSize, unit.blockCount, far.state.opened]).toEqual(['read-write', 512, 64, 1]);
+    expect(told).toEqual([CAPACITY]);
+  });
+
+  it('passes each command on as one', async () => {
+    const far = farSide();
+    const unit = unitOver(far);
+    await unit.write(5, DATA, { forceUnitAccess: true });
+    expect(await unit.read(5, 2)).toEqual(DATA);
+    await unit.flush();
+    expect(far.state.calls).toEqual(['write 5+1024 true', 'read 5+2 1000', 'flush']);
+    expect(await far.disk.read(5, 2)).toEqual(DATA);
+  });
+
+  it('shows the capacity of an earlier life, and corrects it', async () => {
+    const far = farSide({ blockSize: 512, blockCount: 128 });
+    const told: unknown[] = [];
+    const unit = unitOver(far, { lastCapacity: CAPACITY, onCapacity: (capacity) => told.push(capacity) });
+    expect([unit.access(), unit.blockCount]).toEqual(['none', 64]);
+    await unit.prepare();
+    expect([unit.access(), unit.blockCount]).toEqual(['read-write', 128]);
+    expect(told).toEqual([{ blockSize: 512, blockCount: 128 }]);
+  });
+
+  it('is no other disk: blocks of another size need a person', async () => {
+    const far = farSide({ blockSize: 4096, blockCount: 64 });
+    const unit = unitOver(far, { lastCapacity: CAPACITY });
+    expect(await verdictOf(unit.prepare())).toBe('2/04/03');
+    expect([unit.access(), unit.blockSize]).toEqual(['none', 512]);
+  });
+
+  it('tries again what cannot have been done when the line was lost between two commands', async () => {
+    const far = farSide();
+    const unit = unitOver(far);
+    await unit.prepare();
+    far.state.failNext = [failure('no-path')];
+    expect(await verdictOf(unit.write(0, DATA, LAZY))).toBe('done');
+    far.state.failNext = [failure('no-path', { outcome: 'unknown' })];
+    expect(await verdictOf(unit.read(0, 2))).toBe('done');
+    expect([far.state.opened, far.state.forgotten]).toEqual([3, 2]);
+  });
+
+  it('never repeats a write that may have been done', async () => {
+    const far = farSide();
+    const unit = unitOver(far);
+    await unit.prepare();
+    far.state.failNext = [failure('no-path', { outcome: 'unknown' })];
+    expect(await verdictOf(unit.write(0, DATA, LAZY))).toBe('b/08/00');
+    expect(far.state.calls.length).toBe(1);
+    far.state.failNext = [failure('timeout', { outcome: 'unknown' })];
+    expect(await verdictOf(unit.write(0, DATA, LAZY))).toBe('b/08/01');
+    expect(far.state.calls.length).toBe(2);
+  });
+
+  it('says that the path is lost, stays not ready, and comes back by itself', async () => {
+    const far = farSide();
+    const unit = unitOver(far);
+    await unit.prepare();
+    far.state.up = false;
+    expect(await verdictOf(unit.read(0, 1))).toBe('2/08/00');
+    expect(unit.access()).toBe('none');
+    expect(await verdictOf(unit.write(0, DATA, LAZY))).toBe('2/08/00');
+    expect(await verdictOf(unit.prepare())).toBe('2/08/00');
+    far.state.up = true;
+    await unit.prepare();
+    expect(unit.access()).toBe('read-write');
+  });
+
+  it('forgets a lost path once, however many commands were on it', async () => {
+    const far = farSide();
+    const unit = unitOver(far);
+    await unit.prepare();
+    far.state.failNext = [failure('no-path'), failure('no-path'), failure('no-path')];
+    expect(await Promise.all([0, 1, 2].map((lba) => verdictOf(unit.read(lba, 1))))).toEqual(['done', 'done', 'done']);
+    expect([far.state.opened, far.state.forgotten]).toEqual([2, 1]);
+  });
+});
+
+describe('what the far array answers', () => {
+  const sense = { key: 3, asc: 0x11, ascq: 4 };
+  type Details = ConstructorParameters<typeof LunError>[3];
+  const cases: readonly (readonly [kind: LunErrorKind, ofRead: string, ofWrite: string, details: Details])[] = [
+    ['reservation-conflict', 'status 18', 'status 18', undefined],
+    ['busy', 'status 8', 'status 8', undefined],
+    ['write-protected', '7/27/00', '7/27/00', undefined],
+    ['not-ready', '2/04/07', '2/04/07', undefined],
+    ['not-ready', '2/08/00', '2/08/00', { sense: { key: 2, asc: 8, ascq: 0 } }],
+    ['check-condition', '3/11/04', '3/11/04', { sense }],
+    ['check-condition', '4/44/00', '4/44/00', undefined],
+    ['timeout', 'b/08/01', 'b/08/01', undefined],
+    ['no-such-lun', '2/04/03', '2/04/03', undefined],
+    ['refused-for-safety', '2/04/03', '2/04/03', undefined],
+    ['bad-argument', '5/21/00', '5/21/00', undefined],
+    ['io-error', '3/11/00', '3/0c/00', undefined],
+  ];
+
+  it.each(cases)('%s is passed on as %s', async (kind, ofRead, ofWrite, details) => {
+    const far = farSide();
+    const unit = unitOver(far);
+    await unit.prepare();
+    far.state.failNext = [failure(kind, details), failure(kind, details)];
+    expect(await verdictOf(unit.read(0, 1))).toBe(ofRead);
+    expect(await verdictOf(unit.write(0, DATA, LAZY))).toBe(ofWrite);
+    expect(unit.access()).toBe('read-write');
+  });
+
+  it('is not passed on where it is a mistake of our own', async () => {
+    const far = farSide();
+    const unit = unitOver(far);
+    await unit.prepare();
+    far.state.failNext = [new TypeError('a bug')];
+    await expect(unit.read(0, 1)).rejects.toThrow(TypeError);
+  });
+});
+
+describe('a flush', () => {
+  it('after a lost path does not vouch for writes from before, and says so once', async () => {
+    const far = farSide();
+    const unit = unitOver(far);
+    await unit.write(0, DATA, LAZY);
+    far.state.failNext = [failure('no-path')];
+    expect(await verdictOf(unit.flush())).toBe('4/08/00');
+    expect(await verdictOf(unit.flush())).toBe('done');
+  });
+
+  it('vouches for writes that an earlier flush covered, and for those that were written through', async () => {
+    const far = farSide();
+    const unit = unitOver(far);
+    await unit.write(0, DATA, LAZY);
+    await unit.flush();
+    await unit.write(0, DATA, { forceUnitAccess: true });
+    far.state.failNext = [failure('no-path')];
+    expect(await verdictOf(unit.flush())).toBe('done');
+  });
+
+  it('that failed leaves the writes in doubt', async () => {
+    const far = farSide();
+    const unit = unitOver(far);
+    await unit.write(0, DATA, LAZY);
+    far.state.up = false;
+    expect(await verdictOf(unit.flush())).toBe('2/08/00');
+    far.state.up = true;
+    await unit.write(4, DATA, LAZY);
+    expect(await verdictOf(unit.flush())).toBe('4/08/00');
+    expect(await verdictOf(unit.flush())).toBe('done');
+  });
+
+  it('says it to everyone who flushes at that moment', async () => {
+    const far = farSide();
+    const unit = unitOver(far);
+    await unit.write(0, DATA, LAZY);
+    far.state.failNext = [failure('no-path'), failure('no-path')];
+    expect(await Promise.all([verdictOf(unit.flush()), verdictOf(unit.flush())])).toEqual(['4/08/00', '4/08/00']);
+  });
+});

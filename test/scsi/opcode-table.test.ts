@@ -1,0 +1,93 @@
+import { describe, expect, it } from 'vitest';
+import { fromHex } from '../../src/base/bytes.ts';
+import { COMMAND_LIST, COMMANDS, commandsOf, lookUpCommand } from '../../src/scsi/opcode-table.ts';
+import { cdbLength } from '../../src/scsi/opcode.ts';
+
+/** Operation codes of a disk that have service actions; the others must be found by byte 0 alone (SPC-4 annex E). */
+const WITH_SERVICE_ACTION = new Set([0x5e, 0x5f, 0x83, 0x84, 0x9e, 0xa3, 0xa4]);
+
+/** SPC-4 annex E, SBC-3 annex: names as the standards write them. */
+const TITLES: Readonly<Record<string, string>> = {
+  '00': 'TEST UNIT READY',
+  '03': 'REQUEST SENSE',
+  '08': 'READ(6)',
+  '0a': 'WRITE(6)',
+  '12': 'INQUIRY',
+  '15': 'MODE SELECT(6)',
+  '16': 'RESERVE(6)',
+  '17': 'RELEASE(6)',
+  '1a': 'MODE SENSE(6)',
+  '1b': 'START STOP UNIT',
+  '25': 'READ CAPACITY(10)',
+  '28': 'READ(10)',
+  '2a': 'WRITE(10)',
+  '2e': 'WRITE AND VERIFY(10)',
+  '2f': 'VERIFY(10)',
+  '34': 'PRE-FETCH(10)',
+  '35': 'SYNCHRONIZE CACHE(10)',
+  '41': 'WRITE SAME(10)',
+  '55': 'MODE SELECT(10)',
+  '5a': 'MODE SENSE(10)',
+  '88': 'READ(16)',
+  '89': 'COMPARE AND WRITE',
+  '8a': 'WRITE(16)',
+  '8e': 'WRITE AND VERIFY(16)',
+  '8f': 'VERIFY(16)',
+  '90': 'PRE-FETCH(16)',
+  '91': 'SYNCHRONIZE CACHE(16)',
+  '93': 'WRITE SAME(16)',
+  '9e': 'READ CAPACITY(16)',
+  a0: 'REPORT LUNS',
+  a3: 'REPORT SUPPORTED OPERATION CODES',
+  a8: 'READ(12)',
+  aa: 'WRITE(12)',
+  ae: 'WRITE AND VERIFY(12)',
+  af: 'VERIFY(12)',
+};
+
+describe('opcode table', () => {
+  it('calls commands what the standards call them', () => {
+    const titles = COMMAND_LIST.map((command) => [command.opcode.toString(16).padStart(2, '0'), command.title]);
+    expect(Object.fromEntries(titles)).toEqual(TITLES);
+  });
+
+  it('finds every operation code, and nothing for the others', () => {
+    for (let opcode = 0; opcode < 256; opcode++) {
+      const listed = COMMAND_LIST.filter((command) => command.opcode === opcode);
+      expect(commandsOf(opcode)).toEqual(listed);
+      if (listed.length === 0) expect(lookUpCommand(Uint8Array.of(opcode))).toBe('unknown-opcode');
+    }
+    expect(lookUpCommand(new Uint8Array(0))).toBe('unknown-opcode');
+  });
+
+  it('tells service actions apart', () => {
+    for (let action = 0; action < 32; action++) {
+      const found = lookUpCommand(Uint8Array.of(0x9e, 0xe0 | action));
+      expect(found).toEqual(
+        action === 0x10 ? { ...COMMANDS.readCapacity16, name: 'readCapacity16' } : 'unknown-service-action',
+      );
+    }
+  });
+
+  it.each(COMMAND_LIST.map((command) => [command.title, command] as const))(
+    '%s is described without contradiction',
+    (_title, command) => {
+      const usage = fromHex(command.usage);
+      expect(usage.length).toBe(cdbLength(command.opcode));
+      expect(usage[0]).toBe(command.opcode);
+      expect(usage.at(-1)).toBe(0x04);
+      expect(command.serviceAction !== undefined).toBe(WITH_SERVICE_ACTION.has(command.opcode));
+      if (command.effect !== 'neutral') expect(command.needsMedium && command.checksLba).toBe(true);
+      if (command.atomic) expect(command.demands).toBe('exclusive');
+    },
+  );
+
+  /** MODE SENSE says DPOFUA: DPO and FUA count in READ and WRITE, DPO alone in the VERIFY forms (SBC-3). */
+  it('evaluates DPO and FUA where DPOFUA promises it', () => {
+    for (const command of COMMAND_LIST) {
+      const flags = fromHex(command.usage)[1]! & 0x18;
+      if (/^(READ|WRITE)\((10|12|16)\)$/.test(command.title)) expect(flags, `flags of ${command.title}`).toBe(0x18);
+      if (/VERIFY/.test(command.title)) expect(flags, `flags of ${command.title}`).toBe(0x10);
+    }
+  });
+});
