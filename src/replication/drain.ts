@@ -43,7 +43,12 @@ type Drained = Omit<DrainResult, keyof ChangeResult>;
 
 const NOTHING_DRAINED: Drained = { cycles: 0, recordsAcquired: 0, recordsPurged: 0, bytes: 0, complete: false };
 
-export async function drain(run: Run, direction: Direction): Promise<Drained> {
+export interface DrainOptions {
+  /** Also until the auxiliary has heard of the primary's generation, which a swap needs and an empty journal does not. */
+  readonly sameGeneration?: boolean;
+}
+
+export async function drain(run: Run, direction: Direction, options: DrainOptions = {}): Promise<Drained> {
   const stall = stallWatch(run);
   let nextPauseMs = backoff();
   let total: Drained = NOTHING_DRAINED;
@@ -53,12 +58,18 @@ export async function drain(run: Run, direction: Direction): Promise<Drained> {
     total = add(total, outcome);
     known = outcome.auxiliaryJournal;
     if (outcome.suspended) throw suspendedWhileDraining(run, outcome);
-    if (outcome.complete) return { ...total, complete: true };
+    if (outcome.complete && (options.sameGeneration !== true || inOneGeneration(outcome))) {
+      return { ...total, complete: true };
+    }
     requireProgress(run, outcome, stall.isStalled(progressOf(outcome)));
     if (outcome.moved) nextPauseMs = backoff();
     await pause(run, nextPauseMs());
   }
   return total;
+}
+
+function inOneGeneration({ primaryJournal, auxiliaryJournal }: CycleOutcome): boolean {
+  return primaryJournal.generation === auxiliaryJournal.generation;
 }
 
 function add(total: Drained, outcome: CycleOutcome): Drained {
@@ -76,7 +87,15 @@ function add(total: Drained, outcome: CycleOutcome): Drained {
 /** Anything that must change while a drain gets on: pointers, states, copied chunks. */
 function progressOf({ primaryJournal: near, auxiliaryJournal: far, copying }: CycleOutcome): string {
   const copied = copying.map((pair) => `${pair.pair} ${pair.copiedChunks} ${pair.state}`);
-  return [near.journalOutSequence, far.readSequence, far.restoredSequence, near.state, far.state, ...copied].join(' ');
+  return [
+    near.journalOutSequence,
+    far.readSequence,
+    far.restoredSequence,
+    near.state,
+    far.state,
+    far.generation,
+    ...copied,
+  ].join(' ');
 }
 
 function requireProgress(run: Run, outcome: CycleOutcome, stalled: boolean): void {
@@ -96,6 +115,8 @@ function standsAt({ primaryJournal: near, auxiliaryJournal: far, copying }: Cycl
   for (const pair of copying.filter((row) => row.state === 'copy')) {
     parts.push(`${pair.pair} copied ${pair.copiedChunks} of ${pair.copyChunks} chunks`);
   }
+  if (near.generation !== far.generation)
+    parts.push(`the auxiliary has not yet heard of generation ${near.generation}`);
   if (far.errorText) parts.push(far.errorText);
   return parts.join('; ');
 }

@@ -92,11 +92,11 @@ async function swapFromStart(run: Run, before: GroupObservation, options: SwapOp
 
 /** S1901 to S1906. Undefined where the application wrote in between, so that the old primary refused. */
 async function handOver(run: Run, { primary, auxiliary }: Direction): Promise<JournalStatus | undefined> {
-  const drained = await drain(run, { primary, auxiliary });
+  const drained = await drain(run, { primary, auxiliary }, { sameGeneration: true });
   if (isCancelled(run)) throw stopped(run, 'cancelled', 'cancelled before S1906; nothing was swapped');
   const last = await awaitRestored(run, auxiliary.array);
   if (last.restoredSequence !== last.readSequence) return undefined;
-  // S1907 needs both sides in one generation, so that is made sure of before the old primary is stopped.
+  // S1907 needs both sides in one generation: the old primary is not stopped before that is so.
   if (last.generation !== drained.last?.primaryJournal.generation) return undefined;
   try {
     await perform(run, oldPrimaryStep(run.group.name, primary.array, last.generation, last.restoredSequence));

@@ -15,8 +15,12 @@ export class ModelArray {
   /** Between the arrays: acquisition and copies. */
   linked = true;
   ringRecords = 1_000;
+  /** Questions that pass before an acquisition order reaches the peer. */
+  contactDelay = 0;
   /** Records and chunks that background work gets done between two questions of the host. */
   recordsPerTurn = 2;
+  /** Turns that a copy takes. */
+  copyTurns = 3;
   volume: string[] = [];
   group: ModelGroup | undefined;
   private generations = 0;
@@ -99,6 +103,10 @@ export class ModelArray {
     ) {
       return this.suspend(group, 'peer-suspended');
     }
+    if (group.contactTurns > 0) {
+      group.contactTurns -= 1;
+      return;
+    }
     group.contact = false;
     group.lineage = source.lineage;
     const room = this.ringRecords - (group.read - group.restored);
@@ -158,6 +166,7 @@ export interface ModelGroup {
   following: boolean;
   expected: string;
   contact: boolean;
+  contactTurns: number;
   tracking: boolean;
   different: number;
   /** State copy instead of pair; on the primary until a purge says that the copy has ended. */

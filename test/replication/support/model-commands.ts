@@ -6,8 +6,6 @@ import type { StatusName } from '../../../src/interface-block/status.ts';
 import { generationOf, lastOf, type ModelArray, type ModelGroup } from './model-array.ts';
 import { EMPTY_JOURNAL, EMPTY_PAIR } from './rows.ts';
 
-const COPY_TURNS = 3;
-
 /** The operations that the replication code sees, with the faults that a test asks for. */
 export function modelOperations(model: ModelArray): ArrayOperations {
   const commands = new Commands(model);
@@ -43,7 +41,7 @@ class Commands {
     if (formed) return answer(group, false);
     if (!this.owner.group && role === 'primary') this.owner.beginGeneration(group, 0);
     group.pairs.push({ ...EMPTY_PAIR, ...request, role, slot: group.pairs.length });
-    Object.assign(group, { copying: true, copyLeft: request.noCopy ? 1 : COPY_TURNS, copied: undefined });
+    Object.assign(group, { copying: true, copyLeft: request.noCopy ? 1 : this.owner.copyTurns, copied: undefined });
     this.owner.group = group;
     return answer(group, true);
   }
@@ -52,7 +50,7 @@ class Commands {
     this.owner.work();
     const group = need(this.owner);
     const consistent = group.role === 'primary' || !group.copying;
-    const copiedChunks = COPY_TURNS - group.copyLeft;
+    const copiedChunks = Math.max(0, 3 - group.copyLeft);
     const facts = { role: group.role, state: stateOf(group), suspendReason: group.reason, consistent, copiedChunks };
     return group.pairs.map((pair) => ({
       ...pair,
@@ -90,7 +88,7 @@ class Commands {
       expected: generation,
       tracking: false,
     });
-    Object.assign(group, { copying: true, copied: undefined, copyLeft: COPY_TURNS, consistentFrom: 0, different: 0 });
+    Object.assign(group, { copying: true, copied: undefined, copyLeft: this.owner.copyTurns, consistentFrom: 0, different: 0 });
     return answer(group, true);
   }
 
@@ -175,6 +173,7 @@ class Commands {
   acquire({ toSequence }: { toSequence: number }): GroupChange {
     const group = need(this.owner);
     if (group.role !== 'auxiliary' || group.reason !== 'none') refuse('wrong-state', 'not following');
+    if (!group.contact) group.contactTurns = this.owner.contactDelay;
     group.contact = true;
     const changed = group.following && toSequence > group.toBeRead;
     if (changed) group.toBeRead = toSequence;
@@ -250,7 +249,7 @@ function newGroup(role: 'primary' | 'auxiliary'): ModelGroup {
     peerSeenMs: 0,
     different: 0,
   };
-  const flags = { following: role === 'primary', contact: false, tracking: false, copying: false };
+  const flags = { following: role === 'primary', contact: false, contactTurns: 0, tracking: false, copying: false };
   const copy = { copyLeft: 0, copied: undefined, consistentFrom: 0, fencedUntilMs: 0 };
   return { role, reason: 'none', lineage: [], pairs: [], records: [], expected: '', ...zero, ...flags, ...copy };
 }
