@@ -1,4 +1,4 @@
-import { LunError } from '../lun/lun.ts';
+import { LunError, type LunErrorKind, type SenseFacts } from '../lun/lun.ts';
 import { checkCondition, SCSI_STATUS, ScsiFault } from '../scsi/fault.ts';
 import { SENSE_KEY } from '../scsi/sense.ts';
 
@@ -13,38 +13,43 @@ import { SENSE_KEY } from '../scsi/sense.ts';
  * done, and retried by initiators, which is harmless for blocks and, by its request id, for an interface block.
  */
 export function faultOfRemote(error: unknown, operation: 'read' | 'write' | 'flush' | 'open'): unknown {
-  return error instanceof LunError ? faultOf(error, operation) : error;
+  if (!(error instanceof LunError)) return error;
+  const status = STATUS_OF[error.kind];
+  if (status !== undefined) return new ScsiFault(status, error.message);
+  const { key, asc, ascq } = senseOf(error, operation);
+  return checkCondition(key, asc, ascq, `${operation}: ${error.message}`);
 }
 
-function faultOf(error: LunError, operation: string): ScsiFault {
-  const say = (key: number, asc: number, ascq: number) =>
-    checkCondition(key, asc, ascq, `${operation}: ${error.message}`);
+/** Statuses of the far array that carry no sense. */
+const STATUS_OF: Partial<Record<LunErrorKind, number>> = {
+  'reservation-conflict': SCSI_STATUS.reservationConflict,
+  busy: SCSI_STATUS.busy,
+};
+
+const { abortedCommand, dataProtect, hardwareError, illegalRequest, mediumError, notReady } = SENSE_KEY;
+const MANUAL_INTERVENTION: SenseFacts = { key: notReady, asc: 0x04, ascq: 0x03 };
+const COMMUNICATION_FAILURE = { asc: 0x08, ascq: 0x00 } as const;
+const COMMUNICATION_TIMEOUT = { asc: 0x08, ascq: 0x01 } as const;
+
+/** Where the far array gave no sense of its own. */
+const SENSE_OF: Partial<Record<LunErrorKind, SenseFacts>> = {
+  'no-path': { key: notReady, ...COMMUNICATION_FAILURE },
+  timeout: { key: abortedCommand, ...COMMUNICATION_TIMEOUT },
+  'write-protected': { key: dataProtect, asc: 0x27, ascq: 0x00 },
+  'not-ready': { key: notReady, asc: 0x04, ascq: 0x07 },
+  // Something else is there, or nothing, and waiting will not mend it.
+  'no-such-lun': MANUAL_INTERVENTION,
+  'refused-for-safety': MANUAL_INTERVENTION,
+  'bad-argument': { key: illegalRequest, asc: 0x21, ascq: 0x00 },
+};
+
+const INTERNAL_TARGET_FAILURE: SenseFacts = { key: hardwareError, asc: 0x44, ascq: 0x00 };
+
+function senseOf(error: LunError, operation: string): SenseFacts {
   if (operation === 'write' && error.outcome === 'unknown') {
-    return say(SENSE_KEY.abortedCommand, 0x08, error.kind === 'timeout' ? 0x01 : 0x00);
+    return { key: abortedCommand, ...(error.kind === 'timeout' ? COMMUNICATION_TIMEOUT : COMMUNICATION_FAILURE) };
   }
-  const sense = error.sense;
-  switch (error.kind) {
-    case 'reservation-conflict':
-      return new ScsiFault(SCSI_STATUS.reservationConflict, error.message);
-    case 'busy':
-      return new ScsiFault(SCSI_STATUS.busy, error.message);
-    case 'check-condition':
-      return sense ? say(sense.key, sense.asc, sense.ascq) : say(SENSE_KEY.hardwareError, 0x44, 0x00);
-    case 'write-protected':
-      return sense ? say(sense.key, sense.asc, sense.ascq) : say(SENSE_KEY.dataProtect, 0x27, 0x00);
-    case 'not-ready':
-      return sense ? say(sense.key, sense.asc, sense.ascq) : say(SENSE_KEY.notReady, 0x04, 0x07);
-    case 'no-path':
-      return say(SENSE_KEY.notReady, 0x08, 0x00);
-    case 'timeout':
-      return say(SENSE_KEY.abortedCommand, 0x08, 0x01);
-    case 'no-such-lun':
-    case 'refused-for-safety':
-      // Manual intervention required: something else is there, or nothing, and waiting will not mend it.
-      return say(SENSE_KEY.notReady, 0x04, 0x03);
-    case 'bad-argument':
-      return say(SENSE_KEY.illegalRequest, 0x21, 0x00);
-    case 'io-error':
-      return operation === 'read' ? say(SENSE_KEY.mediumError, 0x11, 0x00) : say(SENSE_KEY.mediumError, 0x0c, 0x00);
-  }
+  if (error.sense) return error.sense;
+  if (error.kind === 'io-error') return { key: mediumError, asc: operation === 'read' ? 0x11 : 0x0c, ascq: 0x00 };
+  return SENSE_OF[error.kind] ?? INTERNAL_TARGET_FAILURE;
 }
