@@ -88,7 +88,13 @@ class Commands {
       expected: generation,
       tracking: false,
     });
-    Object.assign(group, { copying: true, copied: undefined, copyLeft: this.owner.copyTurns, consistentFrom: 0, different: 0 });
+    Object.assign(group, {
+      copying: true,
+      copied: undefined,
+      copyLeft: this.owner.copyTurns,
+      consistentFrom: 0,
+      different: 0,
+    });
     return answer(group, true);
   }
 
