@@ -100,7 +100,7 @@ function execute(operations: ArrayOperations, step: Step, options: CallOptions):
       return operations.acquire(step.request.header, options);
     case 'journal.restore':
       return operations.restore(step.request.header, options);
-    case 'journal.purge':
+    default:
       return operations.purge(step.request.header, options);
   }
 }

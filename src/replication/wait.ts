@@ -58,21 +58,11 @@ export async function waitForGroup(
 }
 
 export function conditionState(observation: GroupObservation, condition: WaitCondition): State {
+  if (condition.until === 'restored') return restoredState(observation, condition.sequence);
   const verdict = verdictOf(observation);
-  switch (condition.until) {
-    case 'pair':
-      return BY_VERDICT.pair[verdict.kind];
-    case 'suspended':
-      return BY_VERDICT.suspended[verdict.kind] === 'holds'
-        ? bothSuspended(observation)
-        : BY_VERDICT.suspended[verdict.kind];
-    case 'empty':
-      return BY_VERDICT.empty[verdict.kind] === 'holds'
-        ? isEmpty(observation, verdict)
-        : BY_VERDICT.empty[verdict.kind];
-    case 'restored':
-      return restoredState(observation, condition.sequence);
-  }
+  const state = BY_VERDICT[condition.until][verdict.kind];
+  if (state !== 'holds' || condition.until === 'pair') return state;
+  return condition.until === 'suspended' ? bothSuspended(observation) : isEmpty(observation, verdict);
 }
 
 /** `holds` may still depend on figures; `partly-formed` and `handing-over` are moments of a verb that runs elsewhere. */
