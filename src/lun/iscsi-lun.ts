@@ -8,6 +8,7 @@ import { decodeBlockLimits, decodeDeviceIdentification, decodeUnitSerial, VPD_PA
 import { checkExtent, checkWholeBlocks } from './extent.ts';
 import type { IscsiSession } from './iscsi-session.ts';
 import { LunError, type IoOptions, type Lun, type LunCapacity, type LunIdentity, type WriteOptions } from './lun.ts';
+import { watchPieces } from './partly-done.ts';
 import { createScsiUnit, type ScsiUnit } from './scsi-unit.ts';
 import { runSplit } from './split.ts';
 
@@ -129,22 +130,16 @@ class IscsiLun implements Lun {
     const repeatable = options.repeatable ?? false;
     const wanted = options.forceUnitAccess ?? false;
     const force = wanted && !this.forceUnitAccessRefused;
-    let touched = false;
-    const part = async (from: number, count: number): Promise<void> => {
+    const watch = watchPieces();
+    const part = (from: number, count: number): Promise<void> => {
       const piece = data.subarray(from * geometry.blockSize, (from + count) * geometry.blockSize);
-      try {
-        await this.writeBlocks(lba + from, count, piece, { force, deadlineMs, repeatable });
-        touched = true;
-      } catch (error) {
-        touched ||= error instanceof LunError && error.outcome === 'unknown';
-        throw error;
-      }
+      return watch.piece(() => this.writeBlocks(lba + from, count, piece, { force, deadlineMs, repeatable }));
     };
     try {
       await runSplit(blockCount, geometry.transferBlocks, part);
     } catch (error) {
       if (force && isInvalidField(error)) return this.writeThenFlush(lba, data, options, deadlineMs);
-      throw touched ? this.partlyDone(error) : error;
+      throw watch.failure(error);
     }
     if (wanted && !force) await this.synchronize(deadlineMs);
   }
@@ -245,13 +240,6 @@ class IscsiLun implements Lun {
 
   private broken(what: string, why: string, outcome: 'not-done' | 'unknown' = 'not-done'): LunError {
     return new LunError('io-error', this.path, `${this.path}: ${what}: the device contradicts itself: ${why}`, { outcome });
-  }
-
-  /** One piece of a split write failed, another was or may have been done. */
-  private partlyDone(error: unknown): unknown {
-    if (!(error instanceof LunError) || error.outcome === 'unknown') return error;
-    const details = { outcome: 'unknown' as const, cause: error, ...(error.sense && { sense: error.sense }) };
-    return new LunError(error.kind, this.path, `${error.message} (other parts of the write may have been done)`, details);
   }
 }
 

@@ -1,0 +1,156 @@
+import { decodeDeviceIdentification, decodeUnitSerial, worldWideNameOf } from '../scsi/vpd.ts';
+import { deviceError } from './device-errors.ts';
+import type { DeviceSystem } from './device-system.ts';
+import { LunError, type LunCapacity, type LunIdentity } from './lun.ts';
+
+/** A block device as the kernel shows it. */
+export interface DeviceFacts {
+  /** Without symbolic links: "/dev/sda1". */
+  readonly file: string;
+  /** "8:1". */
+  readonly number: string;
+  /** "/sys/devices/.../sda/sda1". */
+  readonly directory: string;
+  /** The same for a whole disk; a partition's disk otherwise. */
+  readonly diskDirectory: string;
+}
+
+/** Sizes in sysfs are in units of 512 bytes, whatever the block size. */
+const SECTOR_BYTES = 512;
+
+/** Finds the device behind any of its names. Rejects what is no block device. */
+export function findDevice(system: DeviceSystem, path: string): DeviceFacts {
+  try {
+    const file = system.resolve(path);
+    const status = system.stat(file);
+    if (!status.isBlockDevice()) throw new LunError('bad-argument', path, `${path}: not a block device`);
+    const number = deviceNumber(status.rdev);
+    const directory = system.resolve(`/sys/dev/block/${number}`);
+    const isPartition = readText(system, `${directory}/partition`) !== '';
+    return { file, number, directory, diskDirectory: isPartition ? parentOf(directory) : directory };
+  } catch (error) {
+    throw deviceError(path, 'open', error);
+  }
+}
+
+export function capacityOf(system: DeviceSystem, path: string, facts: DeviceFacts): LunCapacity {
+  const sectors = Number(readText(system, `${facts.directory}/size`));
+  const blockSize = Number(readText(system, `${facts.diskDirectory}/queue/logical_block_size`));
+  if (blockSize >= SECTOR_BYTES && Number.isSafeInteger(sectors * SECTOR_BYTES)) {
+    return { blockSize, blockCount: Math.floor((sectors * SECTOR_BYTES) / blockSize) };
+  }
+  throw new LunError('io-error', path, `${path}: the kernel names no size and block size in ${facts.directory}`);
+}
+
+/** What the device says of itself; of a multipath device what its first path says. */
+export function identityOf(system: DeviceSystem, facts: DeviceFacts): LunIdentity {
+  const disk = firstPathOf(system, facts.diskDirectory);
+  const text = (name: string): string => printable(readText(system, `${disk}/${name}`));
+  const vendor = text('device/vendor');
+  return {
+    // PCI devices have their number there.
+    vendor: vendor.startsWith('0x') ? '' : vendor,
+    product: text('device/model'),
+    revision: text('device/rev') || text('device/firmware_rev'),
+    serial: serialPage(system, disk) || text('device/serial') || text('serial'),
+    worldWideName: identificationPage(system, disk) || text('device/wwid').replace(/^naa\./, '') || text('wwid'),
+  };
+}
+
+function firstPathOf(system: DeviceSystem, disk: string): string {
+  if (!readText(system, `${disk}/dm/uuid`).startsWith('mpath-')) return disk;
+  const first = list(system, `${disk}/slaves`)[0];
+  return first === undefined ? disk : system.resolve(`${disk}/slaves/${first}`);
+}
+
+function serialPage(system: DeviceSystem, disk: string): string {
+  const page = decodeUnitSerial(readBytes(system, `${disk}/device/vpd_pg80`));
+  return page.ok ? page.value : '';
+}
+
+function identificationPage(system: DeviceSystem, disk: string): string {
+  const page = decodeDeviceIdentification(readBytes(system, `${disk}/device/vpd_pg83`));
+  return page.ok ? worldWideNameOf(page.value) : '';
+}
+
+/**
+ * Who uses the device, its disk or a partition of it: a mount, swap, or a device stacked on it. In words; undefined
+ * where nobody does.
+ */
+export function userOf(system: DeviceSystem, facts: DeviceFacts): string | undefined {
+  const directories = [facts.directory, ...partitionsOf(system, facts.directory)];
+  const numbers = new Set(directories.map((directory) => readText(system, `${directory}/dev`)));
+  return mountOf(system, numbers) ?? swapOf(system, numbers) ?? holderOf(system, directories);
+}
+
+function partitionsOf(system: DeviceSystem, directory: string): string[] {
+  return list(system, directory)
+    .map((name) => `${directory}/${name}`)
+    .filter((child) => readText(system, `${child}/partition`) !== '');
+}
+
+/** proc(5): "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue". */
+function mountOf(system: DeviceSystem, numbers: ReadonlySet<string>): string | undefined {
+  for (const line of readText(system, '/proc/self/mountinfo').split('\n')) {
+    const fields = line.split(' ');
+    const source = fields[fields.indexOf('-') + 2] ?? '';
+    // File systems over several devices (btrfs) have a number of their own; the source still names one device.
+    const used = numbers.has(fields[2] ?? '') || (source.startsWith('/dev/') && numbers.has(numberOf(system, source)));
+    if (used) return `it is mounted on ${printable(fields[4] ?? '')}`;
+  }
+  return undefined;
+}
+
+function swapOf(system: DeviceSystem, numbers: ReadonlySet<string>): string | undefined {
+  const files = readText(system, '/proc/swaps').split('\n').slice(1);
+  const used = files.some((line) => line.startsWith('/dev/') && numbers.has(numberOf(system, line.split(/\s/)[0]!)));
+  return used ? 'it is used as swap' : undefined;
+}
+
+function holderOf(system: DeviceSystem, directories: readonly string[]): string | undefined {
+  const holder = directories.flatMap((directory) => list(system, `${directory}/holders`))[0];
+  return holder === undefined ? undefined : `${printable(holder)} is built on it`;
+}
+
+function numberOf(system: DeviceSystem, file: string): string {
+  try {
+    const status = system.stat(system.resolve(file));
+    return status.isBlockDevice() ? deviceNumber(status.rdev) : '';
+  } catch {
+    return '';
+  }
+}
+
+/** glibc's layout of dev_t. */
+function deviceNumber(rdev: number): string {
+  return `${(rdev >>> 8) & 0xfff}:${(rdev & 0xff) | ((rdev >>> 12) & 0xfff00)}`;
+}
+
+/** Empty where the file is not there or cannot be read. */
+function readText(system: DeviceSystem, path: string): string {
+  return Buffer.from(readBytes(system, path)).toString('utf8').trim();
+}
+
+function readBytes(system: DeviceSystem, path: string): Uint8Array {
+  try {
+    return system.readBytes(path);
+  } catch {
+    return new Uint8Array(0);
+  }
+}
+
+function list(system: DeviceSystem, path: string): string[] {
+  try {
+    return system.list(path).toSorted();
+  } catch {
+    return [];
+  }
+}
+
+function parentOf(directory: string): string {
+  return directory.slice(0, directory.lastIndexOf('/'));
+}
+
+function printable(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, '?').trim();
+}

@@ -1,0 +1,37 @@
+import * as fs from 'node:fs';
+import { promisify } from 'node:util';
+
+/** What opening and using a block device needs of the operating system; tests bring a small made-up one. */
+export interface DeviceSystem {
+  /** The path without symbolic links. Throws where there is none. */
+  resolve(path: string): string;
+  stat(path: string): { isBlockDevice(): boolean; readonly rdev: number };
+  /** A whole (small) file of /proc or /sys. */
+  readBytes(path: string): Uint8Array;
+  list(path: string): string[];
+  /** `exclusive` fails with EBUSY where the kernel or another process has claimed the device. */
+  open(path: string, options: { readonly writable: boolean; readonly exclusive: boolean }): number;
+  close(fd: number): void;
+  read(fd: number, target: Uint8Array, offset: number): Promise<number>;
+  write(fd: number, source: Uint8Array, offset: number): Promise<number>;
+  fdatasync(fd: number): Promise<void>;
+}
+
+const read = promisify(fs.read);
+const write = promisify(fs.write);
+
+/** Past the page cache, so that it never answers in the array's place: O_DIRECT. */
+export const realDeviceSystem: DeviceSystem = {
+  resolve: (path) => fs.realpathSync(path),
+  stat: (path) => fs.statSync(path),
+  readBytes: (path) => new Uint8Array(fs.readFileSync(path)),
+  list: (path) => fs.readdirSync(path),
+  open(path, { writable, exclusive }) {
+    const { O_RDWR, O_RDONLY, O_DIRECT, O_EXCL } = fs.constants;
+    return fs.openSync(path, (writable ? O_RDWR : O_RDONLY) | O_DIRECT | (exclusive ? O_EXCL : 0));
+  },
+  close: (fd) => fs.closeSync(fd),
+  read: async (fd, target, offset) => (await read(fd, target, 0, target.length, offset)).bytesRead,
+  write: async (fd, source, offset) => (await write(fd, source, 0, source.length, offset)).bytesWritten,
+  fdatasync: promisify(fs.fdatasync),
+};

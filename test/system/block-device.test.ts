@@ -1,0 +1,80 @@
+import { execFileSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openBlockDevice } from '../../src/lun/block-device.ts';
+import { LunError } from '../../src/lun/lun.ts';
+import { createRealClock } from '../../src/lun/real-clock.ts';
+
+/** Needs root and a free loop device: run by CI, not by `npm test`. */
+const SIZE = 8 << 20;
+const clock = createRealClock();
+
+let directory: string;
+let backing: string;
+let device: string;
+
+beforeEach(() => {
+  directory = fs.mkdtempSync(join(tmpdir(), 'cdctl-loop-'));
+  backing = join(directory, 'disk');
+  fs.writeFileSync(backing, '');
+  fs.truncateSync(backing, SIZE);
+  device = run('losetup', '--find', '--show', '--direct-io=off', backing);
+});
+
+afterEach(() => {
+  run('losetup', '--detach', device);
+  fs.rmSync(directory, { recursive: true });
+});
+
+function run(program: string, ...args: string[]): string {
+  return execFileSync(program, args, { encoding: 'utf8' }).trim();
+}
+
+async function kindOf(attempt: Promise<unknown>): Promise<string> {
+  try {
+    await attempt;
+  } catch (error) {
+    if (error instanceof LunError) return error.kind;
+    throw error;
+  }
+  return 'done';
+}
+
+describe('a loop device', () => {
+  it('is read and written past the page cache', async () => {
+    const lun = await openBlockDevice({ clock }, device);
+    expect(await lun.capacity()).toEqual({ blockSize: 512, blockCount: SIZE / 512 });
+    const data = Uint8Array.from({ length: 3 << 20 }, (_, index) => (index * 31) & 0xff);
+    await lun.write(7, data);
+    await lun.write(7 + data.length / 512, new Uint8Array(4096).fill(9), { forceUnitAccess: true });
+    await lun.flush();
+    expect(Buffer.compare(await lun.read(7, data.length / 512), data)).toBe(0);
+    const stored = fs.readFileSync(backing);
+    expect(Buffer.compare(stored.subarray(7 * 512, 7 * 512 + data.length), data)).toBe(0);
+    expect(stored[7 * 512 + data.length]).toBe(9);
+    await lun.close();
+  });
+
+  it('is opened by several at once, as two runs of cdctl would', async () => {
+    const luns = await Promise.all(Array.from({ length: 4 }, () => openBlockDevice({ clock }, device)));
+    for (const lun of luns) await lun.close();
+  });
+
+  it('is refused while it is mounted or held exclusively', async () => {
+    const holder = fs.openSync(device, fs.constants.O_RDWR | fs.constants.O_EXCL);
+    expect(await kindOf(openBlockDevice({ clock }, device))).toBe('refused-for-safety');
+    fs.closeSync(holder);
+    run('mkfs.ext4', '-q', device);
+    const mountPoint = join(directory, 'mounted');
+    fs.mkdirSync(mountPoint);
+    run('mount', device, mountPoint);
+    try {
+      expect(await kindOf(openBlockDevice({ clock }, device))).toBe('refused-for-safety');
+    } finally {
+      run('umount', mountPoint);
+    }
+    expect(await kindOf(openBlockDevice({ clock }, device).then((lun) => lun.close()))).toBe('done');
+  });
+});
