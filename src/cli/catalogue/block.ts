@@ -44,7 +44,7 @@ export const BLOCK_COMMANDS: readonly CommandDefinition[] = [
     options: [
       set,
       row,
-      { flags: '--file <file>', doc: 'take process and input parameter from an encoded block', kind: 'text', conflicts: ['set', 'row'] },
+      { flags: '--file <file>', doc: 'send the 4096 bytes of a file as they are, once', kind: 'text', conflicts: ['set', 'row', 'requestId'] },
       { flags: '--request-id <hex>', doc: '16 bytes as hex: the same id takes effect once', kind: 'text' },
     ],
     examples: ['cdctl block send tokyo array.show', 'cdctl block send osaka journal.show --set group=oradb'],

@@ -1,14 +1,12 @@
 import { describeBlock, type BlockDescription } from '../../interface-block/describe.ts';
-import { decodeRequestPart } from '../../interface-block/block.ts';
-import { decodeRequest } from '../../interface-block/message.ts';
-import { processByNumber, PROCESSES, type ProcessName, type RequestOf } from '../../interface-block/process-table.ts';
-import { describeViolation } from '../../base/violation.ts';
+import { PROCESSES, type ProcessName, type RequestOf } from '../../interface-block/process-table.ts';
 import { checkRequestId, processNamed, requestFrom } from '../block-input.ts';
-import { CliError, usageError } from '../cli-error.ts';
+import { usageError } from '../cli-error.ts';
 import { confirmName } from '../confirm.ts';
 import type { CommandContext } from '../context.ts';
 import type { CommandResult } from '../definition.ts';
 import { requestBytes } from '../planned-blocks.ts';
+import { sendBlockFile, type RawSend } from '../send-block-file.ts';
 import { arrayNamed, withSite } from '../site.ts';
 
 interface Request {
@@ -35,9 +33,10 @@ interface Message {
   readonly requestId: string | undefined;
 }
 
-/** One command as it stands; those that can change an array must be confirmed by the array's name. */
-export async function run(request: Request, context: CommandContext): Promise<CommandResult<BlockSend>> {
-  const message = request.file === undefined ? typed(request) : await fromFile(request.file, request, context);
+/** One command; with `--file` its bytes as they are. Those that can change an array must be confirmed by the array's name. */
+export async function run(request: Request, context: CommandContext): Promise<CommandResult<BlockSend | RawSend>> {
+  if (request.file !== undefined) return sendBlockFile(request.array, request.file, context);
+  const message = typed(request);
   const { process } = message;
   return withSite(context, async (site) => {
     const array = arrayNamed(site, request.array);
@@ -68,23 +67,4 @@ function typed(request: Request): Message {
   const process = processNamed(request.process);
   const message = requestFrom(process, request.set ?? [], request.row ?? []);
   return { process, request: message, requestId: checkRequestId(request.requestId) };
-}
-
-async function fromFile(path: string, request: Request, context: CommandContext): Promise<Message> {
-  const block = decodeRequestPart(await context.services.files.read(path));
-  if (!block.ok) throw refused(path, describeViolation(block.violation));
-  const process = processByNumber(block.value.process)?.name;
-  if (!process) throw refused(path, `process number ${block.value.process} is not known`);
-  const message = decodeRequest(process, block.value.input);
-  if (!message.ok) throw refused(path, describeViolation(message.violation));
-  return { process, request: message.value, requestId: checkRequestId(request.requestId) ?? block.value.requestId };
-}
-
-function refused(path: string, why: string): CliError {
-  return new CliError('unsafe', {
-    what: 'the block is not sent',
-    where: path,
-    why,
-    next: `see what stands in it: cdctl block decode ${path}`,
-  });
 }

@@ -22,6 +22,10 @@ export function createLunAccess({ clock, random, settings }: LunParts): LunAcces
       const secret = settings.secrets.get(user);
       return secret === undefined ? undefined : { name: user, secret };
     },
+    openBlockDevice: async (path, options) => {
+      const { openBlockDevice } = await import('../../lun/block-device.ts');
+      return openBlockDevice({ clock }, path, options);
+    },
   });
   return {
     opener,
