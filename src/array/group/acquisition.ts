@@ -22,8 +22,8 @@ import { acquired, clampAcquisition, follow, judgeHeader, suspend } from './tran
  * The journal acquisition section (708; Fig. 13): copies records from the primary journal to the same LBAs of the
  * auxiliary journal, as far as it was ordered to (1534). What is counted as read (1533) is durable here.
  */
-const BATCH_RECORDS = 64;
-const BATCH_BLOCKS = 2048;
+const BATCH_RECORDS = 512;
+const BATCH_BLOCKS = 8192;
 const WAIT_MS = 250;
 
 export async function acquisitionStep(context: FollowerContext): Promise<StepResult> {
