@@ -46,10 +46,10 @@ const SENSE_OF: Partial<Record<LunErrorKind, SenseFacts>> = {
 const INTERNAL_TARGET_FAILURE: SenseFacts = { key: hardwareError, asc: 0x44, ascq: 0x00 };
 
 function senseOf(error: LunError, operation: string): SenseFacts {
+  if (error.sense) return error.sense;
   if (operation === 'write' && error.outcome === 'unknown') {
     return { key: abortedCommand, ...(error.kind === 'timeout' ? COMMUNICATION_TIMEOUT : COMMUNICATION_FAILURE) };
   }
-  if (error.sense) return error.sense;
   if (error.kind === 'io-error') return { key: mediumError, asc: operation === 'read' ? 0x11 : 0x0c, ascq: 0x00 };
   return SENSE_OF[error.kind] ?? INTERNAL_TARGET_FAILURE;
 }

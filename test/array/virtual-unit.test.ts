@@ -178,6 +178,16 @@ describe('what the far array answers', () => {
     expect(unit.access()).toBe('read-write');
   });
 
+  it('keeps its own sense also where a write may have been done', async () => {
+    const far = farSide();
+    const unit = unitOver(far);
+    await unit.prepare();
+    far.state.failNext = [failure('check-condition', { outcome: 'unknown', sense: { key: 3, asc: 0x0c, ascq: 0 } })];
+    expect(await verdictOf(unit.write(0, DATA, LAZY))).toBe('3/0c/00');
+    far.state.failNext = [failure('io-error', { outcome: 'unknown' })];
+    expect(await verdictOf(unit.write(0, DATA, LAZY))).toBe('b/08/00');
+  });
+
   it('is not passed on where it is a mistake of our own', async () => {
     const far = farSide();
     const unit = unitOver(far);
