@@ -55,16 +55,42 @@ async function readRecords(context: FollowerContext, epoch: number, header: Jour
   const group = context.state();
   if (!isActive(group) || group.role !== 'auxiliary') return 'idle';
   const target = Math.min(group.toBeRead, header.storedSequence);
-  const batch = target > group.read.sequence ? await fetchBatch(context, header, target) : undefined;
+  let batch = await fetchBatch(context, header, group.read, target);
   if (epoch !== context.epoch()) return 'again';
-  if (batch === undefined || batch.length === 0) return nothingToRead(context, epoch, group, target);
+  if (batch.length === 0) return nothingToRead(context, epoch, group, target);
+  while (batch.length > 0) {
+    // The next batch travels while this one becomes durable.
+    const following = settled(fetchBatch(context, header, batch.at(-1)!.stored.end, target));
+    await keepBatch(context, epoch, header, batch);
+    const next = await following;
+    if (epoch !== context.epoch()) return 'again';
+    if (!next.ok) throw next.error;
+    batch = next.value;
+  }
+  return 'again';
+}
+
+async function keepBatch(
+  context: FollowerContext,
+  epoch: number,
+  header: JournalHeader,
+  batch: readonly FetchedRecord[],
+): Promise<void> {
+  if (epoch !== context.epoch()) return;
   for (const item of batch) storeLocally(context, item);
   await context.journal.flush();
-  const last = batch.at(-1)!;
-  await context.update(epoch, (state) =>
-    acquired(state, last.stored.end, last.stored.proof, { sequence: header.storedSequence, wallMs: header.wallMs }),
+  const { end, proof } = batch.at(-1)!.stored;
+  const seen = { sequence: header.storedSequence, wallMs: header.wallMs };
+  await context.update(epoch, (state) => acquired(state, end, proof, seen));
+}
+
+type Settled<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown };
+
+function settled<T>(promise: Promise<T>): Promise<Settled<T>> {
+  return promise.then(
+    (value) => ({ ok: true, value }),
+    (error: unknown) => ({ ok: false, error }),
   );
-  return 'again';
 }
 
 async function adoptLineage(context: FollowerContext, epoch: number, header: JournalHeader): Promise<void> {
@@ -96,18 +122,22 @@ interface FetchedRecord {
   readonly data: Uint8Array;
 }
 
-/** The next records that fit the ring, in order and whole; empty where there is no room. */
-async function fetchBatch(context: FollowerContext, header: JournalHeader, target: number): Promise<FetchedRecord[]> {
-  const group = context.state();
+/** The records behind `from` that fit the ring, in order and whole; empty where there are none or is no room. */
+async function fetchBatch(
+  context: FollowerContext,
+  header: JournalHeader,
+  from: Position,
+  target: number,
+): Promise<FetchedRecord[]> {
   const geometry = context.journal.geometry;
+  const count = Math.min(BATCH_RECORDS, target - from.sequence);
+  if (count <= 0) return [];
   const peer = await openPeerJournal(context);
-  const first = group.read.sequence + 1;
-  const count = Math.min(BATCH_RECORDS, target - group.read.sequence);
-  const metadata = await readRuns(peer, metadataRuns(geometry, first, count));
-  const chain = chainOf(metadata, group, header, count, geometry);
+  const metadata = await readRuns(peer, metadataRuns(geometry, from.sequence + 1, count));
+  const chain = chainOf(metadata, { from, kept: context.state().restored }, header, count, geometry);
   if (chain.length === 0) return [];
   const blocks = chain.reduce((sum, item) => sum + item.stored.record.blockCount, 0);
-  const data = await readRuns(peer, dataRuns(geometry, group.read.offset, blocks));
+  const data = await readRuns(peer, dataRuns(geometry, from.offset, blocks));
   let at = 0;
   return chain.map((item) => {
     const length = item.stored.record.blockCount * JOURNAL_BLOCK_SIZE;
@@ -122,18 +152,18 @@ async function fetchBatch(context: FollowerContext, header: JournalHeader, targe
 
 function chainOf(
   metadata: Uint8Array,
-  group: GroupState,
+  { from, kept }: { from: Position; kept: Position },
   header: JournalHeader,
   count: number,
   geometry: JournalGeometry,
 ): Array<{ stored: StoredRecord; metadata: Uint8Array }> {
   const chain: Array<{ stored: StoredRecord; metadata: Uint8Array }> = [];
-  let tail: Position = group.read;
+  let tail: Position = from;
   for (let index = 0; index < count; index += 1) {
     const bytes = metadata.subarray(index * RECORD_SIZE, (index + 1) * RECORD_SIZE);
     const stored = expectRecord(bytes, tail, header, geometry);
-    const fits = hasRoom(geometry, group.restored, tail, stored.record.blockCount);
-    const enough = stored.end.offset - group.read.offset > BATCH_BLOCKS && chain.length > 0;
+    const fits = hasRoom(geometry, kept, tail, stored.record.blockCount);
+    const enough = stored.end.offset - from.offset > BATCH_BLOCKS && chain.length > 0;
     if (!fits || enough) break;
     chain.push({ stored, metadata: bytes });
     tail = stored.end;
