@@ -75,8 +75,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   array: ['base', 'interface-block', 'scsi', 'src/lun/lun.ts'],
   host: ['base', 'interface-block', 'src/lun/lun.ts'],
   replication: ['base', 'interface-block', 'host'],
-  'cli/commands': ['base', 'interface-block', 'host', 'replication', 'cli', 'cli/config', 'cli/render', 'src/lun/lun.ts'],
-  'cli/render': ['base', 'interface-block', 'host', 'replication', 'cli', 'cli/commands'],
+  'cli/demo': ['base', 'host', 'replication', 'cli', 'cli/config', 'src/lun/lun.ts'],
+  'cli/commands': ['base', 'interface-block', 'host', 'replication', 'cli', 'cli/demo', 'cli/config', 'cli/render', 'src/lun/lun.ts'],
+  'cli/render': ['base', 'interface-block', 'host', 'replication', 'cli', 'cli/commands', 'cli/demo'],
   'cli/config': ['cli', 'replication', 'cli/render', 'src/array/description.ts'],
   'cli/catalogue': ['cli', 'cli/commands', 'cli/render'],
   cli: [

@@ -18,6 +18,7 @@ export interface Services {
   locks(): Promise<Locks>;
   arrays(): Promise<ArrayKeeper>;
   lab(): Promise<Lab>;
+  stage(): Promise<Stage>;
 }
 
 export interface Files {
@@ -140,4 +141,33 @@ export interface Lab {
   status(directory: string | undefined): Promise<LabReport>;
   down(directory: string | undefined, keep: boolean, timeoutMs: number): Promise<{ changed: boolean; directory: string; removed: boolean }>;
   fault(directory: string | undefined, fault: LabFault, array: string, timeoutMs: number): Promise<{ changed: boolean; report: LabReport }>;
+}
+
+/** What a demonstration needs of this machine beside a lab: room for files, and further processes of this program. */
+export interface Stage {
+  /** A file that every installation has: the program that runs this one. */
+  readonly sampleFile: string;
+  /** A new directory for this user alone. */
+  makeDirectory(): Promise<string>;
+  removeDirectory(path: string): Promise<void>;
+  /** Bytes that can still be written under `directory`. */
+  freeBytes(directory: string): Promise<number>;
+  openFile(path: string): Promise<FileSource>;
+  /** Starts this program with further arguments; `line` is called for each line of its standard output. */
+  start(args: readonly string[], line: (text: string) => void): StagedProcess;
+}
+
+export interface FileSource {
+  readonly byteLength: number;
+  /** Fewer bytes only where the file ends. */
+  read(offset: number, length: number): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+export interface StagedProcess {
+  readonly pid: number;
+  /** SIGKILL: it gets no chance to do anything more. */
+  kill(): void;
+  /** Resolves after its last line; `errors` is what it wrote to standard error. */
+  readonly ended: Promise<{ readonly code: number | null; readonly signal: string | null; readonly errors: string }>;
 }

@@ -15,12 +15,16 @@ export interface Site {
 }
 
 /** Opens the site for the time of `use` and closes it whatever happens. */
-export async function withSite<T>(context: CommandContext, use: (site: Site) => Promise<T>): Promise<T> {
+export async function withSite<T>(
+  context: CommandContext,
+  use: (site: Site) => Promise<T>,
+  watch: (event: BlockEvent) => void = (event) => observe(context, event),
+): Promise<T> {
   const configuration = await context.configuration();
   const secrets = await loadSecrets(context.services.files, configuration);
   const access = await context.services.luns({ secrets });
   const clients = new Map(
-    [...configuration.arrays.values()].map((array) => [array.name, openArray(context, access, array)]),
+    [...configuration.arrays.values()].map((array) => [array.name, openArray(context, access, array, watch)]),
   );
   const arrays = new Map([...clients].map(([name, client]) => [name, operationsOf(client)]));
   try {
@@ -46,7 +50,12 @@ async function secretsIfAny(context: CommandContext): Promise<ReadonlyMap<string
   return configuration ? loadSecrets(context.services.files, configuration) : new Map();
 }
 
-export function openArray(context: CommandContext, access: LunAccess, array: ArrayDefinition): ArrayClient {
+export function openArray(
+  context: CommandContext,
+  access: LunAccess,
+  array: ArrayDefinition,
+  watch: (event: BlockEvent) => void = (event) => observe(context, event),
+): ArrayClient {
   const { clock, random, who } = context.services;
   return createArrayClient({
     array: array.name,
@@ -57,7 +66,7 @@ export function openArray(context: CommandContext, access: LunAccess, array: Arr
     random,
     host: who,
     timeoutMs: context.timeoutMs,
-    observe: (event) => observe(context, event),
+    observe: watch,
   });
 }
 

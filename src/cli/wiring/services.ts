@@ -23,6 +23,7 @@ export function createServices(surroundings: Surroundings): Services {
     locks: async () => (await import('./locks.ts')).createLocks(clock),
     arrays: async () => (await import('./array-keeper.ts')).createArrayKeeper({ clock, random, ...surroundings }),
     lab: async () => (await import('./lab/lab.ts')).createLab({ clock, ...surroundings }),
+    stage: async () => (await import('./stage.ts')).createStage(surroundings.programPath),
   };
 }
 
