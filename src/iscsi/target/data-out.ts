@@ -12,6 +12,8 @@ import type { TargetLink } from './types.ts';
 export const MAX_DATA_OUT_LENGTH = 256 * 1024 * 1024;
 /** Solicited Data-Out that one connection may have in memory; a command that needs more than is left waits its turn. */
 const SOLICITATION_BUDGET = 64 * 1024 * 1024;
+/** Transfers up to this length get their whole buffer with the first byte, longer ones when they are solicited. */
+const EAGER_LENGTH = 1024 * 1024;
 
 /**
  * Collects the Data-Out of the commands of one connection: immediate, unsolicited and solicited by R2T (RFC 7143
@@ -36,7 +38,7 @@ export class DataOutCollector {
   /** The buffer of the whole transfer, so that immediate data needs no second copy. */
   placeImmediate(header: Uint8Array, byteLength: number): Uint8Array | undefined {
     const wanted = readU32(header, AT.word20);
-    if (byteLength >= wanted || byteLength > this.link.parameters.firstBurstLength || wanted > MAX_DATA_OUT_LENGTH) {
+    if (byteLength >= wanted || byteLength > this.link.parameters.firstBurstLength || wanted > EAGER_LENGTH) {
       return undefined;
     }
     this.placed = uninitialisedBytes(wanted);
@@ -111,10 +113,12 @@ export class DataOutCollector {
   }
 
   private provideBuffer(task: TargetTask): void {
-    if (task.buffer.length === task.expectedDataOut) return;
-    const whole = uninitialisedBytes(task.expectedDataOut);
-    whole.set(task.buffer);
-    task.buffer = whole;
+    const whole = task.reserved > 0 || task.expectedDataOut <= EAGER_LENGTH;
+    const length = whole ? task.expectedDataOut : task.burst!.end;
+    if (task.buffer.length >= length) return;
+    const buffer = uninitialisedBytes(length);
+    buffer.set(task.buffer.subarray(0, task.received));
+    task.buffer = buffer;
   }
 
   private solicit(task: TargetTask): void {
