@@ -43,11 +43,29 @@ export function annotatedLines(fields: readonly AnnotatedField[], hexLimit = 16)
 }
 
 /** A Markdown table of the layout: offset, size, kind, name, meaning. */
-export function markdownTable(layout: Layout): string {
-  const rows = layout.fields.map(
-    (field) => `| ${field.offset} | ${field.size} | ${field.kind} | \`${field.name}\` | ${documentField(field)} |`,
-  );
-  return ['| offset | bytes | kind | field | meaning |', '| ---: | ---: | --- | --- | --- |', ...rows].join('\n');
+export function layoutTable(layout: Layout): string {
+  const rows = layout.fields.map((field) => [
+    String(field.offset),
+    String(field.size),
+    field.kind,
+    `\`${field.name}\``,
+    documentField(field),
+  ]);
+  return markdownTable(['offset', 'bytes', 'kind', 'field', 'meaning'], rows, ['offset', 'bytes']);
+}
+
+/** A Markdown table with aligned columns; those named in `numeric` are flush right. */
+export function markdownTable(
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+  numeric: readonly string[] = [],
+): string {
+  const widths = header.map((title, column) => Math.max(3, title.length, ...rows.map((row) => row[column]!.length)));
+  const right = header.map((title) => numeric.includes(title));
+  const lineOf = (cells: readonly string[]): string =>
+    `| ${cells.map((cell, at) => (right[at] ? cell.padStart(widths[at]!) : cell.padEnd(widths[at]!))).join(' | ')} |`;
+  const rule = widths.map((width, at) => (right[at] ? `${'-'.repeat(width - 1)}:` : '-'.repeat(width)));
+  return [lineOf(header), `| ${rule.join(' | ')} |`, ...rows.map(lineOf)].join('\n');
 }
 
 function documentField(field: FieldShape): string {

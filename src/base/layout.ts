@@ -199,8 +199,7 @@ function readField(layout: string, field: FieldShape, bytes: Uint8Array, at: num
       return decoded(toHex(raw));
     case 'reserved':
       return isAllZero(raw) ? decoded(undefined) : violated(where, `0x${toHex(raw)}`, 'zeros');
-    case 'constant':
-    case 'text':
+    default:
       return readText(where, field, raw);
   }
 }

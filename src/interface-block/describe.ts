@@ -8,7 +8,7 @@ import { CONTROL_SIZE, INPUT_LIMIT, PAGE_SIZE, WRITE_UNIT } from './geometry.ts'
 import { decodeLabel, LABEL, type Label } from './label.ts';
 import { decodeMessage, decodeRefusal } from './message.ts';
 import { processByNumber, type MessageShape } from './process-table.ts';
-import { statusName } from './status.ts';
+import { STATUS_MEANING, statusName } from './status.ts';
 
 /** A stretch of bytes with the fields that stand in it, for an annotated hex dump. */
 export interface DumpSection {
@@ -28,6 +28,7 @@ export interface BlockDescription {
   readonly processDoc?: string;
   /** Complete blocks only. */
   readonly statusName?: string;
+  readonly statusMeaning?: string;
   readonly input?: MessageDescription;
   /** Edited data of one page, status ok. */
   readonly reply?: MessageDescription;
@@ -70,11 +71,11 @@ export function describeLabel(bytes: Uint8Array): {
   return { label: decodeLabel(bytes), sections: [{ title: 'label', fields: annotate(LABEL, bytes) }] };
 }
 
-type AnswerDescription = Pick<BlockDescription, 'statusName' | 'reply' | 'refusal'>;
+type AnswerDescription = Pick<BlockDescription, 'statusName' | 'statusMeaning' | 'reply' | 'refusal'>;
 
 function describeAnswer(block: SlotContent, shape: MessageShape | undefined): AnswerDescription {
   const name = statusName(block.status);
-  const status = name === undefined ? {} : { statusName: name };
+  const status = name === undefined ? {} : { statusName: name, statusMeaning: STATUS_MEANING[name] };
   if (block.status !== 0) return { ...status, refusal: decodeRefusal(block.editedPage) };
   if (!shape || block.pageCount > 1) return status;
   return { ...status, reply: describeMessage(shape, block.editedPage) };

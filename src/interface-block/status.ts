@@ -4,43 +4,50 @@
  */
 export const STATUS = {
   ok: 0,
-  /** The block is torn, forged or of another format: never executed. */
   'bad-block': 1,
-  /** The block names another array's serial. */
   'wrong-array': 2,
   'unknown-process': 3,
-  /** An input parameter is malformed or out of its range. */
   'bad-parameter': 4,
-  /** A LUN, group, pair or request that does not exist. */
   'not-found': 5,
-  /** A volume, journal or name is already in use for something else. */
   'in-use': 6,
-  /** The state of the group does not allow it. */
   'wrong-state': 7,
-  /** Volumes or journals do not fit each other. */
   'size-mismatch': 8,
-  /** Both sides hold writes that the other lacks. */
   'split-brain': 9,
-  /** It would lose or free data that is still needed. */
   unsafe: 10,
-  /** The other array does not answer this one. */
   'peer-unreachable': 11,
-  /** The request is older than what the array remembers: whether it was executed is not known. */
   'request-expired': 12,
-  /** The same request id came with other content. */
   'request-reused': 13,
-  /** A condition that the command named no longer holds (sequence number or generation moved on). */
   'moved-on': 14,
-  /** The storage behind the array failed. */
   'storage-error': 15,
-  /** A limit of the array is reached. */
   'limit-reached': 16,
   busy: 17,
-  /** A mistake inside the array. */
   internal: 18,
 } as const;
 
 export type StatusName = keyof typeof STATUS;
+
+/** What each status says, in the words of the documentation. */
+export const STATUS_MEANING: Readonly<Record<StatusName, string>> = {
+  ok: 'executed',
+  'bad-block': 'the block is torn, forged or of another format: never executed',
+  'wrong-array': "the block names another array's serial: never executed",
+  'unknown-process': 'this array knows no such process number',
+  'bad-parameter': 'an input parameter is malformed or out of its range',
+  'not-found': 'a LUN, group, pair or request that does not exist',
+  'in-use': 'a volume, journal or name is already in use for something else',
+  'wrong-state': 'the state of the group does not allow it',
+  'size-mismatch': 'volumes or journals do not fit each other',
+  'split-brain': 'both sides hold writes that the other lacks',
+  unsafe: 'it would lose or free data that is still needed',
+  'peer-unreachable': 'the other array does not answer this one',
+  'request-expired': 'the request is older than what the array remembers: whether it was executed is not known',
+  'request-reused': 'the same request id came with other content',
+  'moved-on': 'a condition that the command named no longer holds (sequence number or generation moved on)',
+  'storage-error': 'the storage behind the array failed',
+  'limit-reached': 'a limit of the array is reached',
+  busy: 'the array cannot take the command now',
+  internal: 'a mistake inside the array',
+};
 
 export function statusName(code: number): StatusName | undefined {
   return (Object.keys(STATUS) as StatusName[]).find((name) => STATUS[name] === code);
