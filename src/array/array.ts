@@ -252,6 +252,7 @@ function createBody(parts: ArrayParts, store: StateStore, remote: RemoteInterfac
       units.set(volume.lun, openers[volume.kind](volume));
     },
     map({ lun, name: unitName, targetSerial, targetLun }) {
+      let known = false;
       const unit = createVirtualUnit({
         lun,
         name: unitName,
@@ -259,6 +260,10 @@ function createBody(parts: ArrayParts, store: StateStore, remote: RemoteInterfac
         worldWideName: worldWideNameOf(serial, lun),
         resolve: () => remote.open(targetSerial, targetLun),
         forget: () => remote.forget(targetSerial, targetLun),
+        onCapacity() {
+          if (known) channel.capacityChanged(lun);
+          known = true;
+        },
       });
       units.set(lun, unit);
     },

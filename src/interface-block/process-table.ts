@@ -440,7 +440,7 @@ export const PROCESSES = {
           offset: 224,
           size: 8,
           kind: 'u64',
-          doc: 'auxiliary: journal-in of the primary when last seen',
+          doc: 'auxiliary: last record of the primary when last seen',
         },
         { name: 'peerSeenWallMs', offset: 232, size: 8, kind: 'u64', doc: 'when that was; 0: never' },
         {

@@ -1,9 +1,9 @@
 import { isCancelled, remainingMs, type Run } from './context.ts';
 
 const FIRST_PAUSE_MS = 10;
-const LONGEST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 100;
 
-/** Pauses that double from 10 ms to 500 ms: short work is noticed at once, long work costs few commands. */
+/** Pauses that double from 10 ms to 100 ms: short work is noticed at once, long work costs few commands. */
 export function backoff(): () => number {
   let nextMs = FIRST_PAUSE_MS;
   return () => {

@@ -126,7 +126,7 @@ describe('one cycle (Fig. 16)', () => {
     lab.osaka.linked = false;
     await rejection(runCycle(lab.context, ORADB));
     const asked = lab.events.flatMap((event) => (event.kind === 'waiting' ? [event.waitedMs] : []));
-    expect(asked.slice(0, 8)).toEqual([0, 10, 30, 70, 150, 310, 630, 1130]);
+    expect(asked.slice(0, 8)).toEqual([0, 10, 30, 70, 150, 250, 350, 450]);
   });
 
   it('brings the cycle to its end when it is cancelled, and begins no other', async () => {

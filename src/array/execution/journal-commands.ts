@@ -18,6 +18,7 @@ export async function acquireJournal(
   commit: Commit<ReplyOf<'journal.acquire'>>,
 ): Promise<void> {
   const runtime = needRuntime(core, request.header.group);
+  runtime.orderContact();
   await order(runtime, commit, (group) => acceptAcquisition(group, request.header.toSequence), (group) => group.toBeRead);
 }
 

@@ -30,7 +30,8 @@ export async function acquisitionStep(context: FollowerContext): Promise<StepRes
   const epoch = context.epoch();
   const group = context.state();
   if (group.role !== 'auxiliary' || !isActive(group)) return 'idle';
-  if (group.following && group.toBeRead <= group.read.sequence) return 'idle';
+  const ordered = context.takeContactOrder();
+  if (group.following && group.toBeRead <= group.read.sequence && !ordered) return 'idle';
   const header = await readPeerHeader(context);
   const contact = judgeHeader(context.state(), header);
   if (epoch !== context.epoch()) return 'again';
@@ -51,7 +52,7 @@ export async function acquisitionStep(context: FollowerContext): Promise<StepRes
 }
 
 async function readRecords(context: FollowerContext, epoch: number, header: JournalHeader): Promise<StepResult> {
-  await adoptLineage(context, epoch, header);
+  await noteContact(context, epoch, header);
   const group = context.state();
   if (!isActive(group) || group.role !== 'auxiliary') return 'idle';
   const target = Math.min(group.toBeRead, header.storedSequence);
@@ -93,11 +94,10 @@ function settled<T>(promise: Promise<T>): Promise<Settled<T>> {
   );
 }
 
-async function adoptLineage(context: FollowerContext, epoch: number, header: JournalHeader): Promise<void> {
-  await context.update(epoch, (state) => {
-    const known = JSON.stringify(state.lineage) === JSON.stringify(header.lineage);
-    return known ? state : { ...state, lineage: header.lineage };
-  });
+/** Every contact counts, also one with nothing to read: the lineage may have grown, and the primary was alive. */
+async function noteContact(context: FollowerContext, epoch: number, header: JournalHeader): Promise<void> {
+  const seen = { peerSeenSequence: header.storedSequence, peerSeenWallMs: header.wallMs };
+  await context.update(epoch, (state) => ({ ...state, ...seen, lineage: header.lineage }));
 }
 
 /**

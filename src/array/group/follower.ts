@@ -24,6 +24,8 @@ export interface FollowerContext {
   differences(slot: number): ChunkMap;
   /** Chunk ranges that copy formation is writing; restore keeps off them. */
   readonly copying: CopyRanges;
+  /** Whether an acquisition was ordered since the last call: each order makes one contact with the primary. */
+  takeContactOrder(): boolean;
   report(error: string): void;
   wake(): void;
 }

@@ -61,6 +61,8 @@ export interface GroupRuntime {
   haltWork(): void;
   /** Continues behind `tail` in a new role or with a new source; after the change has become durable. */
   beginEpoch(tail: Position): void;
+  /** S1604: the next acquisition step meets the primary even where nothing is left to read. */
+  orderContact(): void;
   /** Looks for background work. */
   wake(): void;
   lastError(): string;
@@ -93,6 +95,7 @@ export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime>
   const maps = new Map<number, ChunkMap>();
   let epoch = 0;
   let lastError = '';
+  let contactOrdered = false;
   let suspending: Promise<void> | undefined;
 
   const state = (): GroupState => {
@@ -142,6 +145,11 @@ export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime>
     volume: parts.volume,
     differences,
     copying: createCopyRanges(),
+    takeContactOrder() {
+      const ordered = contactOrdered;
+      contactOrdered = false;
+      return ordered;
+    },
     report(error) {
       lastError = error;
     },
@@ -309,6 +317,9 @@ export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime>
       lastError = '';
       storing.continueFrom(position);
       context.wake();
+    },
+    orderContact() {
+      contactOrdered = true;
     },
     wake: context.wake,
     lastError: () => lastError,

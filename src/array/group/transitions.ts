@@ -233,6 +233,8 @@ export function swapToAuxiliary(group: GroupState, expected: LineagePosition, ta
     read: tail,
     toBeRead: tail.sequence,
     readProof: 0,
+    peerSeenSequence: 0,
+    peerSeenWallMs: 0,
     pairs: group.pairs.map((pair) => ({ ...pair, copied: true, consistentFrom: 0 })),
   };
 }
