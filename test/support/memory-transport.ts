@@ -62,10 +62,10 @@ export function createMemoryTransport(options: MemoryTransportOptions = {}): Mem
 class MemoryStream implements Connection {
   readonly localAddress: string;
   readonly remoteAddress: string;
-  handlers: ConnectionHandlers = IDLE;
   peer!: MemoryStream;
   onOver: () => void = () => undefined;
   private readonly options: MemoryTransportOptions;
+  private current: ConnectionHandlers = IDLE;
   private incoming: Uint8Array[] = [];
   private incomingBytes = 0;
   private paused = false;
@@ -79,6 +79,17 @@ class MemoryStream implements Connection {
     this.localAddress = localAddress;
     this.remoteAddress = remoteAddress;
     this.options = options;
+  }
+
+  get handlers(): ConnectionHandlers {
+    return this.current;
+  }
+
+  /** What came before anybody listened is delivered now. */
+  set handlers(handlers: ConnectionHandlers) {
+    this.current = handlers;
+    if (this.over) queueMicrotask(() => handlers.closed());
+    else this.schedule();
   }
 
   send(chunks: readonly Uint8Array[]): boolean {
@@ -118,7 +129,7 @@ class MemoryStream implements Connection {
   }
 
   private schedule(): void {
-    if (this.scheduled || this.paused || this.over) return;
+    if (this.scheduled || this.paused || this.over || this.current === IDLE) return;
     this.scheduled = true;
     queueMicrotask(() => {
       this.scheduled = false;
@@ -134,7 +145,7 @@ class MemoryStream implements Connection {
       if (count === first.length) this.incoming.shift();
       else this.incoming[0] = first.subarray(count);
       this.incomingBytes -= count;
-      const piece = Uint8Array.prototype.slice.call(first, 0, count);
+      const piece = Uint8Array.from(first.subarray(0, count));
       this.handlers.data(piece);
       piece.fill(0xdd);
       this.schedule();
