@@ -194,7 +194,7 @@ function readField(layout: string, field: FieldShape, bytes: Uint8Array, at: num
       return decoded(entry[0]);
     }
     case 'bytes':
-      return decoded(raw.slice());
+      return decoded(new Uint8Array(raw)); // slice() of a Buffer would share its memory
     case 'hex':
       return decoded(toHex(raw));
     case 'reserved':

@@ -157,7 +157,7 @@ function decodeInput(bytes: Uint8Array, control: ControlParameter): Decoded<Uint
   const { inputLength, inputCrc } = control;
   if (inputLength > INPUT_LIMIT) return violated('control.inputLength', inputLength, `at most ${INPUT_LIMIT}`);
   const end = CONTROL_SIZE + inputLength;
-  const input = bytes.slice(CONTROL_SIZE, end);
+  const input = new Uint8Array(bytes.subarray(CONTROL_SIZE, end));
   const sum = checkChecksum('control.inputCrc', input, inputCrc);
   if (!sum.ok) return sum;
   if (!isAllZero(bytes.subarray(end, WRITE_UNIT))) return violated('input', 'bytes behind its end', 'zeros');
@@ -168,7 +168,7 @@ function decodePage(bytes: Uint8Array, control: ControlParameter): Decoded<Uint8
   const lengths = control.state === 'complete' ? checkPageLengths(control) : answerFieldSet(control);
   if (lengths) return lengths;
   const end = WRITE_UNIT + control.pageLength;
-  const page = bytes.slice(WRITE_UNIT, end);
+  const page = new Uint8Array(bytes.subarray(WRITE_UNIT, end));
   const sum = checkChecksum('control.editedCrc', page, control.editedCrc);
   if (!sum.ok) return sum;
   if (!isAllZero(bytes.subarray(end))) return violated('edited data', 'bytes behind its end', 'zeros');

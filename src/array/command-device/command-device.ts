@@ -110,7 +110,7 @@ export function createCommandDevice(parts: CommandDeviceParts): LogicalUnit {
       return bytes;
     },
     async write(lba, data) {
-      submit(writtenSlot(lba * blockSize, data), data.slice());
+      submit(writtenSlot(lba * blockSize, data), new Uint8Array(data));
     },
     async flush() {
       // The outcome of a command is durable before it can be read.

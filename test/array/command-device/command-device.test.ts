@@ -198,12 +198,13 @@ describe('WRITE', () => {
   });
 
   it('does not look at the array that was written after the call', async () => {
-    const { write, read, finish } = bench();
-    const data = block(1);
+    const { write, read, finish, requests } = bench();
+    const data = Buffer.from(block(1));
     await write(0, data);
     data.fill(0xff);
     await finish();
-    expect(await contentOf(read(0))).toMatchObject({ host: 'test', status: 0 });
+    expect(await contentOf(read(0))).toMatchObject({ host: 'test', status: 0, input: request(1).input });
+    expect(requests[0]!.input).toEqual(request(1).input);
   });
 });
 
