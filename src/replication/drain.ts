@@ -46,6 +46,8 @@ const NOTHING_DRAINED: Drained = { cycles: 0, recordsAcquired: 0, recordsPurged:
 export interface DrainOptions {
   /** Also until the auxiliary has heard of the primary's generation, which a swap needs and an empty journal does not. */
   readonly sameGeneration?: boolean;
+  /** Ends incomplete after so many cycles with all pairs copied: an application that keeps writing is never drained. */
+  readonly cycleLimit?: number;
 }
 
 export async function drain(run: Run, direction: Direction, options: DrainOptions = {}): Promise<Drained> {
@@ -53,6 +55,7 @@ export async function drain(run: Run, direction: Direction, options: DrainOption
   let nextPauseMs = backoff();
   let total: Drained = NOTHING_DRAINED;
   let known = direction.auxiliary.journal;
+  let copiedCycles = 0;
   while (!isCancelled(run)) {
     const outcome = await cycle(run, direction, known);
     total = add(total, outcome);
@@ -61,6 +64,8 @@ export async function drain(run: Run, direction: Direction, options: DrainOption
     if (outcome.complete && (options.sameGeneration !== true || inOneGeneration(outcome))) {
       return { ...total, complete: true };
     }
+    if (outcome.copying.length === 0) copiedCycles += 1;
+    if (options.cycleLimit !== undefined && copiedCycles >= options.cycleLimit) return total;
     requireProgress(run, outcome, stall.isStalled(progressOf(outcome)));
     if (outcome.moved) nextPauseMs = backoff();
     await pause(run, nextPauseMs());

@@ -10,6 +10,7 @@ import type { Direction } from './plan-cycle.ts';
 import { newPrimaryStep, oldPrimaryStep, planSwap, type SwapIntent } from './plan-swap.ts';
 import { step, type StepOf } from './plan.ts';
 import { ReplicationRefusal } from './refusal.ts';
+import { verdictOf } from './verdict.ts';
 
 export interface SwapOptions extends SwapIntent, ChangeOptions {
   /** How long host writes may be held back at most, per attempt; default 10 s. 0: never hold them back. */
@@ -31,6 +32,9 @@ export interface SwapResult extends ChangeResult {
 const PLAIN_ATTEMPTS = 2;
 const FENCED_ATTEMPTS = 2;
 const FENCE_LEASE_MS = 10_000;
+/** Cycles of S1901 in one attempt: what an application writes during the last one is left for the next attempt. */
+const PLAIN_CYCLES = 3;
+const FENCED_CYCLES = 10;
 /** Between S1906 and S1907 nobody accepts writes: the second is sent even where the deadline has just passed. */
 const FINISH_GRACE_MS = 10_000;
 
@@ -45,12 +49,17 @@ export async function swapGroup(
   const { steps, notes } = accept(planSwap(group, before, options), before);
   const dryRun = options.dryRun === true;
   if (dryRun || steps.length === 0)
-    return { ...resultOf(run, { dryRun, steps, notes, before }), attempts: 0, fenced: false };
+    return { ...resultOf(run, { dryRun, steps, notes, before }), ...rolesNow(before), attempts: 0, fenced: false };
   const finishing = steps.find((next) => next.id === 'S1907' && steps.length === 1);
   const swapped =
     finishing?.process === 'pair.swap' ? await finish(run, finishing) : await swapFromStart(run, before, options);
   const after = await observe(run);
   return { ...resultOf(run, { dryRun, steps, notes, before, after }), ...swapped };
+}
+
+function rolesNow(observation: GroupObservation): Pick<SwapResult, 'primary' | 'auxiliary'> {
+  const { primary, auxiliary } = verdictOf(observation);
+  return { ...(primary === undefined ? {} : { primary }), ...(auxiliary === undefined ? {} : { auxiliary }) };
 }
 
 type Swapped = Pick<SwapResult, 'primary' | 'auxiliary' | 'sequence' | 'attempts' | 'fenced'>;
@@ -73,7 +82,7 @@ async function swapFromStart(run: Run, before: GroupObservation, options: SwapOp
   const limit = PLAIN_ATTEMPTS + (lease > 0 ? FENCED_ATTEMPTS : 0);
   for (let attempt = 1; attempt <= limit; attempt += 1) {
     const fenced = attempt > PLAIN_ATTEMPTS;
-    const last = fenced ? await handOverFenced(run, direction, lease) : await handOver(run, direction);
+    const last = fenced ? await handOverFenced(run, direction, lease) : await handOver(run, direction, PLAIN_CYCLES);
     if (!last) continue;
     const { generation, restoredSequence: sequence } = last;
     await perform(run, newPrimaryStep(run.group.name, direction.auxiliary.array, generation, sequence), {
@@ -91,9 +100,14 @@ async function swapFromStart(run: Run, before: GroupObservation, options: SwapOp
 }
 
 /** S1901 to S1906. Undefined where the application wrote in between, so that the old primary refused. */
-async function handOver(run: Run, { primary, auxiliary }: Direction): Promise<JournalStatus | undefined> {
-  const drained = await drain(run, { primary, auxiliary }, { sameGeneration: true });
+async function handOver(
+  run: Run,
+  { primary, auxiliary }: Direction,
+  cycleLimit: number,
+): Promise<JournalStatus | undefined> {
+  const drained = await drain(run, { primary, auxiliary }, { sameGeneration: true, cycleLimit });
   if (isCancelled(run)) throw stopped(run, 'cancelled', 'cancelled before S1906; nothing was swapped');
+  if (!drained.complete) return undefined;
   const last = await awaitRestored(run, auxiliary.array);
   if (last.restoredSequence !== last.readSequence) return undefined;
   // S1907 needs both sides in one generation: the old primary is not stopped before that is so.
@@ -115,7 +129,7 @@ async function handOverFenced(run: Run, direction: Direction, lease: number): Pr
   emit(run, { kind: 'fenced', array, leaseMs });
   let last: JournalStatus | undefined;
   try {
-    last = await handOver(run, direction);
+    last = await handOver(run, direction, FENCED_CYCLES);
     return last;
   } finally {
     if (!last) await liftFence(run, array);

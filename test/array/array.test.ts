@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ArrayOperations } from '../../src/host/operations.ts';
-import { createArrayPair, DATA_LUN, LOG_LUN, pairRequest, type ArrayPair } from '../support/array-pair.ts';
+import { createArrayPair, pairRequest, type ArrayPair } from '../support/array-pair.ts';
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts';
 import { createMemoryStorage } from '../support/memory-storage.ts';
 import { createSeededRandom } from '../support/seeded-random.ts';
@@ -24,9 +24,9 @@ function block(fill: number, size = 512): Uint8Array {
   return new Uint8Array(size).fill(fill);
 }
 
-async function formPair(world: World, lun: number, pair: string): Promise<void> {
-  await world.tokyo.operations.createPair(pairRequest('primary', lun, pair));
-  await world.osaka.operations.createPair(pairRequest('auxiliary', lun, pair));
+async function formPair(world: World, pair: 'data' | 'log'): Promise<void> {
+  await world.tokyo.operations.createPair(pairRequest('primary', pair));
+  await world.osaka.operations.createPair(pairRequest('auxiliary', pair));
 }
 
 async function until(world: World, what: string, holds: () => Promise<boolean>): Promise<void> {
@@ -70,7 +70,7 @@ async function cycleUntilPair(world: World, from: ArrayOperations, to: ArrayOper
   });
 }
 
-async function same(world: World, lun: number): Promise<void> {
+async function same(world: World, lun: 'data' | 'log'): Promise<void> {
   const capacity = await world.tokyo.lun(lun).capacity();
   const left = await world.tokyo.lun(lun).read(0, capacity.blockCount);
   const right = await world.osaka.lun(lun).read(0, capacity.blockCount);
@@ -80,35 +80,35 @@ async function same(world: World, lun: number): Promise<void> {
 describe('a pair over two arrays', () => {
   it('copies, follows by journal, purges', () =>
     withPair(async (world) => {
-      await world.tokyo.lun(DATA_LUN).write(5, block(1));
-      await formPair(world, DATA_LUN, 'data');
-      await world.tokyo.lun(DATA_LUN).write(6, block(2));
+      await world.tokyo.lun('data').write(5, block(1));
+      await formPair(world, 'data');
+      await world.tokyo.lun('data').write(6, block(2));
       await cycleUntilPair(world, world.tokyo.operations, world.osaka.operations);
-      await world.tokyo.lun(DATA_LUN).write(7, block(3));
+      await world.tokyo.lun('data').write(7, block(3));
       await cycle(world, world.tokyo.operations, world.osaka.operations);
-      await same(world, DATA_LUN);
+      await same(world, 'data');
       const status = await world.tokyo.operations.showJournal('oradb');
       expect(status.journalInSequence).toBe(status.journalOutSequence);
-      await expect(world.osaka.lun(DATA_LUN).write(0, block(9))).rejects.toMatchObject({ kind: 'write-protected' });
+      await expect(world.osaka.lun('data').write(0, block(9))).rejects.toMatchObject({ kind: 'write-protected' });
     }));
 
   it('keeps what was acknowledged over kill -9 of the primary', () =>
     withPair(async (world) => {
-      await formPair(world, DATA_LUN, 'data');
+      await formPair(world, 'data');
       await cycleUntilPair(world, world.tokyo.operations, world.osaka.operations);
-      for (let lba = 0; lba < 10; lba += 1) await world.tokyo.lun(DATA_LUN).write(lba, block(lba + 1));
+      for (let lba = 0; lba < 10; lba += 1) await world.tokyo.lun('data').write(lba, block(lba + 1));
       world.tokyo.kill();
       await world.tokyo.start();
-      expect((await world.tokyo.lun(DATA_LUN).read(9, 1))[0]).toBe(10);
+      expect((await world.tokyo.lun('data').read(9, 1))[0]).toBe(10);
       await cycle(world, world.tokyo.operations, world.osaka.operations);
-      await same(world, DATA_LUN);
+      await same(world, 'data');
     }));
 
   it('suspends on a full journal, goes on serving, and resyncs only the differences', () =>
     withPair(async (world) => {
-      await formPair(world, DATA_LUN, 'data');
+      await formPair(world, 'data');
       await cycleUntilPair(world, world.tokyo.operations, world.osaka.operations);
-      for (let lba = 0; lba < 40; lba += 1) await world.tokyo.lun(DATA_LUN).write(lba, block(lba + 1));
+      for (let lba = 0; lba < 40; lba += 1) await world.tokyo.lun('data').write(lba, block(lba + 1));
       const full = await world.tokyo.operations.showJournal('oradb');
       expect(full).toMatchObject({ state: 'suspended', suspendReason: 'journal-full' });
       await world.osaka.operations.acquire({ group: 'oradb', toSequence: 100 });
@@ -120,35 +120,35 @@ describe('a pair over two arrays', () => {
       await cycleUntilPair(world, world.tokyo.operations, world.osaka.operations);
       const [row] = await world.osaka.operations.showPairs('oradb');
       expect(row?.copyChunks).toBe(1);
-      await same(world, DATA_LUN);
+      await same(world, 'data');
     }, 8 + 9 * 8));
 
   it('swaps, writes on the other side, and swaps back', () =>
     withPair(async (world) => {
-      await formPair(world, DATA_LUN, 'data');
-      await formPair(world, LOG_LUN, 'log');
+      await formPair(world, 'data');
+      await formPair(world, 'log');
       await cycleUntilPair(world, world.tokyo.operations, world.osaka.operations);
-      await world.tokyo.lun(DATA_LUN).write(1, block(1));
+      await world.tokyo.lun('data').write(1, block(1));
       await cycle(world, world.tokyo.operations, world.osaka.operations);
       const { generation, readSequence: sequence } = await world.osaka.operations.showJournal('oradb');
       await world.tokyo.operations.swapGroup({ group: 'oradb', role: 'auxiliary', generation, sequence });
       await world.osaka.operations.swapGroup({ group: 'oradb', role: 'primary', generation, sequence });
-      await world.osaka.lun(LOG_LUN).write(2, block(4, 4096));
+      await world.osaka.lun('log').write(2, block(4, 4096));
       await cycleUntilPair(world, world.osaka.operations, world.tokyo.operations);
-      await same(world, LOG_LUN);
-      await expect(world.tokyo.lun(DATA_LUN).write(0, block(9))).rejects.toMatchObject({ kind: 'write-protected' });
+      await same(world, 'log');
+      await expect(world.tokyo.lun('data').write(0, block(9))).rejects.toMatchObject({ kind: 'write-protected' });
     }));
 
   it('takes over without the primary, detects the split brain, and comes back by resync', () =>
     withPair(async (world) => {
-      await formPair(world, DATA_LUN, 'data');
+      await formPair(world, 'data');
       await cycleUntilPair(world, world.tokyo.operations, world.osaka.operations);
-      await world.tokyo.lun(DATA_LUN).write(1, block(1));
+      await world.tokyo.lun('data').write(1, block(1));
       await cycle(world, world.tokyo.operations, world.osaka.operations);
-      await world.tokyo.lun(DATA_LUN).write(2, block(2));
+      await world.tokyo.lun('data').write(2, block(2));
       world.tokyo.kill();
       await world.osaka.operations.takeOver({ group: 'oradb', acceptInconsistent: false });
-      await world.osaka.lun(DATA_LUN).write(3, block(3));
+      await world.osaka.lun('data').write(3, block(3));
       await world.tokyo.start();
       const { generation, lineage } = await world.osaka.operations.showJournal('oradb');
       const resync = { group: 'oradb', role: 'auxiliary' as const, generation, lineage };
@@ -156,7 +156,7 @@ describe('a pair over two arrays', () => {
       await world.tokyo.operations.resyncGroup({ ...resync, discard: true });
       await world.osaka.operations.resyncGroup({ ...resync, role: 'primary', discard: false });
       await cycleUntilPair(world, world.osaka.operations, world.tokyo.operations);
-      await same(world, DATA_LUN);
-      expect((await world.tokyo.lun(DATA_LUN).read(2, 1))[0]).toBe(0);
+      await same(world, 'data');
+      expect((await world.tokyo.lun('data').read(2, 1))[0]).toBe(0);
     }));
 });

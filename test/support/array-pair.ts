@@ -19,8 +19,8 @@ export interface ArrayHandle {
   readonly serial: string;
   array(): EmulatedArray;
   operations: ArrayOperations;
-  /** A host's path to a LUN. */
-  lun(lun: number): Lun;
+  /** A host's path to a volume. */
+  lun(volume: VolumeName): Lun;
   /** Forgets the process, keeps the storage. */
   kill(): void;
   start(): Promise<void>;
@@ -36,11 +36,16 @@ export interface ArrayPairOptions {
   readonly journalBlocks?: number;
 }
 
-export const DATA_LUN = 10;
-export const LOG_LUN = 11;
-export const JOURNAL_LUN = 20;
+/** LUNs differ between the arrays, as they do in life. */
+export const LUNS = {
+  tokyo: { data: 10, log: 11, journal: 20 },
+  osaka: { data: 30, log: 31, journal: 40 },
+} as const;
 
-function describe(name: string, serial: string, peer: [string, string], options: ArrayPairOptions): ArrayDescription {
+type ArrayName = keyof typeof LUNS;
+type VolumeName = 'data' | 'log';
+
+function describe(name: ArrayName, serial: string, peer: [string, string], options: ArrayPairOptions): ArrayDescription {
   const blockCount = options.volumeBlocks ?? 4096;
   return {
     format: 1,
@@ -50,9 +55,9 @@ function describe(name: string, serial: string, peer: [string, string], options:
     listen: { host: '127.0.0.1', port: 0 },
     volumes: [
       { lun: 0, name: 'command', kind: 'command-device', blockSize: 512, blockCount: 4096 },
-      { lun: DATA_LUN, name: 'data', kind: 'volume', blockSize: 512, blockCount },
-      { lun: LOG_LUN, name: 'log', kind: 'volume', blockSize: 4096, blockCount: blockCount / 8 },
-      { lun: JOURNAL_LUN, name: 'journal', kind: 'journal', blockSize: 512, blockCount: options.journalBlocks ?? 8 + 9 * 64 },
+      { lun: LUNS[name].data, name: 'data', kind: 'volume', blockSize: 512, blockCount },
+      { lun: LUNS[name].log, name: 'log', kind: 'volume', blockSize: 4096, blockCount: blockCount / 8 },
+      { lun: LUNS[name].journal, name: 'journal', kind: 'journal', blockSize: 512, blockCount: options.journalBlocks ?? 8 + 9 * 64 },
     ],
     remotes: [{ serial: peer[1], name: peer[0], portals: [`memory:${peer[1]}`] }],
     lunMap: [{ lun: 1, name: `${peer[0]}-command`, targetSerial: peer[1], targetLun: 0 }],
@@ -60,6 +65,25 @@ function describe(name: string, serial: string, peer: [string, string], options:
       { deviceSerial: serial, deviceName: name, lun: 0 },
       { deviceSerial: peer[1], deviceName: peer[0], lun: 1 },
     ],
+  };
+}
+
+/** What a killed process still had in mind reaches the storage no more. */
+function mortal(storage: Storage, process: { readonly alive: boolean }): Storage {
+  const never = new Promise<never>(() => undefined);
+  return {
+    ...storage,
+    open(name) {
+      const file = storage.open(name);
+      return {
+        ...file,
+        write: (source, offset) => (process.alive ? file.write(source, offset) : undefined),
+        truncate: (size) => (process.alive ? file.truncate(size) : undefined),
+        flush: () => (process.alive ? file.flush() : never),
+      };
+    },
+    rename: (from, to) => (process.alive ? storage.rename(from, to) : never),
+    remove: (name) => (process.alive ? storage.remove(name) : never),
   };
 }
 
@@ -78,15 +102,17 @@ export async function createArrayPair(options: ArrayPairOptions): Promise<ArrayP
     },
   });
 
-  async function handle(name: string, serial: string, peer: [string, string]): Promise<ArrayHandle> {
+  async function handle(name: ArrayName, serial: string, peer: [string, string]): Promise<ArrayHandle> {
     const storage = options.storage(name);
     const description = describe(name, serial, peer, options);
     const log: string[] = [];
+    let process = { alive: true };
     const start = async (): Promise<void> => {
       const { clock, random } = options;
+      process = { alive: true };
       const array = await createArray({
         description,
-        storage,
+        storage: mortal(storage, process),
         clock,
         random,
         opener: opener(name),
@@ -112,8 +138,11 @@ export async function createArrayPair(options: ArrayPairOptions): Promise<ArrayP
       log,
       array: () => running.get(serial)!,
       operations: operationsOf(client),
-      lun: (lun) => createScsiLun(`memory:${serial}/${lun}`, () => running.get(serial)!.deviceServer, lun, 'host'),
-      kill: () => void running.delete(serial),
+      lun: (volume) => createScsiLun(`memory:${serial}/${volume}`, () => running.get(serial)!.deviceServer, LUNS[name][volume], 'host'),
+      kill() {
+        process.alive = false;
+        running.delete(serial);
+      },
       start,
     };
   }
@@ -130,16 +159,16 @@ export async function createArrayPair(options: ArrayPairOptions): Promise<ArrayP
 }
 
 /** The request of pair.create for one side. */
-export function pairRequest(role: 'primary' | 'auxiliary', lun: number, pair: string) {
+export function pairRequest(role: 'primary' | 'auxiliary', pair: VolumeName) {
   return {
     group: 'oradb',
     pair,
     role,
     noCopy: false,
-    primaryLun: lun,
-    auxiliaryLun: lun,
-    primaryJournalLun: JOURNAL_LUN,
-    auxiliaryJournalLun: JOURNAL_LUN,
+    primaryLun: LUNS.tokyo[pair],
+    auxiliaryLun: LUNS.osaka[pair],
+    primaryJournalLun: LUNS.tokyo.journal,
+    auxiliaryJournalLun: LUNS.osaka.journal,
     primarySerial: 'TK000001',
     auxiliarySerial: 'OS000001',
   };

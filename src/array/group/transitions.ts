@@ -117,6 +117,11 @@ export function resumePrimary(group: GroupState, tail: Position): GroupState {
   };
 }
 
+/** The pair management table swaps copy source and destination (S2002, S2101). */
+function reversed(pair: PairState): PairState {
+  return { ...pair, primaryLun: pair.auxiliaryLun, auxiliaryLun: pair.primaryLun };
+}
+
 function recopied(pair: PairState): PairState {
   return { ...pair, progress: 'copy', copied: false, consistentFrom: 0, copyBegun: false, copyChunks: 0, noCopy: false };
 }
@@ -152,7 +157,7 @@ export function becomeAuxiliary(
     tracking: false,
     following: false,
     expectedGeneration: request.generation,
-    pairs: group.pairs.map(recopied),
+    pairs: group.pairs.map((pair) => recopied(group.role === 'primary' ? reversed(pair) : pair)),
   };
 }
 
@@ -235,7 +240,7 @@ export function swapToAuxiliary(group: GroupState, expected: LineagePosition, ta
     readProof: 0,
     peerSeenSequence: 0,
     peerSeenWallMs: 0,
-    pairs: group.pairs.map((pair) => ({ ...pair, copied: true, consistentFrom: 0 })),
+    pairs: group.pairs.map((pair) => ({ ...reversed(pair), copied: true, consistentFrom: 0 })),
   };
 }
 
@@ -287,7 +292,7 @@ function asPrimary(group: GroupState): GroupState {
     role: 'primary',
     purged: group.restored,
     toBeRead: group.read.sequence,
-    pairs: group.pairs.map((pair) => ({ ...pair, copied: false, consistentFrom: 0 })),
+    pairs: group.pairs.map((pair) => ({ ...reversed(pair), copied: false, consistentFrom: 0 })),
   };
 }
 

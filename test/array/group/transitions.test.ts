@@ -28,12 +28,12 @@ const G3 = '3'.repeat(16);
 const at = (sequence: number): Position => ({ sequence, offset: sequence * 8 });
 
 function primary(): GroupState {
-  const group = addPair(newGroup(pairRequest('primary', 10, 'data'), G1), pairRequest('primary', 10, 'data'), 0, 0);
+  const group = addPair(newGroup(pairRequest('primary', 'data'), G1), pairRequest('primary', 'data'), 0, 0);
   return purge(group, at(5), new Set([0]));
 }
 
 function auxiliary(): GroupState {
-  const fresh = addPair(newGroup(pairRequest('auxiliary', 10, 'data'), ''), pairRequest('auxiliary', 10, 'data'), 0, 0);
+  const fresh = addPair(newGroup(pairRequest('auxiliary', 'data'), ''), pairRequest('auxiliary', 'data'), 0, 0);
   const following = { ...fresh, following: true, lineage: primary().lineage, read: at(7), toBeRead: 7, toBeRestored: 5 };
   return settle(updatePair(following, 0, { copied: true, consistentFrom: 3 }), at(5));
 }

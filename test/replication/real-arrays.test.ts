@@ -1,0 +1,169 @@
+import { describe, expect, it } from 'vitest';
+import { createGroup, splitGroup } from '../../src/replication/change.ts';
+import type { ReplicationContext } from '../../src/replication/context.ts';
+import { runCycle } from '../../src/replication/cycle.ts';
+import type { GroupDefinition } from '../../src/replication/definition.ts';
+import { drainGroup } from '../../src/replication/drain.ts';
+import { observeGroup } from '../../src/replication/observe.ts';
+import { resyncGroup } from '../../src/replication/resync.ts';
+import { swapGroup } from '../../src/replication/swap.ts';
+import { takeOver } from '../../src/replication/takeover.ts';
+import { verdictOf } from '../../src/replication/verdict.ts';
+import { createArrayPair, LUNS, type ArrayPair } from '../support/array-pair.ts';
+import { createFakeClock, type FakeClock } from '../support/fake-clock.ts';
+import { createMemoryStorage } from '../support/memory-storage.ts';
+import { createSeededRandom } from '../support/seeded-random.ts';
+
+/** The replication code and the emulated array meet: what both believe about the protocol must be the same. */
+const ORADB: GroupDefinition = {
+  name: 'oradb',
+  arrays: ['tokyo', 'osaka'],
+  journals: { tokyo: LUNS.tokyo.journal, osaka: LUNS.osaka.journal },
+  pairs: [
+    { name: 'data', luns: { tokyo: LUNS.tokyo.data, osaka: LUNS.osaka.data } },
+    { name: 'log', luns: { tokyo: LUNS.tokyo.log, osaka: LUNS.osaka.log } },
+  ],
+};
+
+interface World extends ArrayPair {
+  readonly clock: FakeClock;
+  readonly context: ReplicationContext;
+}
+
+async function inWorld(work: (world: World) => Promise<void>, journalBlocks = 8 + 9 * 64): Promise<void> {
+  const clock = createFakeClock();
+  const random = createSeededRandom(11);
+  const pair = await createArrayPair({ clock, random, storage: () => createMemoryStorage(), journalBlocks });
+  const arrays = new Map([
+    ['tokyo', pair.tokyo.operations],
+    ['osaka', pair.osaka.operations],
+  ]);
+  await clock.run(work({ ...pair, clock, context: { clock, arrays, timeoutMs: 60_000 } }));
+}
+
+async function formed(world: World): Promise<void> {
+  await createGroup(world.context, ORADB, { primary: 'tokyo' });
+  await drainGroup(world.context, ORADB, {});
+}
+
+function stamp(value: number): Uint8Array {
+  return new Uint8Array(512).fill(value);
+}
+
+async function expectEqual(world: World): Promise<void> {
+  for (const lun of ['data', 'log'] as const) {
+    const { blockCount } = await world.tokyo.lun(lun).capacity();
+    const left = await world.tokyo.lun(lun).read(0, blockCount);
+    expect(firstDifference(left, await world.osaka.lun(lun).read(0, blockCount))).toBeUndefined();
+  }
+}
+
+function firstDifference(left: Uint8Array, right: Uint8Array): string | undefined {
+  const at = left.findIndex((byte, index) => byte !== right[index]);
+  return at < 0 ? undefined : `byte ${at}: tokyo ${left[at]}, osaka ${right[at]}`;
+}
+
+async function kindOf(world: World): Promise<string> {
+  return verdictOf(await observeGroup(world.context, ORADB)).kind;
+}
+
+describe('replication over real arrays', () => {
+  it('forms, replicates and is idempotent', () =>
+    inWorld(async (world) => {
+      await world.tokyo.lun('data').write(0, stamp(1));
+      await formed(world);
+      expect((await createGroup(world.context, ORADB, { primary: 'tokyo' })).changed).toBe(false);
+      await world.tokyo.lun('data').write(1, stamp(2));
+      const { cycle } = await runCycle(world.context, ORADB, {});
+      expect(cycle?.figures.recordsAcquired).toBe(1);
+      await drainGroup(world.context, ORADB, {});
+      await expectEqual(world);
+      expect(await kindOf(world)).toBe('replicating');
+    }));
+
+  it('swaps there and back with no write in between', () =>
+    inWorld(async (world) => {
+      await formed(world);
+      for (const to of ['osaka', 'tokyo', 'osaka', 'tokyo']) {
+        expect(await swapGroup(world.context, ORADB, { to })).toMatchObject({ primary: to, changed: true });
+        expect(await swapGroup(world.context, ORADB, { to })).toMatchObject({ primary: to, changed: false });
+      }
+      await expectEqual(world);
+    }));
+
+  it('swaps under a writer that never stops, by the fence', () =>
+    inWorld(async (world) => {
+      await formed(world);
+      let written = 0;
+      let refused: unknown;
+      const writer = (async () => {
+        for (; refused === undefined; written += 1) {
+          await world.tokyo.lun('data').write(written % 100, stamp(written)).catch((error: unknown) => (refused = error));
+          await new Promise<void>((resolve) => world.clock.setTimer(1, resolve));
+        }
+      })();
+      await swapGroup(world.context, ORADB, { to: 'osaka' });
+      await writer;
+      expect(refused).toMatchObject({ kind: 'write-protected' });
+      expect(written).toBeGreaterThan(10);
+      await drainGroup(world.context, ORADB, {});
+      await expectEqual(world);
+    }));
+
+  it('splits, tracks, and resyncs the differences in either direction', () =>
+    inWorld(async (world) => {
+      await formed(world);
+      await splitGroup(world.context, ORADB, {});
+      await world.tokyo.lun('data').write(7, stamp(3));
+      expect(await kindOf(world)).toBe('suspended');
+      await resyncGroup(world.context, ORADB, {});
+      await drainGroup(world.context, ORADB, {});
+      await expectEqual(world);
+    }));
+
+  it('suspends on a full journal and comes back', () =>
+    inWorld(async (world) => {
+      await formed(world);
+      for (let lba = 0; lba < 40; lba += 1) await world.tokyo.lun('data').write(lba, stamp(lba));
+      expect(await kindOf(world)).toBe('suspended');
+      await resyncGroup(world.context, ORADB, {});
+      await drainGroup(world.context, ORADB, {});
+      await expectEqual(world);
+    }, 8 + 9 * 8));
+
+  it('takes over, refuses the split brain, and fails back by the side chosen', () =>
+    inWorld(async (world) => {
+      await formed(world);
+      await world.tokyo.lun('data').write(1, stamp(1));
+      await drainGroup(world.context, ORADB, {});
+      await world.tokyo.lun('data').write(2, stamp(2));
+      world.tokyo.kill();
+      const taken = await takeOver(world.context, ORADB, { at: 'osaka' });
+      expect(taken).toMatchObject({ changed: true, primary: 'osaka' });
+      await world.osaka.lun('data').write(3, stamp(3));
+      await world.tokyo.start();
+      expect(await kindOf(world)).toBe('diverged');
+      await expect(resyncGroup(world.context, ORADB, { from: 'osaka' })).rejects.toMatchObject({ kind: 'refused-for-safety' });
+      await resyncGroup(world.context, ORADB, { from: 'osaka', discard: 'tokyo' });
+      await drainGroup(world.context, ORADB, {});
+      await expectEqual(world);
+      expect(await swapGroup(world.context, ORADB, { to: 'tokyo' })).toMatchObject({ primary: 'tokyo' });
+      await world.tokyo.lun('log').write(0, new Uint8Array(4096).fill(5));
+      await drainGroup(world.context, ORADB, {});
+      await expectEqual(world);
+    }));
+
+  it('takes over without loss and needs no discard', () =>
+    inWorld(async (world) => {
+      await formed(world);
+      await world.tokyo.lun('data').write(1, stamp(1));
+      await drainGroup(world.context, ORADB, {});
+      world.tokyo.kill();
+      await takeOver(world.context, ORADB, { at: 'osaka' });
+      await world.osaka.lun('data').write(3, stamp(3));
+      await world.tokyo.start();
+      await resyncGroup(world.context, ORADB, { from: 'osaka' });
+      await drainGroup(world.context, ORADB, {});
+      await expectEqual(world);
+    }));
+});
