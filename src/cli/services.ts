@@ -168,6 +168,8 @@ export interface StagedProcess {
   readonly pid: number;
   /** SIGKILL: it gets no chance to do anything more. */
   kill(): void;
+  /** Closes its standard input, which asks it to come to an end. */
+  finish(): void;
   /** Resolves after its last line; `errors` is what it wrote to standard error. */
   readonly ended: Promise<{ readonly code: number | null; readonly signal: string | null; readonly errors: string }>;
 }

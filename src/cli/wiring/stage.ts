@@ -55,6 +55,7 @@ function startProcess(programPath: string, args: readonly string[], line: (text:
   return {
     pid: child.pid ?? 0,
     kill: () => void child.kill('SIGKILL'),
+    finish: () => void child.stdin.end(),
     ended: Promise.all([ended, errors, read]).then(([how, said]) => ({ ...how, errors: said.trim() })),
   };
 }

@@ -1,0 +1,84 @@
+import { describe, expect, it } from 'vitest';
+import { CliError } from '../../src/cli/cli-error.ts';
+import { EXIT_CLASSES, classOfSeveral } from '../../src/cli/exit-classes.ts';
+import { failureOf } from '../../src/cli/failure.ts';
+import { CommandError, type CommandErrorKind } from '../../src/host/command-error.ts';
+import { STATUS, type StatusName } from '../../src/interface-block/status.ts';
+import { LunError, type LunErrorKind } from '../../src/lun/lun.ts';
+import { ReplicationRefusal, type RefusalKind } from '../../src/replication/refusal.ts';
+
+/** The promise to scripts, written down a second time. */
+const CODES = {
+  done: 0, 'does-not-hold': 1, usage: 2, configuration: 3, 'no-path': 4, refused: 5, timeout: 6, busy: 7, unsafe: 8,
+  partial: 9, 'outcome-unknown': 10, bug: 70,
+};
+
+it('the exit codes never change', () => {
+  expect(Object.fromEntries(Object.entries(EXIT_CLASSES).map(([name, { code }]) => [name, code]))).toEqual(CODES);
+});
+
+const LUN_CODES: Record<LunErrorKind, number> = {
+  'no-path': 4, 'no-such-lun': 4, 'refused-for-safety': 8, 'reservation-conflict': 7, busy: 7, 'not-ready': 7,
+  'write-protected': 5, 'check-condition': 5, 'io-error': 5, timeout: 6, 'bad-argument': 2,
+};
+
+const COMMAND_CODES: Record<CommandErrorKind, number> = {
+  'no-path': 4, 'not-a-command-device': 8, 'wrong-array': 8, refused: 5, timeout: 6, busy: 7, 'outcome-unknown': 10,
+  'bad-answer': 5, 'refused-for-safety': 8,
+};
+
+const REFUSAL_CODES: Record<RefusalKind, number> = {
+  'bad-request': 2, 'state-does-not-hold': 1, 'refused-for-safety': 8, 'array-unreachable': 4, timeout: 6, cancelled: 9,
+};
+
+const STATUS_CODES: Partial<Record<StatusName, number>> = {
+  'wrong-array': 8, 'split-brain': 8, unsafe: 8, 'request-expired': 10, busy: 7,
+};
+
+describe('the class of an error', () => {
+  it.each(Object.entries(LUN_CODES))('of a LUN: %s', (kind, code) => {
+    const failure = failureOf(new LunError(kind as LunErrorKind, '/dev/sdb', 'why'), 'lun show');
+    expect(failure).toMatchObject({ exit: code, where: '/dev/sdb', why: 'why', path: '/dev/sdb', kind });
+  });
+
+  it('of a write that was lost on its way is that the outcome is unknown', () => {
+    expect(failureOf(new LunError('no-path', 'p', 'lost', { outcome: 'unknown' }), '').exit).toBe(10);
+  });
+
+  it.each(Object.entries(COMMAND_CODES))('of a command: %s', (kind, code) => {
+    const failure = failureOf(new CommandError(kind as CommandErrorKind, 'tokyo', 'why', { process: 'pair.show' }), '');
+    expect(failure).toMatchObject({ exit: code, array: 'tokyo', process: 'pair.show', why: 'why' });
+  });
+
+  it.each(Object.keys(STATUS).filter((name) => name !== 'ok'))('of an array that answered %s', (status) => {
+    const error = new CommandError('refused', 'tokyo', 'why', { status: status as StatusName });
+    expect(failureOf(error, '')).toMatchObject({ exit: STATUS_CODES[status as StatusName] ?? 5, status });
+  });
+
+  it.each(Object.entries(REFUSAL_CODES))('of replication: %s', (kind, code) => {
+    const refusal = new ReplicationRefusal({ kind: kind as RefusalKind, what: 'what', why: 'why', next: 'next' }, { seen: 1 });
+    expect(failureOf(refusal, 'swap')).toMatchObject({ exit: code, what: 'what', why: 'why', next: 'next', evidence: { seen: 1 } });
+  });
+
+  it('of anything else is a bug', () => {
+    expect(failureOf(new TypeError('x is not a function'), 'swap')).toMatchObject({ exit: 70, where: 'cdctl swap' });
+    expect(failureOf('thrown text', '').exit).toBe(70);
+  });
+
+  it('always says what, where, why and what to do next', () => {
+    const errors = [
+      new LunError('timeout', 'p', 'w'), new CommandError('busy', 'a', 'w'), new Error('w'),
+      new CliError('usage', { what: 'x', why: 'w', next: 'n' }),
+    ];
+    for (const error of errors) {
+      const { what, where, why, next } = failureOf(error, 'pair show');
+      expect([what, where, why, next].every((line) => line.length > 0)).toBe(true);
+    }
+  });
+});
+
+it('several results of one class have that class, of different classes they are partial', () => {
+  expect(classOfSeveral([])).toBe('done');
+  expect(classOfSeveral(['busy', 'busy'])).toBe('busy');
+  expect(classOfSeveral(['done', 'busy'])).toBe('partial');
+});
