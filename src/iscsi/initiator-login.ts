@@ -107,7 +107,7 @@ class InitiatorLogin implements Login {
     const text = this.collector.append(data, response.continues);
     if (!text.ok) return violation(text.violation);
     if (text.value === undefined) {
-      this.request(batch, [], false);
+      this.request(batch, [], this.transit);
       return { kind: 'continues' };
     }
     return this.stage === STAGE.securityNegotiation

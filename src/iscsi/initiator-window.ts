@@ -14,7 +14,7 @@ export interface CommandWindow {
 
 export function createCommandWindow(first: number): CommandWindow {
   let next = first >>> 0;
-  let maximum = serialAdd(next, 0);
+  let maximum = serialAdd(next, -1);
   return {
     get next() {
       return next;
