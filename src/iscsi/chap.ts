@@ -37,7 +37,10 @@ export function chapResponseMatches(expected: Uint8Array, got: Uint8Array): bool
 
 /** The first algorithm of an offered CHAP_A list that is known here; undefined where there is none. */
 export function chooseChapAlgorithm(offered: string): number | undefined {
-  return offered.split(',').map(Number).find((algorithm) => CHAP_ALGORITHMS.has(algorithm));
+  return offered
+    .split(',')
+    .map(Number)
+    .find((algorithm) => CHAP_ALGORITHMS.has(algorithm));
 }
 
 /** A binary value as hexadecimal text (RFC 7143 section 6.1). */

@@ -1,6 +1,6 @@
 import { readU16, readU32, writeU16, writeU32 } from '../base/bytes.ts';
 import { AT, copyOf, flag, newHeader, OPCODE, writeBytes } from './header.ts';
-import { countersOf, writeCounters, type TargetCounters } from './target-pdus.ts';
+import { countersOf, writeCounters, type TargetCounters } from './target-counters.ts';
 
 /** Login Request and Response (RFC 7143 sections 11.12 and 11.13). */
 const TRANSIT = 0x80;

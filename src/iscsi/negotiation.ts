@@ -117,7 +117,7 @@ class KeyNegotiator implements Negotiator {
   private readonly offered = new Set<OperationalKey>();
   private readonly awaited = new Set<OperationalKey>();
   private readonly outcome = new Map<OperationalKey, string>();
-  private declaredLength = KEYS.MaxRecvDataSegmentLength.initial as string;
+  private declaredLength: string = KEYS.MaxRecvDataSegmentLength.initial;
 
   constructor(own: OperationalValues) {
     this.own = own;
@@ -227,7 +227,7 @@ function outcomeOf(rule: Rule, own: string, offered: string): string | undefined
     case 'greatest':
     case 'declared':
       return numberOutcome(rule, own, offered);
-    case 'fixed':
+    default:
       return rule.answer;
   }
 }

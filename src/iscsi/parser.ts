@@ -120,9 +120,7 @@ class StreamParser implements PduParser {
       case 'header':
         return this.afterHeader();
       case 'additional':
-        return this.rules.digests.header
-          ? this.expect('header-digest', this.digest, DIGEST_LENGTH)
-          : this.beginData();
+        return this.rules.digests.header ? this.expect('header-digest', this.digest, DIGEST_LENGTH) : this.beginData();
       case 'header-digest':
         return this.afterHeaderDigest();
       case 'data':

@@ -1,9 +1,13 @@
 import { readU16, readU32, writeU16, writeU32 } from '../base/bytes.ts';
-import { AT, flag, lunOf, newHeader, NO_TAG, OPCODE, writeBytes } from './header.ts';
+import { AT, flag, lunOf, newHeader, OPCODE, writeBytes } from './header.ts';
+import { countersOf, writeCounters, type TargetCounters } from './target-counters.ts';
+
+export * from './target-counters.ts';
+export * from './target-notices.ts';
 
 /**
- * The headers of the PDUs that a target sends (RFC 7143 sections 11.4 to 11.19), Login apart
- * (`login-pdus.ts`). Each has a record, an encoder and a decoder in wire order. Decoders accept any 48 bytes and ignore
+ * The headers of the PDUs that a target sends in answer (RFC 7143 sections 11.4 to 11.19); Login is in
+ * `login-pdus.ts`. Each has a record, an encoder and a decoder in wire order. Decoders accept any 48 bytes and ignore
  * reserved bits.
  */
 const FINAL = 0x80;
@@ -14,27 +18,6 @@ const BIDI_UNDERFLOW = 0x08;
 const OVERFLOW = 0x04;
 const UNDERFLOW = 0x02;
 const STATUS = 0x01;
-
-/** The three counters that nearly every target PDU carries. */
-export interface TargetCounters {
-  readonly statSn: number;
-  readonly expCmdSn: number;
-  readonly maxCmdSn: number;
-}
-
-export function writeCounters(header: Uint8Array, counters: TargetCounters): void {
-  writeU32(header, AT.statSn, counters.statSn);
-  writeU32(header, AT.expCmdSn, counters.expCmdSn);
-  writeU32(header, AT.maxCmdSn, counters.maxCmdSn);
-}
-
-export function countersOf(header: Uint8Array): TargetCounters {
-  return {
-    statSn: readU32(header, AT.statSn),
-    expCmdSn: readU32(header, AT.expCmdSn),
-    maxCmdSn: readU32(header, AT.maxCmdSn),
-  };
-}
 
 /** What was announced but not moved (underflow) or wanted but not announced (overflow); bytes. */
 export interface Residual {
@@ -170,7 +153,10 @@ export interface DataIn extends TargetCounters {
 export function encodeDataIn(pdu: DataIn): Uint8Array {
   const header = newHeader(OPCODE.dataIn);
   header[AT.flags] =
-    flag(pdu.final, FINAL) | flag(pdu.acknowledge, ACKNOWLEDGE) | flag(pdu.hasStatus, STATUS) | residualFlags(pdu.residual);
+    flag(pdu.final, FINAL) |
+    flag(pdu.acknowledge, ACKNOWLEDGE) |
+    flag(pdu.hasStatus, STATUS) |
+    residualFlags(pdu.residual);
   header[AT.status] = pdu.status;
   writeBytes(header, AT.lun, pdu.lun, 8);
   writeU32(header, AT.initiatorTaskTag, pdu.initiatorTaskTag);
@@ -231,54 +217,6 @@ export function decodeReadyToTransfer(header: Uint8Array): ReadyToTransfer {
     r2tSn: readU32(header, AT.word36),
     bufferOffset: readU32(header, AT.word40),
     desiredLength: readU32(header, AT.word44),
-  };
-}
-
-/** Asynchronous events (11.9.1). */
-export const ASYNC_EVENT = {
-  scsiEvent: 0,
-  requestLogout: 1,
-  connectionDropped: 2,
-  sessionDropped: 3,
-  renegotiate: 4,
-  fastAbort: 5,
-  vendor: 255,
-} as const;
-
-/** Asynchronous Message (11.9). */
-export interface AsyncMessage extends TargetCounters {
-  readonly lun: Uint8Array;
-  readonly event: number;
-  readonly vendorCode: number;
-  readonly parameter1: number;
-  readonly parameter2: number;
-  /** Seconds within which a logout must come, for `requestLogout`. */
-  readonly parameter3: number;
-}
-
-export function encodeAsyncMessage(pdu: AsyncMessage): Uint8Array {
-  const header = newHeader(OPCODE.asyncMessage);
-  header[AT.flags] = FINAL;
-  writeBytes(header, AT.lun, pdu.lun, 8);
-  writeU32(header, AT.initiatorTaskTag, NO_TAG);
-  writeCounters(header, pdu);
-  header[AT.word36] = pdu.event;
-  header[AT.word36 + 1] = pdu.vendorCode;
-  writeU16(header, AT.word36 + 2, pdu.parameter1);
-  writeU16(header, AT.word40, pdu.parameter2);
-  writeU16(header, AT.word40 + 2, pdu.parameter3);
-  return header;
-}
-
-export function decodeAsyncMessage(header: Uint8Array): AsyncMessage {
-  return {
-    lun: lunOf(header),
-    ...countersOf(header),
-    event: header[AT.word36]!,
-    vendorCode: header[AT.word36 + 1]!,
-    parameter1: readU16(header, AT.word36 + 2),
-    parameter2: readU16(header, AT.word40),
-    parameter3: readU16(header, AT.word40 + 2),
   };
 }
 
@@ -370,38 +308,4 @@ export function decodeNopIn(header: Uint8Array): NopIn {
     targetTransferTag: readU32(header, AT.word20),
     ...countersOf(header),
   };
-}
-
-/** Reject reasons (11.17.1). */
-export const REJECT_REASON = {
-  dataDigestError: 0x02,
-  snackReject: 0x03,
-  protocolError: 0x04,
-  commandNotSupported: 0x05,
-  immediateCommandReject: 0x06,
-  taskInProgress: 0x07,
-  invalidDataAck: 0x08,
-  invalidPduField: 0x09,
-  longOperationReject: 0x0a,
-  waitingForLogout: 0x0c,
-} as const;
-
-/** Reject (11.17). The data segment holds the 48-byte header of the PDU that was refused. */
-export interface Reject extends TargetCounters {
-  readonly reason: number;
-  readonly dataSn: number;
-}
-
-export function encodeReject(pdu: Reject): Uint8Array {
-  const header = newHeader(OPCODE.reject);
-  header[AT.flags] = FINAL;
-  header[AT.response] = pdu.reason;
-  writeU32(header, AT.initiatorTaskTag, NO_TAG);
-  writeCounters(header, pdu);
-  writeU32(header, AT.word36, pdu.dataSn);
-  return header;
-}
-
-export function decodeReject(header: Uint8Array): Reject {
-  return { reason: header[AT.response]!, ...countersOf(header), dataSn: readU32(header, AT.word36) };
 }

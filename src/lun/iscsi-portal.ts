@@ -77,7 +77,8 @@ class ListeningPortal implements Portal {
     const host = {
       nexusOpened: (nexus: string) => deviceServer.nexusOpened(nexus),
       nexusLost: (nexus: string) => deviceServer.nexusLost(nexus),
-      reset: (scope: 'logical-unit' | 'target', lun: Uint8Array, nexus: string) => deviceServer.reset(scope, lun, nexus),
+      reset: (scope: 'logical-unit' | 'target', lun: Uint8Array, nexus: string) =>
+        deviceServer.reset(scope, lun, nexus),
     };
     const configuration = configurationOf(parts);
     this.target = new IscsiTarget({ configuration, random, host: log ? { ...host, log } : host });

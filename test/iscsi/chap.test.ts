@@ -29,12 +29,16 @@ describe('CHAP responses', () => {
     expect(() => chapResponse(56, 1, 'x', new Uint8Array(16))).toThrow(RangeError);
   });
 
-  it.each([['5', 5], ['8,7,6,5', 8], ['56,6', 6], ['56', undefined], ['', undefined], ['MD5', undefined]])(
-    'choose from %s: %s',
-    (offered, chosen) => {
-      expect(chooseChapAlgorithm(offered)).toBe(chosen);
-    },
-  );
+  it.each([
+    ['5', 5],
+    ['8,7,6,5', 8],
+    ['56,6', 6],
+    ['56', undefined],
+    ['', undefined],
+    ['MD5', undefined],
+  ])('choose from %s: %s', (offered, chosen) => {
+    expect(chooseChapAlgorithm(offered)).toBe(chosen);
+  });
 });
 
 describe('binary values', () => {

@@ -57,7 +57,12 @@ describe('answers to offers', () => {
       ['FirstBurstLength', '262144'],
       ['MaxBurstLength', '65536'],
     ]);
-    expect(answers).toMatchObject({ value: [['MaxBurstLength', '65536'], ['FirstBurstLength', '65536']] });
+    expect(answers).toMatchObject({
+      value: [
+        ['MaxBurstLength', '65536'],
+        ['FirstBurstLength', '65536'],
+      ],
+    });
   });
 
   it('refuses a key that is sent twice, in one text or in two', () => {
@@ -126,7 +131,15 @@ describe('the outcome', () => {
   it('is the same on both sides', () => {
     const near = createNegotiator({ DataDigest: 'CRC32C,None', MaxBurstLength: '131072' });
     const far = createNegotiator({ MaxRecvDataSegmentLength: '65536', InitialR2T: 'Yes' });
-    const offers = near.offer(['HeaderDigest', 'DataDigest', 'InitialR2T', 'ImmediateData', 'MaxRecvDataSegmentLength', 'MaxBurstLength', 'FirstBurstLength']);
+    const offers = near.offer([
+      'HeaderDigest',
+      'DataDigest',
+      'InitialR2T',
+      'ImmediateData',
+      'MaxRecvDataSegmentLength',
+      'MaxBurstLength',
+      'FirstBurstLength',
+    ]);
     const answers = far.receive(offers);
     const declared = far.offer(['MaxRecvDataSegmentLength']);
     expect(near.receive([...(answers.ok ? answers.value : []), ...declared])).toEqual({ ok: true, value: [] });
@@ -134,16 +147,27 @@ describe('the outcome', () => {
     const { maxSendDataSegmentLength: farSends, maxRecvDataSegmentLength: farTakes, ...farRest } = far.result();
     expect(nearRest).toEqual(farRest);
     expect([nearSends, nearTakes]).toEqual([farTakes, farSends]);
-    expect(nearRest).toMatchObject({ digests: { header: false, data: true }, initialR2T: true, maxBurstLength: 131072, firstBurstLength: 131072 });
+    expect(nearRest).toMatchObject({
+      digests: { header: false, data: true },
+      initialR2T: true,
+      maxBurstLength: 131072,
+      firstBurstLength: 131072,
+    });
     expect([nearSends, nearTakes]).toEqual([65536, 262144]);
   });
 });
 
 describe('numbers', () => {
-  it.each([['0', 0], ['4294967295', 4294967295], ['0xFf', 255], ['', undefined], ['-1', undefined], ['1.5', undefined], ['0x', undefined], [' 1', undefined]])(
-    '%s is %s',
-    (text, value) => {
-      expect(parseNumber(text)).toBe(value);
-    },
-  );
+  it.each([
+    ['0', 0],
+    ['4294967295', 4294967295],
+    ['0xFf', 255],
+    ['', undefined],
+    ['-1', undefined],
+    ['1.5', undefined],
+    ['0x', undefined],
+    [' 1', undefined],
+  ])('%s is %s', (text, value) => {
+    expect(parseNumber(text)).toBe(value);
+  });
 });

@@ -4,9 +4,30 @@ import { createSeededRandom } from '../support/seeded-random.ts';
 import { slowPdu, type SlowPdu } from './slow-pdu.ts';
 
 const random = createSeededRandom(7);
-const NOP: SlowPdu = { fields: [[0, 1, 0x40], [1, 1, 0x80], [16, 4, 1]] };
-const COMMAND: SlowPdu = { fields: [[0, 1, 1], [1, 1, 0xa1], [16, 4, 2]], additional: '00020100070000000005020001020304', data: random.bytes(37) };
-const DATA_OUT: SlowPdu = { fields: [[0, 1, 5], [16, 4, 3], [40, 4, 64]], data: random.bytes(200) };
+const NOP: SlowPdu = {
+  fields: [
+    [0, 1, 0x40],
+    [1, 1, 0x80],
+    [16, 4, 1],
+  ],
+};
+const COMMAND: SlowPdu = {
+  fields: [
+    [0, 1, 1],
+    [1, 1, 0xa1],
+    [16, 4, 2],
+  ],
+  additional: '00020100070000000005020001020304',
+  data: random.bytes(37),
+};
+const DATA_OUT: SlowPdu = {
+  fields: [
+    [0, 1, 5],
+    [16, 4, 3],
+    [40, 4, 64],
+  ],
+  data: random.bytes(200),
+};
 const PDUS = [NOP, COMMAND, DATA_OUT, { ...NOP, data: random.bytes(4) }];
 const DIGESTS = [
   { header: false, data: false },
@@ -26,7 +47,9 @@ function listen(digests: { header: boolean; data: boolean }): Seen {
   const valid: boolean[] = [];
   const parser = createPduParser({
     pdu(pdu) {
-      seen.push([pdu.header, pdu.additionalHeader, pdu.data].map((part) => Buffer.from(part).toString('hex')).join(' '));
+      seen.push(
+        [pdu.header, pdu.additionalHeader, pdu.data].map((part) => Buffer.from(part).toString('hex')).join(' '),
+      );
       valid.push(pdu.dataDigestValid);
     },
   });
@@ -129,7 +152,9 @@ describe('limits', () => {
   });
 
   it('refuses additional headers that nothing defined could need', () => {
-    expect(listen(DIGESTS[0]!).parser.feed(slowPdu({ fields: [[4, 1, 255]] }))).toMatchObject({ field: 'TotalAHSLength' });
+    expect(listen(DIGESTS[0]!).parser.feed(slowPdu({ fields: [[4, 1, 255]] }))).toMatchObject({
+      field: 'TotalAHSLength',
+    });
   });
 
   it('stays broken after a violation', () => {
@@ -178,7 +203,9 @@ describe('places', () => {
       const bytes = slowPdu(DATA_OUT);
       parser.feed(bytes.subarray(0, cut));
       parser.feed(bytes.subarray(cut));
-      expect(Buffer.from(whole)).toEqual(Buffer.concat([Buffer.alloc(64, 0xee), DATA_OUT.data!, Buffer.alloc(36, 0xee)]));
+      expect(Buffer.from(whole)).toEqual(
+        Buffer.concat([Buffer.alloc(64, 0xee), DATA_OUT.data!, Buffer.alloc(36, 0xee)]),
+      );
     }
   });
 });

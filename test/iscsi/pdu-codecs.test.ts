@@ -1,10 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import {
-  bidirectionalReadLengthOf,
-  encodeBidirectionalReadLength,
-  encodeExtendedCdb,
-} from '../../src/iscsi/additional-header.ts';
-import { appendPdu } from '../../src/iscsi/framing.ts';
 import * as initiator from '../../src/iscsi/initiator-pdus.ts';
 import * as login from '../../src/iscsi/login-pdus.ts';
 import * as target from '../../src/iscsi/target-pdus.ts';
@@ -53,15 +47,53 @@ const cases: Case[] = [
     'SCSI Command',
     initiator.encodeScsiCommand,
     initiator.decodeScsiCommand,
-    { immediate: true, final: true, read: true, write: false, attribute: 1, lun, ...tag, expectedDataTransferLength: 0x10203040, ...sequence, cdb },
-    [[0, 1, 0x41], [1, 1, 0xc1], lunField, tagField, [20, 4, 0x10203040], ...sequenceFields, [32, 16, 'a0a1a2a3a4a5a6a7a8a9aaabacadaeaf']],
+    {
+      immediate: true,
+      final: true,
+      read: true,
+      write: false,
+      attribute: 1,
+      lun,
+      ...tag,
+      expectedDataTransferLength: 0x10203040,
+      ...sequence,
+      cdb,
+    },
+    [
+      [0, 1, 0x41],
+      [1, 1, 0xc1],
+      lunField,
+      tagField,
+      [20, 4, 0x10203040],
+      ...sequenceFields,
+      [32, 16, 'a0a1a2a3a4a5a6a7a8a9aaabacadaeaf'],
+    ],
   ),
   codec(
     'SCSI Command with unsolicited data',
     initiator.encodeScsiCommand,
     initiator.decodeScsiCommand,
-    { immediate: false, final: false, read: false, write: true, attribute: 2, lun, ...tag, expectedDataTransferLength: 512, ...sequence, cdb },
-    [[0, 1, 0x01], [1, 1, 0x22], lunField, tagField, [20, 4, 512], ...sequenceFields, [32, 16, 'a0a1a2a3a4a5a6a7a8a9aaabacadaeaf']],
+    {
+      immediate: false,
+      final: false,
+      read: false,
+      write: true,
+      attribute: 2,
+      lun,
+      ...tag,
+      expectedDataTransferLength: 512,
+      ...sequence,
+      cdb,
+    },
+    [
+      [0, 1, 0x01],
+      [1, 1, 0x22],
+      lunField,
+      tagField,
+      [20, 4, 512],
+      ...sequenceFields,
+      [32, 16, 'a0a1a2a3a4a5a6a7a8a9aaabacadaeaf'],
+    ],
   ),
   codec(
     'Task Management Function Request',
@@ -109,22 +141,85 @@ const cases: Case[] = [
     'Login Request',
     login.encodeLoginRequest,
     login.decodeLoginRequest,
-    { transit: true, continues: false, currentStage: 1, nextStage: 3, versionMax: 2, versionMin: 1, isid, tsih: 0x9988, ...tag, connectionId: 0x4321, ...sequence },
-    [[0, 1, 0x43], [1, 1, 0x87], [2, 1, 2], [3, 1, 1], [8, 6, '801122334455'], [14, 2, 0x9988], tagField, [20, 2, 0x4321], ...sequenceFields],
+    {
+      transit: true,
+      continues: false,
+      currentStage: 1,
+      nextStage: 3,
+      versionMax: 2,
+      versionMin: 1,
+      isid,
+      tsih: 0x9988,
+      ...tag,
+      connectionId: 0x4321,
+      ...sequence,
+    },
+    [
+      [0, 1, 0x43],
+      [1, 1, 0x87],
+      [2, 1, 2],
+      [3, 1, 1],
+      [8, 6, '801122334455'],
+      [14, 2, 0x9988],
+      tagField,
+      [20, 2, 0x4321],
+      ...sequenceFields,
+    ],
   ),
   codec(
     'Login Response',
     login.encodeLoginResponse,
     login.decodeLoginResponse,
-    { transit: false, continues: true, currentStage: 1, nextStage: 0, versionMax: 0, versionActive: 0, isid, tsih: 1, ...tag, ...counters, status: 0x0203 },
-    [[0, 1, 0x23], [1, 1, 0x44], [8, 6, '801122334455'], [14, 2, 1], tagField, ...counterFields, [36, 1, 2], [37, 1, 3]],
+    {
+      transit: false,
+      continues: true,
+      currentStage: 1,
+      nextStage: 0,
+      versionMax: 0,
+      versionActive: 0,
+      isid,
+      tsih: 1,
+      ...tag,
+      ...counters,
+      status: 0x0203,
+    },
+    [
+      [0, 1, 0x23],
+      [1, 1, 0x44],
+      [8, 6, '801122334455'],
+      [14, 2, 1],
+      tagField,
+      ...counterFields,
+      [36, 1, 2],
+      [37, 1, 3],
+    ],
   ),
   codec(
     'SCSI Response',
     target.encodeScsiResponse,
     target.decodeScsiResponse,
-    { response: 1, status: 2, residual: { kind: 'underflow', count: 77 }, bidirectionalResidual: { kind: 'overflow', count: 88 }, ...tag, snackTag: 6, ...counters, expDataSn: 7 },
-    [[0, 1, 0x21], [1, 1, 0x92], [2, 1, 1], [3, 1, 2], tagField, [20, 4, 6], ...counterFields, [36, 4, 7], [40, 4, 88], [44, 4, 77]],
+    {
+      response: 1,
+      status: 2,
+      residual: { kind: 'underflow', count: 77 },
+      bidirectionalResidual: { kind: 'overflow', count: 88 },
+      ...tag,
+      snackTag: 6,
+      ...counters,
+      expDataSn: 7,
+    },
+    [
+      [0, 1, 0x21],
+      [1, 1, 0x92],
+      [2, 1, 1],
+      [3, 1, 2],
+      tagField,
+      [20, 4, 6],
+      ...counterFields,
+      [36, 4, 7],
+      [40, 4, 88],
+      [44, 4, 77],
+    ],
   ),
   codec(
     'Task Management Function Response',
@@ -137,14 +232,48 @@ const cases: Case[] = [
     'Data-In with status',
     target.encodeDataIn,
     target.decodeDataIn,
-    { final: true, acknowledge: false, hasStatus: true, status: 0, residual: { kind: 'overflow', count: 5 }, lun, ...tag, targetTransferTag: 0xffffffff, ...counters, dataSn: 3, bufferOffset: 4 },
-    [[0, 1, 0x25], [1, 1, 0x85], lunField, tagField, [20, 4, 0xffffffff], ...counterFields, [36, 4, 3], [40, 4, 4], [44, 4, 5]],
+    {
+      final: true,
+      acknowledge: false,
+      hasStatus: true,
+      status: 0,
+      residual: { kind: 'overflow', count: 5 },
+      lun,
+      ...tag,
+      targetTransferTag: 0xffffffff,
+      ...counters,
+      dataSn: 3,
+      bufferOffset: 4,
+    },
+    [
+      [0, 1, 0x25],
+      [1, 1, 0x85],
+      lunField,
+      tagField,
+      [20, 4, 0xffffffff],
+      ...counterFields,
+      [36, 4, 3],
+      [40, 4, 4],
+      [44, 4, 5],
+    ],
   ),
   codec(
     'Data-In without status',
     target.encodeDataIn,
     target.decodeDataIn,
-    { final: false, acknowledge: true, hasStatus: false, status: 0, residual: none, lun, ...tag, targetTransferTag: 1, ...counters, dataSn: 3, bufferOffset: 4 },
+    {
+      final: false,
+      acknowledge: true,
+      hasStatus: false,
+      status: 0,
+      residual: none,
+      lun,
+      ...tag,
+      targetTransferTag: 1,
+      ...counters,
+      dataSn: 3,
+      bufferOffset: 4,
+    },
     [[0, 1, 0x25], [1, 1, 0x40], lunField, tagField, [20, 4, 1], ...counterFields, [36, 4, 3], [40, 4, 4]],
   ),
   codec(
@@ -159,7 +288,18 @@ const cases: Case[] = [
     target.encodeAsyncMessage,
     target.decodeAsyncMessage,
     { lun, ...counters, event: 1, vendorCode: 2, parameter1: 3, parameter2: 4, parameter3: 5 },
-    [[0, 1, 0x32], [1, 1, 0x80], lunField, [16, 4, 0xffffffff], ...counterFields, [36, 1, 1], [37, 1, 2], [38, 2, 3], [40, 2, 4], [42, 2, 5]],
+    [
+      [0, 1, 0x32],
+      [1, 1, 0x80],
+      lunField,
+      [16, 4, 0xffffffff],
+      ...counterFields,
+      [36, 1, 1],
+      [37, 1, 2],
+      [38, 2, 3],
+      [40, 2, 4],
+      [42, 2, 5],
+    ],
   ),
   codec(
     'Text Response',
@@ -175,20 +315,22 @@ const cases: Case[] = [
     { response: 1, ...tag, ...counters, timeToWait: 2, timeToRetain: 20 },
     [[0, 1, 0x26], [1, 1, 0x80], [2, 1, 1], tagField, ...counterFields, [40, 2, 2], [42, 2, 20]],
   ),
-  codec(
-    'NOP-In',
-    target.encodeNopIn,
-    target.decodeNopIn,
-    { lun, ...tag, targetTransferTag: 6, ...counters },
-    [[0, 1, 0x20], [1, 1, 0x80], lunField, tagField, [20, 4, 6], ...counterFields],
-  ),
-  codec(
-    'Reject',
-    target.encodeReject,
-    target.decodeReject,
-    { reason: 4, ...counters, dataSn: 9 },
-    [[0, 1, 0x3f], [1, 1, 0x80], [2, 1, 4], [16, 4, 0xffffffff], ...counterFields, [36, 4, 9]],
-  ),
+  codec('NOP-In', target.encodeNopIn, target.decodeNopIn, { lun, ...tag, targetTransferTag: 6, ...counters }, [
+    [0, 1, 0x20],
+    [1, 1, 0x80],
+    lunField,
+    tagField,
+    [20, 4, 6],
+    ...counterFields,
+  ]),
+  codec('Reject', target.encodeReject, target.decodeReject, { reason: 4, ...counters, dataSn: 9 }, [
+    [0, 1, 0x3f],
+    [1, 1, 0x80],
+    [2, 1, 4],
+    [16, 4, 0xffffffff],
+    ...counterFields,
+    [36, 4, 9],
+  ]),
 ];
 
 describe('PDU headers', () => {
@@ -203,64 +345,17 @@ describe('PDU headers', () => {
   it('refuses to encode what does not fit', () => {
     const tmf = { immediate: true, function: 1, ...tag, referencedTaskTag: 0, ...sequence, refCmdSn: 0, expDataSn: 0 };
     expect(() => initiator.encodeTaskManagementRequest({ ...tmf, lun: new Uint8Array(7) })).toThrow(RangeError);
-    const command = { immediate: false, final: true, read: false, write: false, attribute: 0, lun, ...tag, expectedDataTransferLength: 0, ...sequence };
+    const command = {
+      immediate: false,
+      final: true,
+      read: false,
+      write: false,
+      attribute: 0,
+      lun,
+      ...tag,
+      expectedDataTransferLength: 0,
+      ...sequence,
+    };
     expect(() => initiator.encodeScsiCommand({ ...command, cdb: new Uint8Array(17) })).toThrow(RangeError);
-  });
-});
-
-describe('additional headers', () => {
-  const header = slowPdu({ fields: cases[0]!.expected });
-
-  it('carry the rest of a long CDB', () => {
-    const rest = Uint8Array.from([1, 2, 3, 4, 5]);
-    const segment = encodeExtendedCdb(rest);
-    expect(Buffer.from(segment).toString('hex')).toBe('000601000102030405000000');
-    expect([...initiator.decodeScsiCommand(header, segment).cdb]).toEqual([...cdb, ...rest]);
-  });
-
-  it('carry the read length of a command that moves data both ways, after another segment too', () => {
-    const both = Buffer.concat([encodeExtendedCdb(Uint8Array.of(7)), encodeBidirectionalReadLength(0x01020304)]);
-    expect(both.toString('hex')).toBe('00020100070000000005020001020304');
-    expect(bidirectionalReadLengthOf(both)).toBe(0x01020304);
-  });
-
-  it('are not believed where a length leads outside', () => {
-    for (const hex of ['ffff0100', '00ff020001020304', '000002', '0000020000000000']) {
-      expect(bidirectionalReadLengthOf(Buffer.from(hex, 'hex'))).toBeUndefined();
-    }
-  });
-});
-
-describe('framing', () => {
-  const fields: SlowPdu['fields'] = [[0, 1, 5], [1, 1, 0x80], tagField];
-  const dataOut = { final: true, lun: new Uint8Array(8), ...tag, targetTransferTag: 0, expStatSn: 0, dataSn: 0, bufferOffset: 0 };
-
-  it.each([0, 1, 2, 3, 4, 5, 512])('of %i bytes: lengths, digests and padding', (length) => {
-    const data = Uint8Array.from({ length }, (_, at) => at + 1);
-    for (const digests of [{ header: false, data: false }, { header: true, data: false }, { header: false, data: true }, { header: true, data: true }]) {
-      const batch: Uint8Array[] = [];
-      const additional = length === 5 ? '0002010007000000' : '';
-      appendPdu(batch, initiator.encodeDataOut(dataOut), data, digests, additional ? Buffer.from(additional, 'hex') : undefined);
-      const expected = slowPdu({ fields, additional, data, headerDigest: digests.header, dataDigest: digests.data });
-      expect(Buffer.concat(batch).toString('hex')).toBe(Buffer.from(expected).toString('hex'));
-    }
-  });
-
-  it('does not copy the data', () => {
-    const data = new Uint8Array(4096);
-    const batch: Uint8Array[] = [];
-    appendPdu(batch, initiator.encodeDataOut(dataOut), data, { header: false, data: false });
-    expect(batch[1]).toBe(data);
-  });
-});
-
-describe('sense data in a SCSI Response', () => {
-  it('stands behind its length', () => {
-    expect([...target.encodeSense(Uint8Array.of(0x70, 0, 5))]).toEqual([0, 3, 0x70, 0, 5]);
-    expect([...target.senseOf(Uint8Array.of(0, 2, 9, 8, 7))!]).toEqual([9, 8]);
-  });
-
-  it('is undefined where the length is false', () => {
-    for (const bytes of [[], [0], [0, 0], [0, 2, 1]]) expect(target.senseOf(Uint8Array.from(bytes))).toBeUndefined();
   });
 });

@@ -57,7 +57,7 @@ export interface SeenPdu {
 export function readPdus(stream: Uint8Array, digests: { header?: boolean; data?: boolean } = {}): SeenPdu[] {
   const seen: SeenPdu[] = [];
   const bytes = Buffer.from(stream);
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const header = bytes.subarray(at, at + 48);
     const additionalLength = header[4]! * 4;
     const dataLength = header.readUIntBE(5, 3);
@@ -65,7 +65,8 @@ export function readPdus(stream: Uint8Array, digests: { header?: boolean; data?:
     at += head.length;
     if (digests.header) at = checkDigest(bytes, at, head, 'header');
     const padded = bytes.subarray(at, at + Math.ceil(dataLength / 4) * 4);
-    if (at + padded.length > bytes.length || padded.length < dataLength) throw new Error('the stream ends inside a PDU');
+    if (at + padded.length > bytes.length || padded.length < dataLength)
+      throw new Error('the stream ends inside a PDU');
     at += padded.length;
     if (padded.subarray(dataLength).some((byte) => byte !== 0)) throw new Error('padding is not zero');
     if (digests.data && dataLength > 0) at = checkDigest(bytes, at, padded, 'data');
@@ -92,5 +93,8 @@ export function textData(...pairs: string[]): Uint8Array {
 }
 
 export function textOf(data: Uint8Array): string[] {
-  return Buffer.from(data).toString('utf8').split('\0').filter((entry) => entry !== '');
+  return Buffer.from(data)
+    .toString('utf8')
+    .split('\0')
+    .filter((entry) => entry !== '');
 }

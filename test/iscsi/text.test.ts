@@ -17,7 +17,12 @@ describe('text segments', () => {
   });
 
   it('may hold stray zero bytes between pairs', () => {
-    expect(decodeText(textData('A=1', '', '', 'B=2', ''))).toMatchObject({ value: [['A', '1'], ['B', '2']] });
+    expect(decodeText(textData('A=1', '', '', 'B=2', ''))).toMatchObject({
+      value: [
+        ['A', '1'],
+        ['B', '2'],
+      ],
+    });
   });
 
   it.each([

@@ -108,7 +108,13 @@ export class TargetConnection implements TargetLink {
     if (this.closing !== 'no') return;
     if (!this.session) return this.breakOff('shutting down');
     this.logoutDeadlineMs = nowMs + seconds * 1000;
-    const event = { event: ASYNC_EVENT.requestLogout, vendorCode: 0, parameter1: 0, parameter2: 0, parameter3: seconds };
+    const event = {
+      event: ASYNC_EVENT.requestLogout,
+      vendorCode: 0,
+      parameter1: 0,
+      parameter2: 0,
+      parameter3: seconds,
+    };
     this.send(encodeAsyncMessage({ lun: NO_LUN, ...event, ...this.counters('status') }));
   }
 
@@ -177,7 +183,8 @@ export class TargetConnection implements TargetLink {
   private finishLogin(request: LoginRequest, text: Uint8Array, result: LoginResult): void {
     if (this.closing !== 'no') return;
     const nexus = nexusName(result.initiatorName, result.isid);
-    if (!result.discovery) this.registry.normalSessionOf(nexus)?.drop('the initiator logged in anew', 'reinstated', 'now');
+    if (!result.discovery)
+      this.registry.normalSessionOf(nexus)?.drop('the initiator logged in anew', 'reinstated', 'now');
     this.waiting = true;
     this.registry.onceQuiet(nexus, () => this.enterFullFeaturePhase(request, text, result));
   }

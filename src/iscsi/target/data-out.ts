@@ -92,7 +92,8 @@ export class DataOutCollector {
     const { final, targetTransferTag } = decodeDataOut(pdu.header);
     if (!burst || targetTransferTag !== burst.targetTransferTag) return;
     const length = pdu.data.length;
-    task.fault ??= this.faultOfData(task, pdu.header, length) ?? (pdu.dataDigestValid ? undefined : PROTOCOL_SENSE.crcError);
+    task.fault ??=
+      this.faultOfData(task, pdu.header, length) ?? (pdu.dataDigestValid ? undefined : PROTOCOL_SENSE.crcError);
     if (!task.fault) {
       burst.nextDataSn = serialAdd(burst.nextDataSn, 1);
       task.received += length;

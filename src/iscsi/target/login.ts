@@ -89,7 +89,10 @@ export class TargetLogin {
       throw new LoginRefusal(LOGIN_STATUS.invalidDuringLogin, `stage ${request.currentStage}, expected ${this.stage}`);
     }
     if (request.transit && (request.continues || !this.mayFollow(request.nextStage))) {
-      throw new LoginRefusal(LOGIN_STATUS.initiatorError, `no transit from stage ${this.stage} to ${request.nextStage}`);
+      throw new LoginRefusal(
+        LOGIN_STATUS.initiatorError,
+        `no transit from stage ${this.stage} to ${request.nextStage}`,
+      );
     }
     if (request.tsih !== 0) this.refuseFurtherConnection(request.tsih);
   }
@@ -103,7 +106,9 @@ export class TargetLogin {
   }
 
   private mayFollow(nextStage: number): boolean {
-    return nextStage > this.stage! && (nextStage === STAGE.operationalNegotiation || nextStage === STAGE.fullFeaturePhase);
+    return (
+      nextStage > this.stage! && (nextStage === STAGE.operationalNegotiation || nextStage === STAGE.fullFeaturePhase)
+    );
   }
 
   /** A session has one connection here. */

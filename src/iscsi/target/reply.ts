@@ -1,10 +1,4 @@
-import {
-  encodeDataIn,
-  encodeScsiResponse,
-  encodeSense,
-  NO_RESIDUAL,
-  type Residual,
-} from '../target-pdus.ts';
+import { encodeDataIn, encodeScsiResponse, encodeSense, NO_RESIDUAL, type Residual } from '../target-pdus.ts';
 import { NO_TAG } from '../header.ts';
 import type { TargetTask } from './task.ts';
 import type { TargetLink, TargetReply } from './types.ts';
@@ -41,7 +35,7 @@ function sendDataIn(
 ): void {
   const { maxSendDataSegmentLength, maxBurstLength } = link.parameters;
   let burstEnd = Math.min(maxBurstLength, length);
-  for (let offset = 0; offset < length; ) {
+  for (let offset = 0; offset < length;) {
     const end = Math.min(offset + maxSendDataSegmentLength, burstEnd);
     const last = end === length;
     const residual = last ? finalResidual : undefined;

@@ -45,7 +45,8 @@ const OPEN: Security = {
   receive(values) {
     const offered = values.get('AuthMethod');
     if (offered === undefined) return { kind: 'answer', answers: [], done: true };
-    if (!offered.split(',').includes('None')) return refused(`no authentication is configured, ${offered} was asked for`);
+    if (!offered.split(',').includes('None'))
+      return refused(`no authentication is configured, ${offered} was asked for`);
     return { kind: 'answer', answers: [['AuthMethod', 'None']], done: true };
   },
 };
@@ -77,7 +78,7 @@ class ChapSecurity implements Security {
         return this.sendChallenge(values.get('CHAP_A'));
       case 'response':
         return this.checkResponse(values);
-      case 'done':
+      default:
         return { kind: 'answer', answers: [], done: true };
     }
   }
@@ -125,7 +126,8 @@ class ChapSecurity implements Security {
     if (!own) return refused('the initiator asks for mutual CHAP, which is not configured');
     const identifier = parseNumber(identifierText ?? '');
     const challenge = decodeBinaryValue('CHAP_C', challengeText ?? '');
-    if (identifier === undefined || identifier > 255 || !challenge.ok) return refused('CHAP_I or CHAP_C is not readable');
+    if (identifier === undefined || identifier > 255 || !challenge.ok)
+      return refused('CHAP_I or CHAP_C is not readable');
     // RFC 7143 section 12.1.3: neither a reflected challenge nor one secret for both directions.
     if (equalBytes(challenge.value, this.challenge)) return refused('the initiator sent our own challenge back');
     if (own.secret === initiatorSecret) return refused('the secrets of both directions are the same');

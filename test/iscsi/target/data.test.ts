@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createSeededRandom } from '../../support/seeded-random.ts';
-import { slowPdu, type SeenPdu } from '../slow-pdu.ts';
+import type { SeenPdu } from '../slow-pdu.ts';
 import { createBench, OPCODES, outcomeOf, type Wire } from './wire.ts';
 
 const READ = 0xc0;
@@ -20,12 +20,18 @@ describe('reads', () => {
     const wire = loggedIn();
     wire.command({ tag: 7, flags: READ, length: 512 });
     const [task] = wire.tasks;
-    expect(task).toMatchObject({ expectedDataIn: 512, expectedDataOut: 0, nexus: 'iqn.2026-11.test:host,i,0x80a1b2c3d4e5' });
+    expect(task).toMatchObject({
+      expectedDataIn: 512,
+      expectedDataOut: 0,
+      nexus: 'iqn.2026-11.test:host,i,0x80a1b2c3d4e5',
+    });
     expect([...task!.lun]).toEqual([0, 5, 0, 0, 0, 0, 0, 0]);
     expect([...task!.cdb.subarray(0, 2)]).toEqual([0x28, 0]);
     const [dataIn, ...rest] = wire.complete(task!, { status: 0, dataIn: bytes(512) });
     expect(rest).toEqual([]);
-    expect([dataIn!.opcode, dataIn!.flags, dataIn!.at(3, 1), dataIn!.at(16, 4), dataIn!.at(36, 4)]).toEqual([0x25, 0x81, 0, 7, 0]);
+    expect([dataIn!.opcode, dataIn!.flags, dataIn!.at(3, 1), dataIn!.at(16, 4), dataIn!.at(36, 4)]).toEqual([
+      0x25, 0x81, 0, 7, 0,
+    ]);
     expect([...dataIn!.data]).toEqual([...bytes(512)]);
   });
 
@@ -44,7 +50,14 @@ describe('reads', () => {
     ]);
     expect(new Set(seen.map((pdu) => pdu.at(24, 4)))).toEqual(new Set([101]));
     expect(Buffer.concat(seen.map((pdu) => pdu.data))).toEqual(Buffer.from(bytes(6000)));
-    const [nop] = wire.send({ fields: [[0, 1, 0x40], [1, 1, 0x80], [16, 4, 9], [20, 4, UNSOLICITED]] });
+    const [nop] = wire.send({
+      fields: [
+        [0, 1, 0x40],
+        [1, 1, 0x80],
+        [16, 4, 9],
+        [20, 4, UNSOLICITED],
+      ],
+    });
     expect(nop!.at(24, 4)).toBe(102);
   });
 
@@ -89,7 +102,11 @@ describe('commands without data', () => {
   it('get a SCSI Response', () => {
     const wire = loggedIn();
     wire.command({ tag: 7, flags: 0x80 });
-    expect(outcomeOf(wire.complete(wire.tasks[0]!, { status: 0x18 })[0])).toEqual({ status: 0x18, residual: '-0', sense: '' });
+    expect(outcomeOf(wire.complete(wire.tasks[0]!, { status: 0x18 })[0])).toEqual({
+      status: 0x18,
+      residual: '-0',
+      sense: '',
+    });
   });
 
   it('that want data nobody announced say how much', () => {
@@ -104,7 +121,9 @@ describe('writes', () => {
     const wire = loggedIn();
     wire.command({ tag: 7, flags: WRITE, length: 510, data: bytes(510) });
     expect([...wire.tasks[0]!.dataOut]).toEqual([...bytes(510)]);
-    expect(outcomeOf(wire.complete(wire.tasks[0]!, { status: 0, wantedDataOut: 510 })[0])).toMatchObject({ residual: '-0' });
+    expect(outcomeOf(wire.complete(wire.tasks[0]!, { status: 0, wantedDataOut: 510 })[0])).toMatchObject({
+      residual: '-0',
+    });
   });
 
   it.each([
@@ -130,8 +149,17 @@ describe('writes', () => {
       asked.push([r2t.at(36, 4), offset, length, r2t.at(24, 4)]);
       expect(r2t.hex.slice(16, 32)).toBe('0005000000000000');
       const half = Math.floor(length / 2);
-      expect(wire.dataOut({ tag: 7, transferTag, dataSn: 0, offset, data: data.subarray(offset, offset + half) })).toEqual([]);
-      seen = wire.dataOut({ tag: 7, transferTag, dataSn: 1, offset: offset + half, data: data.subarray(offset + half, offset + length), final: true });
+      expect(
+        wire.dataOut({ tag: 7, transferTag, dataSn: 0, offset, data: data.subarray(offset, offset + half) }),
+      ).toEqual([]);
+      seen = wire.dataOut({
+        tag: 7,
+        transferTag,
+        dataSn: 1,
+        offset: offset + half,
+        data: data.subarray(offset + half, offset + length),
+        final: true,
+      });
     }
     // The R2T carries the StatSN that comes next and uses none.
     expect(asked).toEqual([
@@ -148,24 +176,59 @@ describe('writes', () => {
     const wire = loggedIn(['InitialR2T=No', 'FirstBurstLength=1024']);
     const data = bytes(3000);
     expect(wire.command({ tag: 7, flags: WRITE_MORE, length: 3000, data: data.subarray(0, 300) })).toEqual([]);
-    expect(wire.dataOut({ tag: 7, transferTag: UNSOLICITED, dataSn: 0, offset: 300, data: data.subarray(300, 800) })).toEqual([]);
-    const [r2t] = wire.dataOut({ tag: 7, transferTag: UNSOLICITED, dataSn: 1, offset: 800, data: data.subarray(800, 1024), final: true });
+    expect(
+      wire.dataOut({ tag: 7, transferTag: UNSOLICITED, dataSn: 0, offset: 300, data: data.subarray(300, 800) }),
+    ).toEqual([]);
+    const [r2t] = wire.dataOut({
+      tag: 7,
+      transferTag: UNSOLICITED,
+      dataSn: 1,
+      offset: 800,
+      data: data.subarray(800, 1024),
+      final: true,
+    });
     expect([r2t!.opcode, r2t!.at(40, 4), r2t!.at(44, 4)]).toEqual([OPCODES.r2t, 1024, 1976]);
-    wire.dataOut({ tag: 7, transferTag: r2t!.at(20, 4), dataSn: 0, offset: 1024, data: data.subarray(1024), final: true });
+    wire.dataOut({
+      tag: 7,
+      transferTag: r2t!.at(20, 4),
+      dataSn: 0,
+      offset: 1024,
+      data: data.subarray(1024),
+      final: true,
+    });
     expect(Buffer.from(wire.tasks[0]!.dataOut)).toEqual(Buffer.from(data));
   });
 
   it('of more than a mebibyte, immediate, unsolicited and solicited', () => {
-    const wire = loggedIn(['InitialR2T=No', 'FirstBurstLength=1024', 'MaxRecvDataSegmentLength=262144', 'MaxBurstLength=1048576']);
+    const wire = loggedIn([
+      'InitialR2T=No',
+      'FirstBurstLength=1024',
+      'MaxRecvDataSegmentLength=262144',
+      'MaxBurstLength=1048576',
+    ]);
     const data = bytes(1_200_000);
     wire.command({ tag: 7, flags: WRITE_MORE, length: data.length, data: data.subarray(0, 500) });
-    let seen = wire.dataOut({ tag: 7, transferTag: UNSOLICITED, dataSn: 0, offset: 500, data: data.subarray(500, 1024), final: true });
+    let seen = wire.dataOut({
+      tag: 7,
+      transferTag: UNSOLICITED,
+      dataSn: 0,
+      offset: 500,
+      data: data.subarray(500, 1024),
+      final: true,
+    });
     for (let offset = 1024, dataSn = 0, left = 0; offset < data.length; dataSn += 1) {
       if (left === 0) [left, dataSn] = [seen[0]!.at(44, 4), 0];
       const length = Math.min(200_000, left);
       left -= length;
       const transferTag = seen[0]!.at(20, 4);
-      const answer = wire.dataOut({ tag: 7, transferTag, dataSn, offset, data: data.subarray(offset, offset + length), final: left === 0 });
+      const answer = wire.dataOut({
+        tag: 7,
+        transferTag,
+        dataSn,
+        offset,
+        data: data.subarray(offset, offset + length),
+        final: left === 0,
+      });
       if (answer.length > 0) seen = answer;
       offset += length;
     }
@@ -190,147 +253,16 @@ describe('writes', () => {
     const tags = Array.from({ length: 20 }, (_, at) => at + 1);
     const transferTags = tags.map((tag) => wire.command({ tag, flags: WRITE, length: 8 })[0]!.at(20, 4));
     expect(new Set(transferTags).size).toBe(20);
-    for (const [at, tag] of [...tags.entries()].reverse()) {
-      wire.dataOut({ tag, transferTag: transferTags[at]!, dataSn: 0, offset: 0, data: new Uint8Array(8).fill(tag), final: true });
+    for (const [at, tag] of [...tags.entries()].toReversed()) {
+      wire.dataOut({
+        tag,
+        transferTag: transferTags[at]!,
+        dataSn: 0,
+        offset: 0,
+        data: new Uint8Array(8).fill(tag),
+        final: true,
+      });
     }
-    expect(wire.tasks.map((task) => task.dataOut[0])).toEqual([...tags].reverse());
-  });
-});
-
-describe('faults in the data of a write', () => {
-  const SEQUENCE = '0b/4b/00';
-  const AMOUNT = '0b/0c/0d';
-
-  it.each([
-    ['a DataSN too high', { dataSn: 27 }, SEQUENCE],
-    ['a DataSN of -1', { dataSn: 0xffff_ffff }, SEQUENCE],
-    ['a wrong offset', { offset: 512 }, SEQUENCE],
-    ['an offset beyond the transfer', { offset: 0xffff_fe00 }, SEQUENCE],
-    ['more data than asked for', { data: bytes(1028) }, AMOUNT],
-    ['less data than asked for', { data: bytes(1020) }, AMOUNT],
-  ])('%s ends it with CHECK CONDITION', (_name, wrong, sense) => {
-    const wire = loggedIn(['InitialR2T=Yes', 'ImmediateData=No']);
-    const [r2t] = wire.command({ tag: 7, flags: WRITE, length: 1024 });
-    const right = { tag: 7, transferTag: r2t!.at(20, 4), dataSn: 0, offset: 0, data: bytes(1024), final: true };
-    expect(outcomeOf(wire.dataOut({ ...right, ...wrong })[0])).toMatchObject({ status: 2, sense });
-    expect(wire.tasks).toEqual([]);
-    wire.command({ tag: 8, flags: READ, length: 4 });
-    expect(wire.tasks).toHaveLength(1);
-  });
-
-  it('a repeated DataSN is found; the answer waits for the end of the burst', () => {
-    const wire = loggedIn(['InitialR2T=Yes', 'ImmediateData=No']);
-    const [r2t] = wire.command({ tag: 7, flags: WRITE, length: 1024 });
-    const part = { tag: 7, transferTag: r2t!.at(20, 4), data: bytes(256) };
-    expect(wire.dataOut({ ...part, dataSn: 0, offset: 0 })).toEqual([]);
-    expect(wire.dataOut({ ...part, dataSn: 0, offset: 256 })).toEqual([]);
-    expect(wire.dataOut({ ...part, dataSn: 2, offset: 512 })).toEqual([]);
-    expect(outcomeOf(wire.dataOut({ ...part, dataSn: 3, offset: 768, final: true })[0])).toMatchObject({ status: 2, sense: SEQUENCE });
-  });
-
-  it('data that belongs to nothing is ignored', () => {
-    const wire = loggedIn(['InitialR2T=Yes', 'ImmediateData=No']);
-    const stray = { transferTag: 99, dataSn: 0, offset: 0, data: bytes(16), final: true };
-    expect(wire.dataOut({ ...stray, tag: 1234 })).toEqual([]);
-    const [r2t] = wire.command({ tag: 7, flags: WRITE, length: 16 });
-    expect(wire.dataOut({ ...stray, tag: 7 })).toEqual([]);
-    wire.dataOut({ ...stray, tag: 7, transferTag: r2t!.at(20, 4) });
-    expect(wire.tasks).toHaveLength(1);
-    expect(wire.dataOut({ ...stray, tag: 7, transferTag: r2t!.at(20, 4) })).toEqual([]);
-  });
-
-  it.each([
-    ['immediate data where none was agreed', ['ImmediateData=No'], WRITE, 512, 512, '0b/0c/0c'],
-    ['immediate data on a read', [], READ, 512, 512, '0b/0c/0c'],
-    ['more immediate data than the first burst', ['FirstBurstLength=512'], WRITE, 2048, 1024, AMOUNT],
-    ['more immediate data than announced', [], WRITE, 512, 1024, AMOUNT],
-    ['more than any command may carry', [], WRITE, 0xffff_ffff, 4, '05/24/00'],
-  ])('%s', (_name, keys, flags, length, sent, sense) => {
-    const wire = loggedIn(keys);
-    expect(outcomeOf(wire.command({ tag: 7, flags, length, data: bytes(sent) })[0])).toMatchObject({ status: 2, sense });
-    expect(wire.tasks).toEqual([]);
-  });
-
-  it('unsolicited Data-Out where R2T was agreed is taken to its end and then refused', () => {
-    const wire = loggedIn(['InitialR2T=Yes']);
-    expect(wire.command({ tag: 7, flags: WRITE_MORE, length: 1024 })).toEqual([]);
-    const [response] = wire.dataOut({ tag: 7, transferTag: UNSOLICITED, dataSn: 0, offset: 0, data: bytes(512), final: true });
-    expect(outcomeOf(response)).toMatchObject({ status: 2, sense: '0b/0c/0c' });
-  });
-
-  it('unsolicited data beyond the first burst', () => {
-    const wire = loggedIn(['InitialR2T=No', 'FirstBurstLength=512']);
-    wire.command({ tag: 7, flags: WRITE_MORE, length: 4096, data: bytes(512) });
-    const [response] = wire.dataOut({ tag: 7, transferTag: UNSOLICITED, dataSn: 0, offset: 512, data: bytes(4), final: true });
-    expect(outcomeOf(response)).toMatchObject({ status: 2, sense: AMOUNT });
-  });
-});
-
-describe('memory', () => {
-  it('is bounded: solicited writes beyond 64 MiB wait their turn', () => {
-    const wire = loggedIn(['InitialR2T=Yes', 'ImmediateData=No']);
-    const length = 24 * 1024 * 1024;
-    const answers = [1, 2, 3, 4].map((tag) => wire.command({ tag, flags: WRITE, length }).map((pdu) => pdu.at(16, 4)));
-    expect(answers).toEqual([[1], [2], [], []]);
-    const [management, next] = wire.manage({ tag: 90, function: 1, referenced: 1 });
-    expect([management!.opcode, next?.opcode].sort()).toEqual([OPCODES.management, OPCODES.r2t]);
-  });
-
-  it('lets a transfer that is larger than the whole budget go when it is alone', () => {
-    const wire = loggedIn(['InitialR2T=Yes', 'ImmediateData=No']);
-    expect(wire.command({ tag: 1, flags: WRITE, length: 200 * 1024 * 1024 })[0]!.opcode).toBe(OPCODES.r2t);
-  });
-});
-
-describe('digests', () => {
-  const keys = ['HeaderDigest=CRC32C', 'DataDigest=CRC32C'];
-
-  function withDigests(): Wire {
-    const wire = createBench().connect();
-    expect(wire.login([...keys, 'InitialR2T=No']).text).toEqual(expect.arrayContaining(keys));
-    wire.digests = { header: true, data: true };
-    return wire;
-  }
-
-  it('protect both directions from the first PDU after the login', () => {
-    const wire = withDigests();
-    wire.command({ tag: 7, flags: READ, length: 510 });
-    const [dataIn] = wire.complete(wire.tasks[0]!, { status: 0, dataIn: bytes(510) });
-    expect([...dataIn!.data]).toEqual([...bytes(510)]);
-    wire.command({ tag: 8, flags: WRITE, length: 5, data: bytes(5) });
-    expect([...wire.tasks[1]!.dataOut]).toEqual([...bytes(5)]);
-  });
-
-  it('drop the connection where a header is damaged', () => {
-    const wire = withDigests();
-    const bad = slowPdu({ fields: [[0, 1, 0x40]], headerDigest: true });
-    bad[20]! ^= 1;
-    expect(wire.feed(bad)).toEqual([]);
-    expect(wire.connection.closing).toBe('now');
-  });
-
-  it('reject damaged data and end its command', () => {
-    const wire = withDigests();
-    const command = wire.commandPdu({ tag: 7, flags: WRITE, length: 512, data: bytes(512) });
-    const bad = slowPdu({ ...command, headerDigest: true, dataDigest: true });
-    bad[100]! ^= 1;
-    const [reject, response] = wire.feed(bad);
-    expect([reject!.opcode, reject!.at(2, 1), reject!.data.length]).toEqual([OPCODES.reject, 2, 48]);
-    expect(Buffer.from(reject!.data).toString('hex').slice(32, 40)).toBe('00000007');
-    expect(outcomeOf(response)).toMatchObject({ status: 2, sense: '0b/47/05' });
-    expect(wire.tasks).toEqual([]);
-    wire.command({ tag: 8, flags: READ, length: 4 });
-    expect(wire.tasks).toHaveLength(1);
-  });
-
-  it('reject a damaged Data-Out and end the command when its burst is over', () => {
-    const wire = withDigests();
-    wire.command({ tag: 7, flags: WRITE_MORE, length: 1024 });
-    const part = { fields: [[0, 1, 5], [16, 4, 7], [20, 4, UNSOLICITED]] as const, data: bytes(512) };
-    const bad = slowPdu({ ...part, headerDigest: true, dataDigest: true });
-    bad[60]! ^= 1;
-    expect(wire.feed(bad).map((pdu) => pdu.opcode)).toEqual([OPCODES.reject]);
-    const [response] = wire.dataOut({ tag: 7, transferTag: UNSOLICITED, dataSn: 1, offset: 512, data: bytes(512), final: true });
-    expect(outcomeOf(response)).toMatchObject({ status: 2, sense: '0b/47/05' });
+    expect(wire.tasks.map((task) => task.dataOut[0])).toEqual(tags.toReversed());
   });
 });

@@ -49,7 +49,15 @@ describe('a login in one PDU', () => {
     const wire = createBench().connect();
     const { pdu } = wire.login();
     expect([pdu.at(24, 4), pdu.at(28, 4), pdu.at(32, 4)]).toEqual([100, FIRST_CMD_SN, (FIRST_CMD_SN + 127) % 2 ** 32]);
-    const [nop] = wire.send({ fields: [[0, 1, 0x40], [1, 1, 0x80], [16, 4, 9], [20, 4, 0xffffffff], [24, 4, FIRST_CMD_SN]] });
+    const [nop] = wire.send({
+      fields: [
+        [0, 1, 0x40],
+        [1, 1, 0x80],
+        [16, 4, 9],
+        [20, 4, 0xffffffff],
+        [24, 4, FIRST_CMD_SN],
+      ],
+    });
     expect([nop!.at(24, 4), nop!.at(28, 4)]).toEqual([101, FIRST_CMD_SN]);
   });
 
@@ -95,7 +103,17 @@ describe('a login in stages', () => {
     const wire = createBench().connect();
     const whole = Buffer.from(`${NAMES.join('\0')}\0`);
     const send = (data: Uint8Array, flags: number): ReturnType<Wire['send']> =>
-      wire.send({ fields: [[0, 1, 0x43], [1, 1, flags], [8, 6, ISID], [16, 4, 0x77], [20, 2, 1], [24, 4, 5]], data });
+      wire.send({
+        fields: [
+          [0, 1, 0x43],
+          [1, 1, flags],
+          [8, 6, ISID],
+          [16, 4, 0x77],
+          [20, 2, 1],
+          [24, 4, 5],
+        ],
+        data,
+      });
     const [first] = send(whole.subarray(0, 20), 0x44);
     expect([first!.flags, first!.at(36, 2), first!.data.length]).toEqual([0x04, 0, 0]);
     const [second] = send(whole.subarray(20), 0x87);
@@ -107,8 +125,16 @@ describe('logins that are refused', () => {
   const cases: readonly [string, number, (wire: Wire) => number][] = [
     ['no initiator name', 0x0207, (wire) => wire.loginStep([1, 3], [`TargetName=${TARGET}`]).status],
     ['no target name', 0x0207, (wire) => wire.loginStep([1, 3], [`InitiatorName=${INITIATOR}`]).status],
-    ['another target name', 0x0203, (wire) => wire.loginStep([1, 3], [`InitiatorName=${INITIATOR}`, 'TargetName=iqn.x:y']).status],
-    ['an unknown session type', 0x0209, (wire) => wire.loginStep([1, 3], [...NAMES.slice(0, 2), 'SessionType=Odd']).status],
+    [
+      'another target name',
+      0x0203,
+      (wire) => wire.loginStep([1, 3], [`InitiatorName=${INITIATOR}`, 'TargetName=iqn.x:y']).status,
+    ],
+    [
+      'an unknown session type',
+      0x0209,
+      (wire) => wire.loginStep([1, 3], [...NAMES.slice(0, 2), 'SessionType=Odd']).status,
+    ],
     ['a version from the future', 0x0205, (wire) => wire.login([], [[2, 2, 0x0101]]).status],
     ['a session that does not exist', 0x020a, (wire) => wire.login([], [[14, 2, 999]]).status],
     ['a stage that does not exist', 0x0200, (wire) => wire.loginStep([2, 3], NAMES).status],
@@ -117,8 +143,25 @@ describe('logins that are refused', () => {
     ['a transit to stage 2', 0x0200, (wire) => wire.loginStep([1, 2], NAMES).status],
     ['a transit in the middle of a text', 0x0200, (wire) => wire.login([], [[1, 1, 0xc7]]).status],
     ['a key sent twice', 0x0200, (wire) => wire.login(['InitialR2T=No', 'InitialR2T=No']).status],
-    ['a text without end', 0x0200, (wire) => wire.send({ fields: [[0, 1, 0x43], [1, 1, 0x87]], data: Buffer.from('A=1') })[0]!.at(36, 2)],
-    ['only methods that are not configured', 0x0201, (wire) => wire.loginStep([0, 1], [...NAMES, 'AuthMethod=CHAP']).status],
+    [
+      'a text without end',
+      0x0200,
+      (wire) =>
+        wire
+          .send({
+            fields: [
+              [0, 1, 0x43],
+              [1, 1, 0x87],
+            ],
+            data: Buffer.from('A=1'),
+          })[0]!
+          .at(36, 2),
+    ],
+    [
+      'only methods that are not configured',
+      0x0201,
+      (wire) => wire.loginStep([0, 1], [...NAMES, 'AuthMethod=CHAP']).status,
+    ],
     [
       'a stage that changes without a transit',
       0x020b,
@@ -205,10 +248,16 @@ describe('CHAP', () => {
   const mutual = { chap: { initiators: [BOB], target: ARRAY } };
 
   it.each([5, 6, 7, 8] as const)('lets in who knows the secret, by algorithm %i', (algorithm) => {
-    for (const encode of [(bytes: Buffer) => `0x${bytes.toString('hex')}`, (bytes: Buffer) => `0b${bytes.toString('base64')}`]) {
+    for (const encode of [
+      (bytes: Buffer) => `0x${bytes.toString('hex')}`,
+      (bytes: Buffer) => `0b${bytes.toString('base64')}`,
+    ]) {
       const { wire, identifier, challengeHex } = challengeOf(createBench(oneWay), String(algorithm));
       const response = respond(algorithm, identifier, BOB.secret, challengeHex);
-      expect(wire.loginStep([0, 1], ['CHAP_N=bob', `CHAP_R=${encode(response)}`])).toMatchObject({ status: 0, transit: true });
+      expect(wire.loginStep([0, 1], ['CHAP_N=bob', `CHAP_R=${encode(response)}`])).toMatchObject({
+        status: 0,
+        transit: true,
+      });
       expect(wire.loginStep([1, 3], [])).toMatchObject({ status: 0, transit: true });
     }
   });
@@ -217,14 +266,29 @@ describe('CHAP', () => {
     const { wire, identifier, challengeHex } = challengeOf(createBench(mutual), '7');
     const response = respond(7, identifier, BOB.secret, challengeHex);
     const own = 'aa'.repeat(16);
-    const { text, status } = wire.loginStep([0, 1], ['CHAP_N=bob', `CHAP_R=0x${response.toString('hex')}`, 'CHAP_I=9', `CHAP_C=0x${own}`]);
+    const { text, status } = wire.loginStep(
+      [0, 1],
+      ['CHAP_N=bob', `CHAP_R=0x${response.toString('hex')}`, 'CHAP_I=9', `CHAP_C=0x${own}`],
+    );
     expect(status).toBe(0);
     expect(text).toEqual(['CHAP_N=array', `CHAP_R=0x${respond(7, 9, ARRAY.secret, own).toString('hex')}`]);
   });
 
   const refused: readonly [string, (challenge: Challenge) => string[]][] = [
-    ['a wrong secret', ({ identifier, challengeHex }) => ['CHAP_N=bob', `CHAP_R=0x${respond(7, identifier, 'guess', challengeHex).toString('hex')}`]],
-    ['an unknown name', ({ identifier, challengeHex }) => ['CHAP_N=mallory', `CHAP_R=0x${respond(7, identifier, '', challengeHex).toString('hex')}`]],
+    [
+      'a wrong secret',
+      ({ identifier, challengeHex }) => [
+        'CHAP_N=bob',
+        `CHAP_R=0x${respond(7, identifier, 'guess', challengeHex).toString('hex')}`,
+      ],
+    ],
+    [
+      'an unknown name',
+      ({ identifier, challengeHex }) => [
+        'CHAP_N=mallory',
+        `CHAP_R=0x${respond(7, identifier, '', challengeHex).toString('hex')}`,
+      ],
+    ],
     ['no response', () => ['CHAP_N=bob']],
     ['a response that is too long', () => ['CHAP_N=bob', `CHAP_R=0x${'00'.repeat(1025)}`]],
     [
@@ -256,12 +320,18 @@ describe('CHAP', () => {
   it('refuses mutual CHAP where it has no secret of its own', () => {
     const { wire, identifier, challengeHex } = challengeOf(createBench(oneWay), '7');
     const response = respond(7, identifier, BOB.secret, challengeHex).toString('hex');
-    expect(wire.loginStep([0, 1], ['CHAP_N=bob', `CHAP_R=0x${response}`, 'CHAP_I=1', 'CHAP_C=0xaa']).status).toBe(0x0201);
+    expect(wire.loginStep([0, 1], ['CHAP_N=bob', `CHAP_R=0x${response}`, 'CHAP_I=1', 'CHAP_C=0xaa']).status).toBe(
+      0x0201,
+    );
   });
 
   it('cannot be left out', () => {
     expect(createBench(oneWay).connect().login().status).toBe(0x0201);
-    expect(createBench(oneWay).connect().loginStep([0, 1], [...NAMES, 'AuthMethod=None']).status).toBe(0x0201);
+    expect(
+      createBench(oneWay)
+        .connect()
+        .loginStep([0, 1], [...NAMES, 'AuthMethod=None']).status,
+    ).toBe(0x0201);
     expect(createBench(oneWay).connect().loginStep([0, 3], NAMES).status).toBe(0x0201);
     const wire = createBench(oneWay).connect();
     wire.loginStep([0, 1], [...NAMES, 'AuthMethod=CHAP']);
@@ -275,7 +345,9 @@ describe('CHAP', () => {
   });
 
   it('refuses to be configured with one secret for both directions', () => {
-    expect(() => createBench({ chap: { initiators: [BOB], target: { name: 'x', secret: BOB.secret } } })).toThrow('differ');
+    expect(() => createBench({ chap: { initiators: [BOB], target: { name: 'x', secret: BOB.secret } } })).toThrow(
+      'differ',
+    );
   });
 });
 

@@ -9,6 +9,7 @@ export const TARGET = 'iqn.2026-11.test:array';
 export const INITIATOR = 'iqn.2026-11.test:host';
 export const ISID = '80a1b2c3d4e5';
 export const LUN = '0005';
+export const NO_TAG = 0xffff_ffff;
 export const FIRST_CMD_SN = 0xffff_fffe;
 
 /** One target and what it asked of its host, to be driven PDU by PDU. */
@@ -78,11 +79,24 @@ export class Wire {
   }
 
   /** `stages`: CSG, and NSG where the T bit is to be set. */
-  loginStep(stages: readonly [number, number?], pairs: readonly string[], changes: SlowPdu['fields'] = []): LoginAnswer {
+  loginStep(
+    stages: readonly [number, number?],
+    pairs: readonly string[],
+    changes: SlowPdu['fields'] = [],
+  ): LoginAnswer {
     const [current, next] = stages;
     const flags = (next === undefined ? 0 : 0x80 | next) | (current << 2);
     const [pdu] = this.send({
-      fields: [[0, 1, 0x43], [1, 1, flags], [8, 6, ISID], [16, 4, 0x77], [20, 2, 1], [24, 4, FIRST_CMD_SN], [28, 4, 100], ...changes],
+      fields: [
+        [0, 1, 0x43],
+        [1, 1, flags],
+        [8, 6, ISID],
+        [16, 4, 0x77],
+        [20, 2, 1],
+        [24, 4, FIRST_CMD_SN],
+        [28, 4, 100],
+        ...changes,
+      ],
       data: textData(...pairs),
     });
     if (!pdu) throw new Error(`no answer to the login: ${this.connection.closing}`);
@@ -131,7 +145,14 @@ export class Wire {
     };
   }
 
-  dataOut(options: { tag: number; transferTag: number; dataSn: number; offset: number; data: Uint8Array; final?: boolean }): SeenPdu[] {
+  dataOut(options: {
+    tag: number;
+    transferTag: number;
+    dataSn: number;
+    offset: number;
+    data: Uint8Array;
+    final?: boolean;
+  }): SeenPdu[] {
     return this.send({
       fields: [
         [0, 1, 5],
@@ -166,7 +187,17 @@ export class Wire {
   }
 }
 
-export const OPCODES = { nopIn: 0x20, response: 0x21, management: 0x22, text: 0x24, dataIn: 0x25, logout: 0x26, r2t: 0x31, async: 0x32, reject: 0x3f };
+export const OPCODES = {
+  nopIn: 0x20,
+  response: 0x21,
+  management: 0x22,
+  text: 0x24,
+  dataIn: 0x25,
+  logout: 0x26,
+  r2t: 0x31,
+  async: 0x32,
+  reject: 0x3f,
+};
 
 /** Status, residual flag and count, and sense (key, ASC, ASCQ) of a SCSI Response. */
 export function outcomeOf(pdu: SeenPdu | undefined): { status: number; residual: string; sense: string } {
@@ -180,3 +211,39 @@ export function outcomeOf(pdu: SeenPdu | undefined): { status: number; residual:
     sense: parts.map((part) => part.toString(16).padStart(2, '0')).join('/'),
   };
 }
+
+const isidOf = (last: number): string => `80000000${last.toString(16).padStart(4, '0')}`;
+
+/** Logged in, as the initiator port of this number. */
+export function join(bench: Bench, nexus = 0): Wire {
+  const wire = bench.connect();
+  const { status } = wire.login([], nexus === 0 ? [] : [[8, 6, isidOf(nexus)]]);
+  if (status !== 0) throw new Error(`the login was refused: 0x${status.toString(16)}`);
+  return wire;
+}
+
+export function nopOut(
+  wire: Wire,
+  options: { tag: number; immediate?: boolean; cmdSn?: number; data?: Uint8Array; transferTag?: number },
+): SeenPdu[] {
+  return wire.send({
+    fields: [
+      [0, 1, options.immediate ? 0x40 : 0x00],
+      [1, 1, 0x80],
+      [8, 8, LUN],
+      [16, 4, options.tag],
+      [20, 4, options.transferTag ?? NO_TAG],
+      [24, 4, options.cmdSn ?? wire.cmdSn],
+    ],
+    ...(options.data ? { data: options.data } : {}),
+  });
+}
+
+/** ExpCmdSN and MaxCmdSN as the target sees them now. */
+export function windowOf(wire: Wire): [number, number] {
+  const [nop] = nopOut(wire, { tag: 0x999, immediate: true });
+  return [nop!.at(28, 4), nop!.at(32, 4)];
+}
+
+/** `steps` after the first CmdSN. */
+export const sn = (steps: number): number => (FIRST_CMD_SN + steps) % 2 ** 32;
