@@ -4,6 +4,7 @@ import { SLOT_COUNT, SLOT_SIZE, slotOffset, WRITE_UNIT } from '../interface-bloc
 import type { Label } from '../interface-block/label.ts';
 import { LunError, type Lun } from '../lun/lun.ts';
 import { CommandError } from './command-error.ts';
+import { escapeText } from './escape-text.ts';
 import { proveCommandDevice } from './label-check.ts';
 import { pathFailure } from './path-list.ts';
 
@@ -46,12 +47,23 @@ export async function sendRawBlock(parts: RawBlockParts): Promise<RawAnswer> {
     return { label, slot, answer: await pollSlot(parts, blockSize, slot, deadlineMs) };
   } catch (error) {
     if (!(error instanceof LunError)) throw error;
-    if (!sent && error.outcome === 'not-done') throw pathFailure(array, lun.path, error);
-    throw new CommandError('outcome-unknown', array, `the block was sent, its answer was lost: ${error.message}`, {
-      path: lun.path,
-      cause: error,
-    });
+    if (!sent && error.outcome === 'not-done') throw unsent(array, lun.path, error);
+    throw new CommandError(
+      'outcome-unknown',
+      array,
+      `the block was sent, its answer was lost: ${escapeText(error.message)}`,
+      {
+        path: lun.path,
+        cause: error,
+      },
+    );
   }
+}
+
+/** A proven command device that answers CHECK CONDITION has looked at the block and stored nothing. */
+function unsent(array: string, path: string, error: LunError): CommandError {
+  if (error.kind !== 'check-condition') return pathFailure(array, path, error);
+  return new CommandError('refused', array, escapeText(error.message), { path, cause: error });
 }
 
 async function writeToFreeSlot(parts: RawBlockParts, blockSize: number, deadlineMs: number): Promise<number> {
