@@ -15,11 +15,13 @@ export class SessionFailure extends Error {
   /** The target asked for so long a pause. */
   readonly waitMs: number;
   readonly redirect: string | undefined;
+  /** No session could be made, so that nothing was sent at all. */
+  readonly withoutSession: boolean;
 
   constructor(
     kind: 'no-path' | 'timeout',
     message: string,
-    details: { sent?: boolean; retriable?: boolean; waitMs?: number; redirect?: string | undefined } = {},
+    details: { sent?: boolean; retriable?: boolean; waitMs?: number; redirect?: string | undefined; withoutSession?: boolean } = {},
   ) {
     super(message);
     this.kind = kind;
@@ -27,6 +29,7 @@ export class SessionFailure extends Error {
     this.retriable = details.retriable ?? false;
     this.waitMs = details.waitMs ?? 0;
     this.redirect = details.redirect;
+    this.withoutSession = details.withoutSession ?? false;
   }
 }
 
@@ -36,6 +39,8 @@ export interface IscsiConnectionParts {
   readonly portal: PortalAddress;
   readonly engine: InitiatorOptions;
   readonly connectTimeoutMs: number;
+  /** Given up before the login is through: the connection then ends as soon as it can. */
+  readonly signal: AbortSignal;
 }
 
 /** One logged-in connection: an engine and the stream under it. */
@@ -56,10 +61,17 @@ export async function openIscsiConnection(parts: IscsiConnectionParts): Promise<
     stream = await parts.transport.connect(parts.portal.host, parts.portal.port, { timeoutMs: parts.connectTimeoutMs });
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw new SessionFailure('no-path', `no connection to ${address}: ${why}`, { retriable: true });
+    throw new SessionFailure('no-path', `no connection to ${address}: ${why}`, { retriable: true, withoutSession: true });
   }
   const driver = new ConnectionDriver(parts, stream);
-  await driver.loggedIn;
+  const giveUp = (): void => void driver.logout();
+  parts.signal.addEventListener('abort', giveUp);
+  if (parts.signal.aborted) giveUp();
+  try {
+    await driver.loggedIn;
+  } finally {
+    parts.signal.removeEventListener('abort', giveUp);
+  }
   return driver;
 }
 
@@ -194,6 +206,7 @@ function lossOf(error: Error | undefined): string {
 
 function loginFailure(address: string, end: SessionEnd): SessionFailure {
   return new SessionFailure('no-path', `${address}: ${end.message}`, {
+    withoutSession: true,
     retriable: end.retriable,
     waitMs: end.waitMs,
     redirect: end.redirect,

@@ -58,7 +58,7 @@ class ReconnectingSession implements IscsiSession {
   private connection: IscsiConnection | undefined;
   private connecting: Promise<IscsiConnection> | undefined;
   private everConnected = false;
-  private closed = false;
+  private readonly closing = new AbortController();
 
   constructor(parts: IscsiSessionParts) {
     this.parts = parts;
@@ -76,7 +76,7 @@ class ReconnectingSession implements IscsiSession {
       if (outcome.kind === 'answered') return outcome;
       const { reason, sent } = outcome;
       const again = reason === 'connection-lost' && (!sent || command.repeatable);
-      if (again && resends < MAX_RESENDS && !this.closed) continue;
+      if (again && resends < MAX_RESENDS && !this.closed()) continue;
       throw new SessionFailure(reason === 'timeout' ? 'timeout' : 'no-path', `${this.name()}: ${outcome.message}`, { sent });
     }
   }
@@ -89,18 +89,21 @@ class ReconnectingSession implements IscsiSession {
   }
 
   async close(): Promise<void> {
-    this.closed = true;
-    const connection = this.connection ?? (await this.connecting?.catch(() => undefined));
-    if (connection?.isUsable()) await connection.logout();
+    this.closing.abort();
+    if (this.connection?.isUsable()) await this.connection.logout();
+  }
+
+  private closed(): boolean {
+    return this.closing.signal.aborted;
   }
 
   private connected(deadlineMs: number): Promise<IscsiConnection> {
-    if (this.closed) return Promise.reject(new SessionFailure('no-path', `${this.name()}: the session was closed`));
+    if (this.closed()) return Promise.reject(new SessionFailure('no-path', `${this.name()}: the session was closed`, { withoutSession: true }));
     if (this.connection?.isUsable()) return Promise.resolve(this.connection);
     this.connecting ??= this.connect(deadlineMs).finally(() => {
       this.connecting = undefined;
     });
-    const late = (): Error => new SessionFailure('no-path', `${this.name()}: no session in time`, { retriable: true });
+    const late = (): Error => new SessionFailure('no-path', `${this.name()}: no session in time`, { withoutSession: true });
     return within(this.parts.clock, deadlineMs, this.connecting, late);
   }
 
@@ -114,7 +117,7 @@ class ReconnectingSession implements IscsiSession {
         return this.connection;
       } catch (error) {
         const pauseMs = pauses[attempt];
-        const again = error instanceof SessionFailure && error.retriable && !this.closed;
+        const again = error instanceof SessionFailure && error.retriable && !this.closed();
         if (!again || pauseMs === undefined || clock.monotonicMs() >= deadlineMs) throw error;
         await delay(clock, Math.max(pauseMs + random.below(pauseMs), Math.min(error.waitMs, MAX_WAIT_MS)));
       }
@@ -129,6 +132,7 @@ class ReconnectingSession implements IscsiSession {
         transport: parts.transport,
         clock: parts.clock,
         portal,
+        signal: this.closing.signal,
         connectTimeoutMs: Math.max(1, Math.min(MAX_CONNECT_MS, leftMs)),
         engine: {
           isid: this.isid,

@@ -90,6 +90,7 @@ function facts({ key, asc, ascq }: SenseFacts): SenseFacts {
 
 function transportError(path: string, command: UnitCommand, error: unknown): Error {
   if (!(error instanceof SessionFailure)) return error instanceof Error ? error : new Error(String(error));
+  if (error.withoutSession) return new LunError(error.kind, path, `${path}: ${error.message}`, { cause: error });
   const outcome = command.dataOut && error.sent ? 'unknown' : 'not-done';
   const doubt = outcome === 'unknown' ? '; whether it was done is unknown' : '';
   return new LunError(error.kind, path, `${path}: ${command.what}: ${error.message}${doubt}`, { outcome, cause: error });
