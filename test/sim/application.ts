@@ -1,0 +1,91 @@
+import { LunError, type Lun } from '../../src/lun/lun.ts';
+import { contentOf, type Write } from './history.ts';
+import type { Draws } from './randomness.ts';
+import { sleep, type Life } from './scheduler.ts';
+import { FIRST_VOLUME_LUN } from './side.ts';
+import { describeError, type World } from './world.ts';
+import { SimFailure } from './verdict.ts';
+
+const IO_TIMEOUT_MS = 4_000;
+
+/**
+ * An application: writes, reads back and flushes at its own pace, several commands at a time, at the array that last took its
+ * writes. A write that fails is sometimes sent again, sometimes given up.
+ */
+export function startApplication(world: World, name: string, life: Life): void {
+  const draws = world.draws(name);
+  const opener = world.network.opener('hosts', life, world.model.tap);
+  const luns = new Map<string, Promise<Lun>>();
+  const application = { at: 0 };
+
+  function lunAt(volume: number): Promise<Lun> {
+    const path = `sim:${world.arrays[application.at]!.serial}/${FIRST_VOLUME_LUN + volume}`;
+    const known = luns.get(path) ?? opener.open(path);
+    luns.set(path, known);
+    known.catch(() => luns.delete(path));
+    return known;
+  }
+
+  async function act(): Promise<void> {
+    const volume = draws.between(0, world.options.volumes - 1);
+    const what = draws.random.below(10);
+    if (what < 7) await writeSomewhere(volume);
+    else if (what < 9) await readSomewhere(volume);
+    else await (await lunAt(volume)).flush({ timeoutMs: IO_TIMEOUT_MS });
+  }
+
+  async function writeSomewhere(volume: number): Promise<void> {
+    const [first, count] = place(world, draws, volume);
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      const lun = await lunAt(volume);
+      const write = world.model.announce(volume, first, count);
+      if (await send(lun, volume, write)) return;
+      if (draws.chance(0.5)) return;
+    }
+  }
+
+  async function send(lun: Lun, volume: number, write: Write): Promise<boolean> {
+    const sectors = volume === 1 ? 8 : 1;
+    const forceUnitAccess = draws.chance(0.1);
+    try {
+      await lun.write(write.first / sectors, contentOf(write.id, write.count), {
+        timeoutMs: IO_TIMEOUT_MS,
+        forceUnitAccess,
+      });
+      return true;
+    } catch (error) {
+      failed(error);
+      return false;
+    }
+  }
+
+  async function readSomewhere(volume: number): Promise<void> {
+    const [first, count] = place(world, draws, volume);
+    const sectors = volume === 1 ? 8 : 1;
+    await (await lunAt(volume)).read(first / sectors, count / sectors, { timeoutMs: IO_TIMEOUT_MS });
+  }
+
+  function failed(error: unknown): void {
+    if (error instanceof SimFailure) return world.fail(error);
+    if (!(error instanceof LunError)) return world.fail(new SimFailure('no-crash', describeError(error)));
+    if (error.kind === 'write-protected' || draws.chance(0.3)) application.at = 1 - application.at;
+  }
+
+  async function lane(): Promise<void> {
+    while (world.chaos) {
+      await sleep(world.scheduler, life, draws.latency(world.options.thinkMs));
+      await act().catch(failed);
+    }
+  }
+
+  for (let depth = draws.between(1, world.options.depth); depth > 0; depth -= 1) void lane();
+}
+
+/** Sectors; often where others write too. */
+function place(world: World, draws: Draws, volume: number): [first: number, count: number] {
+  const unit = volume === 1 ? 8 : 1;
+  const blocks = world.options.sectors / unit;
+  const count = Math.min(draws.between(1, world.options.longestWrite), Math.max(1, Math.floor(24 / unit)));
+  const range = draws.chance(0.7) ? Math.min(32, blocks) : blocks;
+  return [draws.random.below(range - Math.min(count, range) + 1) * unit, Math.min(count, range) * unit];
+}

@@ -1,0 +1,71 @@
+import { randomHex } from '../../src/base/random.ts';
+import { createArrayClient, type ArrayClient } from '../../src/host/array-client.ts';
+import { CommandError } from '../../src/host/command-error.ts';
+import { operationsOf, type ArrayOperations } from '../../src/host/operations.ts';
+import { PROCESSES } from '../../src/interface-block/process-table.ts';
+import type { Draws } from './randomness.ts';
+import { createPartyClock, type Life } from './scheduler.ts';
+import { SimFailure } from './verdict.ts';
+import type { ArrayParty, World } from './world.ts';
+
+/** The production command client of one host for one array, with checks of what it is told around it. */
+export function createClient(world: World, array: ArrayParty, name: string, life: Life, draws: Draws): ArrayOperations {
+  const [one, other] = world.arrays;
+  const far = array === one ? other : one;
+  const client = createArrayClient({
+    array: array.name,
+    serial: array.serial,
+    paths: [`sim:${array.serial}/0`, `sim:${far.serial}/1`],
+    opener: world.network.opener('hosts', life),
+    clock: createPartyClock(world.scheduler, life),
+    random: draws.random,
+    host: name,
+    timeoutMs: 10_000,
+  });
+  return operationsOf(checked(world, array, client, name, draws));
+}
+
+/** Operations of both arrays, as the replication code wants them. */
+export function createClients(world: World, name: string, life: Life, draws: Draws): Map<string, ArrayOperations> {
+  return new Map(world.arrays.map((array) => [array.name, createClient(world, array, name, life, draws)]));
+}
+
+/** I4: an answer means that the command is durable, and the same command sent again is answered the same. */
+function checked(world: World, array: ArrayParty, client: ArrayClient, name: string, draws: Draws): ArrayClient {
+  async function call(process: Parameters<ArrayClient['call']>[0], request: never, options: object = {}): Promise<unknown> {
+    if (!PROCESSES[process].changes) return client.call(process, request, options).catch(judge);
+    const requestId = randomHex(draws.random, 16);
+    const first = await settled(client.call(process, request, { ...options, requestId }));
+    world.note(`${name} ${array.name} ${process} ${first.text}`);
+    const again = draws.chance(0.05) ? await settled(client.call(process, request, { ...options, requestId })) : first;
+    if (first.known && !array.side.peek.isDurable(requestId)) {
+      fail(`${array.name} answered ${process} ${requestId} (${first.text}) but it is not durable`);
+    }
+    if (first.known && again.known && first.text !== again.text) {
+      fail(`${process} ${requestId} at ${array.name} was answered ${first.text} and then ${again.text}`);
+    }
+    return first.value();
+  }
+
+  function fail(text: string): void {
+    world.fail(new SimFailure('I4-once', text));
+  }
+
+  function judge(error: unknown): never {
+    const wrong = error instanceof CommandError && (error.kind === 'bad-answer' || error.status === 'internal');
+    if (wrong) world.fail(new SimFailure('no-crash', `${array.name}: ${error.message}`));
+    throw error;
+  }
+
+  async function settled(answer: Promise<unknown>): Promise<{ text: string; known: boolean; value(): unknown }> {
+    try {
+      const value = await answer;
+      return { text: JSON.stringify(value), known: true, value: () => value };
+    } catch (error) {
+      const known = error instanceof CommandError && error.kind === 'refused';
+      return { text: error instanceof Error ? error.message : String(error), known, value: () => judge(error) };
+    }
+  }
+
+  return { ...client, call: call as ArrayClient['call'] };
+}

@@ -1,0 +1,199 @@
+import type { Storage, StorageFile } from '../../src/base/storage.ts';
+import type { Draws } from './randomness.ts';
+import type { Life, Scheduler } from './scheduler.ts';
+
+const SECTOR = 512;
+
+type Operation =
+  | { readonly kind: 'write'; readonly offset: number; readonly data: Uint8Array }
+  | { readonly kind: 'truncate'; readonly size: number };
+
+/** The bytes of a file as one side sees them: the page cache, or what a power cut leaves. */
+class Content {
+  bytes = new Uint8Array(0);
+  size = 0;
+
+  apply(operation: Operation): void {
+    if (operation.kind === 'truncate') return this.resize(operation.size);
+    const { offset, data } = operation;
+    if (offset + data.length > this.size) this.resize(offset + data.length);
+    this.bytes.set(data, offset);
+  }
+
+  resize(size: number): void {
+    if (size > this.bytes.length) {
+      const larger = new Uint8Array(Math.max(size, this.bytes.length * 2));
+      larger.set(this.bytes.subarray(0, this.size));
+      this.bytes = larger;
+    }
+    if (size < this.size) this.bytes.fill(0, size, this.size);
+    this.size = size;
+  }
+
+  copyOf(other: Content): void {
+    this.bytes = other.bytes.slice();
+    this.size = other.size;
+  }
+}
+
+interface SimFile {
+  readonly cached: Content;
+  readonly durable: Content;
+  /** Not yet durable, in the order of the calls. */
+  pending: Array<{ readonly order: number; readonly operation: Operation }>;
+}
+
+/** What the storage tells the checkers. */
+export interface DiskWatcher {
+  written(name: string, offset: number, data: Uint8Array): void;
+  truncated(name: string, size: number): void;
+  /** Everything written before the flush began is durable. */
+  flushed(name: string): void;
+}
+
+export interface DiskOptions {
+  readonly flushMs: number;
+  /** How often a flush takes a hundred times as long. */
+  readonly stallRate: number;
+  /** Whether a sector that was being written may hold garbage after a power cut. */
+  readonly garbage: boolean;
+}
+
+/**
+ * A disk with a volatile cache. A write is in the cache at once and durable after a flush that began later. The death of
+ * a process leaves the cache; a power cut decides for each write that was not flushed, and, where it is torn, for each
+ * of its 512-byte sectors: new, old or garbage. Names are durable after the first flush of the file, renames and
+ * removals when their promise resolves.
+ */
+export interface SimDisk {
+  /** The storage as a process sees it in this life. */
+  storage(life: Life): Storage;
+  /** What the page cache holds, for the checkers. Empty where there is no such file. */
+  peek(name: string): Uint8Array;
+  powerCut(): void;
+  watcher: DiskWatcher | undefined;
+  options: DiskOptions;
+}
+
+export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOptions): SimDisk {
+  let directory = new Map<string, SimFile>();
+  let durableDirectory = new Map<string, SimFile>();
+  let order = 0;
+
+  function flushDelay(): number {
+    const stalls = draws.chance(disk.options.stallRate) ? 100 : 1;
+    return draws.latency(disk.options.flushMs) * stalls;
+  }
+
+  function makeDurable(name: string, file: SimFile, upTo: number): void {
+    for (const entry of file.pending) if (entry.order <= upTo) file.durable.apply(entry.operation);
+    file.pending = file.pending.filter((entry) => entry.order > upTo);
+    if (directory.get(name) === file) durableDirectory.set(name, file);
+  }
+
+  function add(file: SimFile, operation: Operation): void {
+    file.cached.apply(operation);
+    file.pending.push({ order: (order += 1), operation });
+  }
+
+  function openFile(name: string, life: Life): StorageFile {
+    let file = directory.get(name);
+    if (!file) directory.set(name, (file = { cached: new Content(), durable: new Content(), pending: [] }));
+    const opened = file;
+    return {
+      name,
+      size: () => opened.cached.size,
+      read(target, offset) {
+        const { bytes, size } = opened.cached;
+        const stored = bytes.subarray(Math.min(offset, size), Math.min(offset + target.length, size));
+        target.set(stored);
+        target.fill(0, stored.length);
+      },
+      write(source, offset) {
+        if (!life.alive) return;
+        const data = source.slice();
+        add(opened, { kind: 'write', offset, data });
+        disk.watcher?.written(name, offset, data);
+      },
+      truncate(size) {
+        if (!life.alive) return;
+        add(opened, { kind: 'truncate', size });
+        disk.watcher?.truncated(name, size);
+      },
+      flush() {
+        const upTo = order;
+        return later(life, flushDelay(), () => {
+          makeDurable(name, opened, upTo);
+          disk.watcher?.flushed(name);
+        });
+      },
+      close: () => undefined,
+    };
+  }
+
+  function later(life: Life, delayMs: number, act: () => void): Promise<void> {
+    return new Promise((resolve) => {
+      scheduler.after(delayMs, () => {
+        if (!life.alive) return;
+        act();
+        resolve();
+      });
+    });
+  }
+
+  const disk: SimDisk = {
+    watcher: undefined,
+    options,
+    storage: (life) => ({
+      open: (name) => openFile(name, life),
+      exists: (name) => directory.has(name),
+      list: () => [...directory.keys()].toSorted(),
+      rename(from, to) {
+        const file = directory.get(from);
+        if (!file) return Promise.reject(new Error(`no file ${from}`));
+        directory.delete(from);
+        directory.set(to, file);
+        return later(life, flushDelay(), () => {
+          durableDirectory.delete(from);
+          durableDirectory.set(to, file);
+        });
+      },
+      remove(name) {
+        if (!directory.delete(name)) return Promise.reject(new Error(`no file ${name}`));
+        return later(life, flushDelay(), () => {
+          if (!directory.has(name)) durableDirectory.delete(name);
+        });
+      },
+    }),
+    peek(name) {
+      const file = directory.get(name);
+      return file ? file.cached.bytes.subarray(0, file.cached.size) : new Uint8Array(0);
+    },
+    powerCut() {
+      if (draws.chance(0.5)) durableDirectory = new Map(directory);
+      const all = draws.chance(0.1);
+      for (const file of durableDirectory.values()) {
+        for (const { operation } of file.pending) settle(file.durable, operation, all);
+        file.pending = [];
+        file.cached.copyOf(file.durable);
+      }
+      directory = new Map(durableDirectory);
+    },
+  };
+
+  /** The fate of one operation that was not flushed. */
+  function settle(durable: Content, operation: Operation, all: boolean): void {
+    if (all || draws.chance(0.4)) return durable.apply(operation);
+    if (operation.kind === 'truncate' || draws.chance(0.5)) return;
+    const { offset, data } = operation;
+    for (let at = 0; at < data.length; ) {
+      const length = Math.min(data.length - at, SECTOR - ((offset + at) % SECTOR));
+      const fate = draws.random.below(disk.options.garbage ? 5 : 4);
+      if (fate < 2) durable.apply({ kind: 'write', offset: offset + at, data: data.subarray(at, at + length) });
+      if (fate === 4) durable.apply({ kind: 'write', offset: offset + at, data: draws.random.bytes(length) });
+      at += length;
+    }
+  }
+
+  return disk;
+}

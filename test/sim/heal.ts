@@ -1,0 +1,136 @@
+import { createGroup, deleteGroup } from '../../src/replication/change.ts';
+import type { ReplicationContext } from '../../src/replication/context.ts';
+import { drainGroup } from '../../src/replication/drain.ts';
+import { observeGroup } from '../../src/replication/observe.ts';
+import { ReplicationRefusal } from '../../src/replication/refusal.ts';
+import { resyncGroup } from '../../src/replication/resync.ts';
+import { swapGroup } from '../../src/replication/swap.ts';
+import { verdictOf, type Verdict } from '../../src/replication/verdict.ts';
+import { attempt, createReplicationHost } from './replicator.ts';
+import { sleep, type Life } from './scheduler.ts';
+import { FIRST_VOLUME_LUN } from './side.ts';
+import { SimFailure } from './verdict.ts';
+import type { ArrayParty, World } from './world.ts';
+
+/** Rounds of look, act, which are far more than a healthy group needs. */
+const ROUNDS = 12;
+/** Commands of applications that are still under way end within their timeout. */
+const QUIET_MS = 10_000;
+
+/**
+ * The liveness phase: nothing fails any more, and an operator follows what the verdicts say. The group must come into
+ * state pair with an empty journal, both sides equal and holding everything that was answered.
+ */
+export async function heal(world: World, runUntil: (done: () => boolean) => Promise<void>): Promise<void> {
+  world.note('the faults are over');
+  for (const link of world.network.links.values()) Object.assign(link, { up: true, loss: 0 });
+  const quietMs = world.scheduler.nowMs() + QUIET_MS;
+  world.scheduler.after(QUIET_MS, () => undefined);
+  for (const array of world.arrays) {
+    array.disk.options = { ...array.disk.options, stallRate: 0 };
+    if (!array.life) world.start(array);
+    array.setLink('up');
+  }
+  await runUntil(() => world.scheduler.nowMs() >= quietMs && world.arrays.every((array) => array.side.ready));
+  for (const array of world.arrays) array.setLink('up');
+  const state = { done: false };
+  void mend(world, () => (state.done = true));
+  await runUntil(() => state.done);
+  world.model.checkEqual();
+}
+
+async function mend(world: World, done: () => void): Promise<void> {
+  const life: Life = { alive: true };
+  const context = createReplicationHost(world, 'healer', life, 60_000);
+  try {
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      const verdict = verdictOf(await observeGroup(context, world.group));
+      world.note(`healer sees ${verdict.kind}: ${verdict.explanation}`);
+      const drained = await attempt(world, `healer ${verdict.kind}`, () => act(world, context, verdict));
+      if (drained === 'complete') {
+        await compare(world, life);
+        return done();
+      }
+      await sleep(world.scheduler, life, 500);
+    }
+    const last = verdictOf(await observeGroup(context, world.group));
+    throw new SimFailure('I9-liveness', `after ${ROUNDS} rounds still ${last.kind}: ${last.explanation}`);
+  } catch (error) {
+    world.fail(error);
+  }
+}
+
+async function act(world: World, context: ReplicationContext, verdict: Verdict): Promise<'complete' | 'acted'> {
+  const { group } = world;
+  switch (verdict.kind) {
+    case 'copying':
+    case 'replicating':
+      return (await drainGroup(context, group)).complete ? 'complete' : 'acted';
+    case 'absent':
+      await createGroup(context, group, { primary: 'tokyo' });
+      return 'acted';
+    case 'partly-formed':
+      await completeOrDissolve(world, context);
+      return 'acted';
+    case 'handing-over':
+      await finishSwap(world, context, verdict);
+      return 'acted';
+    default:
+      await resync(world, context, verdict);
+      return 'acted';
+  }
+}
+
+async function completeOrDissolve(world: World, context: ReplicationContext): Promise<void> {
+  const primary = world.arrays.find((array) => array.side.group?.role === 'primary');
+  try {
+    if (!primary) throw new Error('no primary');
+    await createGroup(context, world.group, { primary: primary.name });
+  } catch {
+    await deleteGroup(context, world.group);
+  }
+}
+
+async function finishSwap(world: World, context: ReplicationContext, verdict: Verdict): Promise<void> {
+  const to = verdict.primary ?? world.arrays[0].name;
+  try {
+    await swapGroup(context, world.group, { to });
+  } catch (error) {
+    if (!(error instanceof ReplicationRefusal)) throw error;
+    await resync(world, context, verdict);
+  }
+}
+
+/** Without loss where that is possible; otherwise one side, chosen by the operator, gives up what only it has. */
+async function resync(world: World, context: ReplicationContext, verdict: Verdict): Promise<void> {
+  const from = verdict.primary ?? consistentSide(world)?.name ?? 'tokyo';
+  try {
+    await resyncGroup(context, world.group, { from });
+  } catch (error) {
+    if (!(error instanceof ReplicationRefusal) || error.kind !== 'refused-for-safety') throw error;
+    const other = world.arrays.find((array) => array.name !== from)!;
+    other.side.mayDiscard = true;
+    await resyncGroup(context, world.group, { from, discard: other.name });
+  }
+}
+
+function consistentSide(world: World): ArrayParty | undefined {
+  return world.arrays.find((array) => array.side.group?.pairs.every((pair) => pair.progress === 'pair'));
+}
+
+/** What hosts read on both sides is the same. */
+async function compare(world: World, life: Life): Promise<void> {
+  const opener = world.network.opener('hosts', life, world.model.tap);
+  for (let volume = 0; volume < world.options.volumes; volume += 1) {
+    const [one, other] = await Promise.all(
+      world.arrays.map(async (array) => {
+        const lun = await opener.open(`sim:${array.serial}/${FIRST_VOLUME_LUN + volume}`);
+        const { blockCount } = await lun.capacity();
+        return lun.read(0, blockCount);
+      }),
+    );
+    if (Buffer.compare(one!, other!) !== 0) {
+      throw new SimFailure('I9-liveness', `volume ${volume} differs between the arrays after everything has healed`);
+    }
+  }
+}

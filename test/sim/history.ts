@@ -1,0 +1,166 @@
+import { SimFailure, type Invariant } from './verdict.ts';
+
+export const SECTOR = 512;
+export const NEVER = Infinity;
+
+/** One write of one application. Moments are the scheduler's ticks, taken where the array takes in and answers. */
+export interface Write {
+  readonly id: number;
+  readonly volume: number;
+  /** In sectors of 512 bytes. */
+  readonly first: number;
+  readonly count: number;
+  start: number;
+  /** When the array said GOOD, or died with the write under way; `NEVER` while it may still take effect. */
+  end: number;
+  /** The array said GOOD. */
+  good: boolean;
+  /** A flush or FUA that covers it was answered with GOOD. */
+  flushed: boolean;
+}
+
+/** Per volume the stamp of each sector: the id of the write that made it, 0 for zeros. */
+export type Image = readonly Uint32Array[];
+
+/**
+ * Writes that one primary after another took over from, in one line: the model of what volumes may hold. A takeover or swap
+ * begins a new one on the image that the new primary found.
+ */
+export interface History {
+  readonly name: string;
+  readonly parent: History | undefined;
+  readonly base: Image;
+  /** Per volume and sector the writes since `base`, in order of their arrival. */
+  readonly sectors: ReadonlyArray<ReadonlyArray<Write[]>>;
+  /** The array that leads it answered GOOD to writes since `base`. */
+  readonly writes: Set<Write>;
+}
+
+export function createHistory(name: string, base: Image, parent?: History): History {
+  return {
+    name,
+    parent,
+    base: base.map((volume) => volume.slice()),
+    sectors: base.map((volume) => Array.from(volume, () => [])),
+    writes: new Set(),
+  };
+}
+
+export function addWrite(history: History, write: Write): void {
+  if (history.writes.has(write)) return;
+  history.writes.add(write);
+  for (let sector = write.first; sector < write.first + write.count; sector += 1) {
+    history.sectors[write.volume]![sector]!.push(write);
+  }
+}
+
+interface Present {
+  readonly start: number;
+  readonly end: number;
+}
+
+const BASE: Present = { start: -1, end: -1 };
+
+/**
+ * Whether an image can be what the volumes of the history hold after some prefix of its order of writes. The order is
+ * known as far as answers prove it: a write that was answered before another arrived comes before it. So an image is
+ * wrong where it shows a write, but not another that was answered earlier and that nothing later on the same sector hides.
+ *
+ * `everythingBefore`: writes answered before that moment must be there, whatever the image shows.
+ */
+export function checkPrefix(
+  history: History,
+  image: Image,
+  invariant: Invariant,
+  what: string,
+  everythingBefore = -1,
+): void {
+  const missing = findMissing(history, image, invariant, what, everythingBefore);
+  const [first] = missing;
+  if (first) throw new SimFailure(invariant, `${what}: ${describeMissing(first)} (${missing.length} such sectors)`);
+}
+
+export interface Missing {
+  readonly volume: number;
+  readonly sector: number;
+  readonly shown: number;
+  readonly write: Write;
+}
+
+export function describeMissing({ volume, sector, shown, write }: Missing): string {
+  const kind = write.flushed ? 'flushed' : 'answered';
+  return (
+    `sector ${sector} of volume ${volume} shows write ${shown}, but write ${write.id} there, ` +
+    `${kind} at ${write.end}, must be in it`
+  );
+}
+
+/** Every write that must be in the image and is not; throws where the image shows what was never written there. */
+export function findMissing(
+  history: History,
+  image: Image,
+  invariant: Invariant,
+  what: string,
+  everythingBefore: number,
+): Missing[] {
+  let before = everythingBefore;
+  const suspects: Array<{ volume: number; sector: number; shown: Present }> = [];
+  for (let volume = 0; volume < image.length; volume += 1) {
+    const stamps = image[volume]!;
+    const sectors = history.sectors[volume]!;
+    for (let sector = 0; sector < stamps.length; sector += 1) {
+      const writes = sectors[sector]!;
+      const shown = presentAt(history, volume, sector, stamps[sector]!);
+      if (!shown) {
+        const last = writes.map((write) => write.id).join(', ');
+        throw new SimFailure(
+          invariant,
+          `${what}: sector ${sector} of volume ${volume} shows ${stampText(stamps[sector]!)}, which history ` +
+            `${history.name} never wrote there (base ${history.base[volume]![sector]}, then ${last || 'nothing'})`,
+        );
+      }
+      if (shown.start > before) before = shown.start;
+      if (writes.length > 0 && writes[writes.length - 1] !== shown) suspects.push({ volume, sector, shown });
+    }
+  }
+  return suspects.flatMap(({ volume, sector, shown }) =>
+    history.sectors[volume]![sector]!
+      .filter((write) => write.good && write.start > shown.end && write.end < before)
+      .map((write) => ({ volume, sector, shown: image[volume]![sector]!, write })),
+  );
+}
+
+function presentAt(history: History, volume: number, sector: number, stamp: number): Present | undefined {
+  const write = history.sectors[volume]![sector]!.find((candidate) => candidate.id === stamp);
+  if (write) return write;
+  return history.base[volume]![sector] === stamp ? BASE : undefined;
+}
+
+/** A sector whose parts do not fit together. */
+export const BROKEN = 0xffff_ffff;
+
+function stampText(stamp: number): string {
+  return stamp === BROKEN ? 'bytes of no single write' : `write ${stamp}`;
+}
+
+/** The bytes of a write: its id all over. */
+export function contentOf(id: number, count: number): Uint8Array {
+  return new Uint8Array(new Uint32Array((count * SECTOR) / 4).fill(id).buffer);
+}
+
+/** Stamps of `bytes`; what lies behind its end is zeros. */
+export function stampsOf(bytes: Uint8Array, sectorCount: number): Uint32Array {
+  const stamps = new Uint32Array(sectorCount);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const whole = Math.min(sectorCount, Math.floor(bytes.length / SECTOR));
+  for (let sector = 0; sector < whole; sector += 1) {
+    const at = sector * SECTOR;
+    const stamp = view.getUint32(at, true);
+    const uniform =
+      view.getUint32(at + 4, true) === stamp &&
+      view.getUint32(at + 252, true) === stamp &&
+      view.getUint32(at + 508, true) === stamp;
+    stamps[sector] = uniform ? stamp : BROKEN;
+  }
+  return stamps;
+}

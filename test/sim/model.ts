@@ -1,0 +1,273 @@
+import type { GroupState } from '../../src/array/store/array-state.ts';
+import { decodeLunField } from '../../src/scsi/lun-field.ts';
+import type { ScsiReply, ScsiTask } from '../../src/scsi/task.ts';
+import {
+  addWrite,
+  BROKEN,
+  checkPrefix,
+  createHistory,
+  describeMissing,
+  findMissing,
+  stampsOf,
+  SECTOR,
+  type History,
+  type Write,
+} from './history.ts';
+import type { Tap } from './network.ts';
+import { FIRST_VOLUME_LUN, groupOf, isConsistentAuxiliary, roleOf, type Side } from './side.ts';
+import { SimFailure } from './verdict.ts';
+
+const WRITE_CODES = new Set([0x0a, 0x2a, 0xaa, 0x8a]);
+const READ_CODES = new Set([0x08, 0x28, 0xa8, 0x88]);
+const FLUSH_CODES = new Set([0x35, 0x91]);
+const FUA = 0x08;
+
+/** The independent model: what each array has answered, and what its volumes may therefore hold. */
+export interface Model {
+  readonly sides: readonly [Side, Side];
+  /** An id and a place for a write that an application is about to send. */
+  announce(volume: number, first: number, count: number): Write;
+  /** Sees the commands of applications. */
+  readonly tap: Tap;
+  /** After each event. */
+  check(): void;
+  /** The array has died; what was under way is over. */
+  died(side: Side, powerCut: boolean): void;
+  /** The array has recovered and serves. */
+  recovered(side: Side): void;
+  /** At the end: both sides hold every write that was answered. */
+  checkEqual(): void;
+}
+
+export function createModel(sides: readonly [Side, Side], tick: () => number): Model {
+  const writes = new Map<number, Write>();
+  const reads = new WeakMap<ScsiTask, { start: number; roleChanges: number }>();
+  let lastId = 0;
+
+  const sideOf = (serial: string): Side => (sides[0].serial === serial ? sides[0] : sides[1]);
+  const otherOf = (side: Side): Side => (side === sides[0] ? sides[1] : sides[0]);
+
+  function volumeOf(task: ScsiTask): number {
+    const lun = decodeLunField(task.lun);
+    return lun.ok ? lun.value - FIRST_VOLUME_LUN : -1;
+  }
+
+  function writeOf(task: ScsiTask): Write | undefined {
+    if (!WRITE_CODES.has(task.cdb[0]!)) return undefined;
+    return writes.get(new DataView(task.dataOut.buffer, task.dataOut.byteOffset).getUint32(0, true));
+  }
+
+  function readStart(task: ScsiTask): number {
+    // READ(16) and READ(10): the LBA's low 32 bits, which are enough here.
+    const view = new DataView(task.cdb.buffer, task.cdb.byteOffset, task.cdb.byteLength);
+    return task.cdb[0] === 0x88 ? view.getUint32(6) : view.getUint32(2);
+  }
+
+  function answeredWrite(side: Side, task: ScsiTask, write: Write, at: { start: number; roleChanges: number }): void {
+    if (isAuxiliaryThroughout(side, at.roleChanges)) {
+      throw new SimFailure('I6-one-primary', `${side.name} is auxiliary and accepted write ${write.id}`);
+    }
+    write.end = tick();
+    write.good = true;
+    write.flushed = (task.cdb[1]! & FUA) !== 0;
+    side.inFlight.delete(write);
+    // It may have waited for a change of role and then begun in the history after it.
+    addWrite(side.history, write);
+  }
+
+  function isAuxiliaryThroughout(side: Side, roleChanges: number): boolean {
+    return roleOf(side.group) === 'auxiliary' && side.roleChanges === roleChanges && !side.stateChanged;
+  }
+
+  function answeredFlush(side: Side, volume: number, start: number): void {
+    for (const write of side.history.writes) {
+      if (write.volume === volume && write.good && write.end < start) write.flushed = true;
+    }
+  }
+
+  /** A leading side's answer to a READ: the newest write answered before it, or one under way. */
+  function answeredRead(side: Side, task: ScsiTask, reply: ScsiReply, at: { start: number; roleChanges: number }): void {
+    if (roleOf(side.group) === 'auxiliary' || side.roleChanges !== at.roleChanges || side.stateChanged) return;
+    const volume = volumeOf(task);
+    const blockSectors = volume === 1 ? 8 : 1;
+    const first = readStart(task) * blockSectors;
+    const data = reply.dataIn ?? new Uint8Array(0);
+    stampsOf(data, data.length / SECTOR).forEach((stamp, index) => {
+      checkSector(side, volume, first + index, stamp, at.start);
+    });
+  }
+
+  function checkSector(side: Side, volume: number, sector: number, stamp: number, start: number): void {
+    const known = side.history.sectors[volume]![sector]!;
+    const shown = known.find((write) => write.id === stamp);
+    const isBase = side.history.base[volume]![sector] === stamp;
+    const where = `a READ of sector ${sector} of volume ${volume} at ${side.name}`;
+    if (!shown && !isBase) throw new SimFailure('I2-durable', `${where} shows ${stamp}, never written there`);
+    const from = shown?.end ?? -1;
+    const hidden = known.find((write) => write.good && write.start > from && write.end < start);
+    if (hidden) throw new SimFailure('I2-durable', `${where} shows write ${stamp}, not write ${hidden.id} after it`);
+  }
+
+  function changed(side: Side): void {
+    const before = side.group;
+    const after = groupOf(side);
+    side.group = after;
+    if (roleOf(before) !== roleOf(after)) {
+      side.roleChanges += 1;
+      if (roleOf(before) === 'auxiliary') leads(side, before, after);
+      else if (roleOf(after) === 'auxiliary' && roleOf(before) === 'primary') givesWay(side, after);
+    }
+    if (isConsistentAuxiliary(after) && !isConsistentAuxiliary(before)) {
+      if (roleOf(before) !== 'primary') side.history = otherOf(side).history;
+      side.volumesChanged = true;
+    }
+    checkPurge();
+    checkPrimaries();
+  }
+
+  /** An auxiliary has become primary (swap, takeover) or stands alone. */
+  function leads(side: Side, before: GroupState | undefined, after: GroupState | undefined): void {
+    const other = otherOf(side);
+    const image = side.image();
+    const swap = after?.role === 'primary' && after.suspendReason === 'none';
+    if (isConsistentAuxiliary(before) && after) {
+      const [invariant, must] = swap ? (['I12-swap', Infinity] as const) : (['I1-prefix', -1] as const);
+      checkPrefix(side.history, image, invariant, `${side.name} became primary by ${swap ? 'swap' : 'takeover'}`, must);
+    } else if (after && !side.mayBeInconsistent) {
+      throw new SimFailure('I1-prefix', `${side.name} became primary with volumes that are not consistent`);
+    }
+    side.history = createHistory(`${side.name}@${tick()}`, image, side.history);
+    for (const write of side.inFlight) addWrite(side.history, write);
+    if (swap && roleOf(other.group) === 'auxiliary') other.history = side.history;
+  }
+
+  /** A primary has become auxiliary; by a resync, that is only right where the other side has all that it answered. */
+  function givesWay(side: Side, after: GroupState | undefined): void {
+    if (isConsistentAuxiliary(after) || side.mayDiscard) return;
+    const other = otherOf(side);
+    for (let child: History | undefined = other.history; child; child = child.parent) {
+      if (child === side.history) return;
+      if (child.parent !== side.history) continue;
+      const what = `${side.name} gives way to ${other.name} without being told to discard`;
+      checkPrefix(side.history, child.base, 'I6-one-primary', what, Infinity);
+      return;
+    }
+    const own = [...side.history.writes].find((write) => write.good);
+    if (own) {
+      const what = `write ${own.id}, which the history of ${other.name} never had`;
+      throw new SimFailure('I6-one-primary', `${side.name} gives up ${what}`);
+    }
+  }
+
+  function checkPurge(): void {
+    for (const side of sides) {
+      const far = otherOf(side).group;
+      const near = side.group;
+      if (near?.role !== 'primary' || far?.role !== 'auxiliary' || !far.following) continue;
+      if (near.suspendReason !== 'none' || far.suspendReason !== 'none') continue;
+      if (near.lineage.at(-1)?.generation !== far.lineage.at(-1)?.generation) continue;
+      if (near.purged.sequence <= far.read.sequence) continue;
+      const what = `${side.name} freed record ${near.purged.sequence}, the other side holds ${far.read.sequence}`;
+      throw new SimFailure('I7-purge', what);
+    }
+  }
+
+  function checkPrimaries(): void {
+    const [one, other] = [sides[0].group, sides[1].group];
+    if (one?.role !== 'primary' || other?.role !== 'primary') return;
+    if (one.lineage.at(-1)?.generation !== other.lineage.at(-1)?.generation) return;
+    throw new SimFailure('I6-one-primary', 'both arrays are primary in the same generation');
+  }
+
+  function forgetLost(side: Side): void {
+    const image = side.image();
+    markBroken(side, image);
+    const what = `${side.name} after ${side.cut ? 'a power cut' : 'kill -9'}`;
+    const missing = findMissing(side.history, image, 'I2-durable', what, Infinity);
+    for (const lost of missing) {
+      if (!side.cut || lost.write.flushed) throw new SimFailure('I2-durable', `${what}: ${describeMissing(lost)}`);
+      const known = side.history.sectors[lost.volume]![lost.sector]!;
+      known.splice(known.indexOf(lost.write), 1);
+    }
+  }
+
+  /** A sector that was being written when the power went may hold anything, unless a flush had covered it. */
+  function markBroken(side: Side, image: readonly Uint32Array[]): void {
+    if (!side.cut) return;
+    image.forEach((stamps, volume) => {
+      stamps.forEach((stamp, sector) => {
+        const known = side.history.sectors[volume]![sector]!;
+        if (stamp !== BROKEN || !known.some((write) => !write.flushed)) return;
+        const now = tick();
+        known.push({ id: BROKEN, volume, first: sector, count: 1, start: now, end: now, good: false, flushed: false });
+      });
+    });
+  }
+
+  return {
+    sides,
+    announce(volume, first, count) {
+      const id = (lastId += 1);
+      const write = { id, volume, first, count, start: Infinity, end: Infinity, good: false, flushed: false };
+      writes.set(id, write);
+      return write;
+    },
+    tap: {
+      arrived(station, task) {
+        const side = sideOf(station.serial);
+        const start = tick();
+        reads.set(task, { start, roleChanges: side.roleChanges });
+        const write = writeOf(task);
+        if (!write) return;
+        write.start = Math.min(write.start, start);
+        side.inFlight.add(write);
+        addWrite(side.history, write);
+      },
+      answered(station, task, reply) {
+        const side = sideOf(station.serial);
+        const at = reads.get(task);
+        if (!at) return;
+        const write = writeOf(task);
+        if (reply.status !== 0) {
+          if (write) side.inFlight.delete(write);
+        } else if (write) answeredWrite(side, task, write, at);
+        else if (FLUSH_CODES.has(task.cdb[0]!)) answeredFlush(side, volumeOf(task), at.start);
+        else if (READ_CODES.has(task.cdb[0]!)) answeredRead(side, task, reply, at);
+      },
+    },
+    check() {
+      for (const side of sides) {
+        if (!side.stateChanged) continue;
+        side.stateChanged = false;
+        changed(side);
+      }
+      for (const side of sides) {
+        if (!side.volumesChanged || !side.ready) continue;
+        side.volumesChanged = false;
+        if (isConsistentAuxiliary(side.group)) {
+          checkPrefix(side.history, side.image(), 'I1-prefix', `${side.name}, auxiliary and consistent`);
+        }
+      }
+    },
+    died(side, powerCut) {
+      side.ready = false;
+      side.cut ||= powerCut;
+      const now = tick();
+      for (const write of side.inFlight) write.end = now;
+      side.inFlight.clear();
+    },
+    recovered(side) {
+      side.ready = true;
+      side.volumesChanged = true;
+      if (roleOf(side.group) !== 'auxiliary') forgetLost(side);
+      side.cut = false;
+    },
+    checkEqual() {
+      for (const side of sides) {
+        const [leader] = sides.filter((candidate) => roleOf(candidate.group) !== 'auxiliary');
+        const history = leader?.history ?? side.history;
+        checkPrefix(history, side.image(), 'I9-liveness', `${side.name} at the end`, Infinity);
+      }
+    },
+  };
+}

@@ -1,0 +1,175 @@
+import { LunError, type Lun, type LunOpener } from '../../src/lun/lun.ts';
+import type { DeviceServer, ScsiReply, ScsiTask } from '../../src/scsi/task.ts';
+import { createScsiLun } from '../support/scsi-lun.ts';
+import type { Draws } from './randomness.ts';
+import type { Life, Scheduler } from './scheduler.ts';
+
+/** A line between two places: "hosts", "tokyo", "osaka". */
+export interface Link {
+  up: boolean;
+  latencyMs: number;
+  /** How often a request, and how often an answer, is lost. */
+  loss: number;
+}
+
+/** An array as the network finds it. */
+export interface Station {
+  readonly serial: string;
+  readonly place: string;
+  readonly life: Life;
+  readonly server: DeviceServer;
+}
+
+/** Sees the commands of a party where the array takes them in and where it answers. */
+export interface Tap {
+  arrived(station: Station, task: ScsiTask): void;
+  answered(station: Station, task: ScsiTask, reply: ScsiReply): void;
+}
+
+/**
+ * Carries single SCSI commands: each takes its own time, so that they overtake one another, and request or answer may be lost,
+ * by chance, by a line that is down or by an array that dies. A command whose fate the initiator cannot know fails at its
+ * timeout, or sooner where the connection breaks, with outcome `unknown`.
+ */
+export interface Network {
+  readonly links: ReadonlyMap<string, Link>;
+  link(one: string, other: string): Link;
+  stations: Map<string, Station>;
+  opener(place: string, life: Life, tap?: Tap): LunOpener;
+}
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+const CONNECT_MS = 3_000;
+
+export function createNetwork(scheduler: Scheduler, draws: Draws, latencyMs: number): Network {
+  const links = new Map<string, Link>();
+  const stations = new Map<string, Station>();
+  let sessions = 0;
+
+  function link(one: string, other: string): Link {
+    const key = [one, other].toSorted().join('-');
+    const known = links.get(key) ?? { up: true, latencyMs, loss: 0 };
+    links.set(key, known);
+    return known;
+  }
+
+  /** Undefined: lost. */
+  function transit(between: Link, life: Life): Promise<void> | undefined {
+    if (!between.up || draws.chance(between.loss)) return undefined;
+    return wait(draws.latency(between.latencyMs), life);
+  }
+
+  function wait(delayMs: number, life: Life): Promise<void> {
+    return new Promise((resolve) => {
+      scheduler.after(delayMs, () => {
+        if (life.alive) resolve();
+      });
+    });
+  }
+
+  const never = <T>(): Promise<T> => new Promise(() => undefined);
+
+  function opener(place: string, life: Life, tap?: Tap): LunOpener {
+    function serverFor(path: string, serial: string, nexus: string): DeviceServer {
+      let known: Life | undefined;
+
+      async function execute(task: ScsiTask): Promise<ScsiReply> {
+        const changes = task.dataOut.length > 0;
+        const between = link(place, stations.get(serial)?.place ?? serial);
+        const broken = async (outcome: 'not-done' | 'unknown', text: string): Promise<never> => {
+          await wait(draws.latency(between.latencyMs * 4), life);
+          throw new LunError('no-path', path, text, { outcome: changes ? outcome : 'not-done' });
+        };
+        if (!between.up && draws.chance(0.5)) return broken('not-done', 'the line is down');
+        const sent = transit(between, life);
+        if (!sent) return draws.chance(0.3) ? broken('unknown', 'connection lost') : never();
+        await sent;
+        const station = stations.get(serial);
+        if (!station?.life.alive) return broken(draws.chance(0.5) ? 'unknown' : 'not-done', 'connection refused');
+        if (known !== station.life) station.server.nexusOpened(nexus);
+        known = station.life;
+        tap?.arrived(station, task);
+        const reply = await answered(station, task);
+        if (reply === 'died') return draws.chance(0.7) ? broken('unknown', 'connection reset') : never();
+        tap?.answered(station, task, reply);
+        const back = transit(between, life);
+        if (!back) return draws.chance(0.3) ? broken('unknown', 'connection lost') : never();
+        await back;
+        return reply;
+      }
+
+      const nothing = (): undefined => undefined;
+      return { execute, nexusOpened: nothing, nexusLost: nothing, reset: nothing };
+    }
+
+    return {
+      async open(path) {
+        const [, serial, lun] = /^sim:([A-Z0-9]+)\/(\d+)$/.exec(path) ?? [];
+        const between = link(place, stations.get(serial ?? '')?.place ?? '');
+        await wait(draws.latency(between.latencyMs), life);
+        if (!between.up) {
+          await wait(draws.chance(0.5) ? 1 : CONNECT_MS, life);
+          throw new LunError('no-path', path, 'no route');
+        }
+        if (!stations.get(serial ?? '')?.life.alive) throw new LunError('no-path', path, 'connection refused');
+        const nexus = `${place}-${(sessions += 1)}`;
+        const server = serverFor(path, serial ?? '', nexus);
+        return limited(createScsiLun(path, () => server, Number(lun), nexus));
+      },
+    };
+
+    /** Ends each call at its deadline. */
+    function limited(lun: Lun): Lun {
+      function within<T>(call: Promise<T>, timeoutMs: number | undefined, outcome: 'not-done' | 'unknown'): Promise<T> {
+        return new Promise((resolve, reject) => {
+          const timer = scheduler.after(timeoutMs ?? DEFAULT_TIMEOUT_MS, () => {
+            if (life.alive) reject(new LunError('timeout', lun.path, 'no answer in time', { outcome }));
+          });
+          const settle = (act: () => void): void => {
+            timer.cancel();
+            if (life.alive) act();
+          };
+          call.then(
+            (value) => settle(() => resolve(value)),
+            (error: unknown) => settle(() => reject(error as Error)),
+          );
+        });
+      }
+      return {
+        path: lun.path,
+        identify: (options) => within(lun.identify(options), options?.timeoutMs, 'not-done'),
+        capacity: (options) => within(lun.capacity(options), options?.timeoutMs, 'not-done'),
+        read: (lba, count, options) => within(lun.read(lba, count, options), options?.timeoutMs, 'not-done'),
+        write: (lba, data, options) => within(lun.write(lba, data, options), options?.timeoutMs, 'unknown'),
+        flush: (options) => within(lun.flush(options), options?.timeoutMs, 'unknown'),
+        close: async () => undefined,
+      };
+    }
+  }
+
+  function answered(station: Station, task: ScsiTask): Promise<ScsiReply | 'died'> {
+    return new Promise((resolve, reject) => {
+      watchDeath(station.life, () => resolve('died'));
+      station.server.execute(task).then((reply) => {
+        if (station.life.alive) resolve(reply);
+      }, reject);
+    });
+  }
+
+  return { links, link, stations, opener };
+}
+
+const deaths = new WeakMap<Life, Set<() => void>>();
+
+function watchDeath(life: Life, callback: () => void): void {
+  const known = deaths.get(life) ?? new Set();
+  deaths.set(life, known.add(callback));
+}
+
+/** Ends a life; connections to it break. */
+export function end(life: Life): void {
+  life.alive = false;
+  const waiting = deaths.get(life);
+  deaths.delete(life);
+  for (const callback of waiting ?? []) callback();
+}

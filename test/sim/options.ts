@@ -1,0 +1,62 @@
+import { createDraws } from './randomness.ts';
+
+/** What one seed plays: every knob is drawn, so that small rings, slow lines and quiet hosts all have their turn. */
+export interface SimOptions {
+  readonly ringRecords: number;
+  readonly volumes: number;
+  readonly sectors: number;
+  readonly applications: number;
+  readonly depth: number;
+  readonly thinkMs: number;
+  readonly longestWrite: number;
+  readonly latencyMs: number;
+  readonly flushMs: number;
+  readonly stallRate: number;
+  readonly garbage: boolean;
+  readonly loops: number;
+  readonly loopPauseMs: number;
+  /** Virtual time during which anything may fail. */
+  readonly chaosMs: number;
+  /** Mean time between faults of a kind; 0: never. */
+  readonly killEveryMs: number;
+  readonly powerCutEveryMs: number;
+  readonly linkEveryMs: number;
+  readonly operatorEveryMs: number;
+  readonly loss: number;
+  /** The operator may give up a side's own writes, take over beside a living peer, dissolve the group. */
+  readonly discards: boolean;
+  readonly forced: boolean;
+  readonly deletes: boolean;
+  /** Chaos begins with the copy instead of after it. */
+  readonly early: boolean;
+}
+
+export function drawOptions(seed: number): SimOptions {
+  const draws = createDraws(seed, 'options');
+  const rarely = (values: readonly number[]): number => (draws.chance(0.4) ? 0 : draws.pick(values));
+  return {
+    ringRecords: draws.pick([2, 3, 4, 6, 8, 12, 16, 32, 64, 512]),
+    volumes: draws.between(1, 3),
+    sectors: draws.pick([256, 384, 512]),
+    applications: draws.between(1, 3),
+    depth: draws.between(1, 4),
+    thinkMs: draws.pick([5, 20, 60, 200]),
+    longestWrite: draws.pick([1, 4, 8, 24]),
+    latencyMs: draws.pick([0.2, 1, 5, 20]),
+    flushMs: draws.pick([0.1, 0.5, 3]),
+    stallRate: draws.pick([0, 0, 0.01]),
+    garbage: draws.chance(0.5),
+    loops: draws.between(1, 2),
+    loopPauseMs: draws.pick([5, 50, 500]),
+    chaosMs: draws.pick([1_000, 3_000, 8_000]),
+    killEveryMs: rarely([300, 1_000, 3_000]),
+    powerCutEveryMs: rarely([300, 1_000, 3_000]),
+    linkEveryMs: rarely([300, 1_000, 3_000]),
+    operatorEveryMs: rarely([100, 400, 1_500]),
+    loss: draws.pick([0, 0, 0.005, 0.03]),
+    discards: draws.chance(0.4),
+    forced: draws.chance(0.4),
+    deletes: draws.chance(0.15),
+    early: draws.chance(0.3),
+  };
+}

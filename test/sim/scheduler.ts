@@ -1,0 +1,108 @@
+import type { Clock, Timer } from '../../src/base/clock.ts';
+
+interface Event {
+  readonly dueMs: number;
+  readonly order: number;
+  callback: (() => void) | undefined;
+}
+
+/** Virtual time: a heap of events by time, then by order of their making. Nothing else moves the world. */
+export interface Scheduler {
+  nowMs(): number;
+  /** A number that rises with each call: the order of moments that the virtual time does not tell apart. */
+  tick(): number;
+  events(): number;
+  after(delayMs: number, callback: () => void): Timer;
+  /** Fires the next event and lets everything run that follows from it without waiting. False: none is left. */
+  step(): Promise<boolean>;
+}
+
+export function createScheduler(): Scheduler {
+  const heap: Event[] = [];
+  let nowMs = 0;
+  let order = 0;
+  let moment = 0;
+  let events = 0;
+
+  const earlier = (left: Event, right: Event): boolean =>
+    left.dueMs < right.dueMs || (left.dueMs === right.dueMs && left.order < right.order);
+
+  function push(event: Event): void {
+    let at = heap.push(event) - 1;
+    while (at > 0) {
+      const parent = (at - 1) >>> 1;
+      if (!earlier(event, heap[parent]!)) break;
+      heap[at] = heap[parent]!;
+      at = parent;
+    }
+    heap[at] = event;
+  }
+
+  function pop(): Event | undefined {
+    const first = heap[0];
+    const last = heap.pop();
+    if (first === undefined || last === undefined || heap.length === 0) return first;
+    let at = 0;
+    for (let child = 1; child < heap.length; child = 2 * at + 1) {
+      if (child + 1 < heap.length && earlier(heap[child + 1]!, heap[child]!)) child += 1;
+      if (!earlier(heap[child]!, last)) break;
+      heap[at] = heap[child]!;
+      at = child;
+    }
+    heap[at] = last;
+    return first;
+  }
+
+  return {
+    nowMs: () => nowMs,
+    tick: () => (moment += 1),
+    events: () => events,
+    after(delayMs, callback) {
+      const event: Event = { dueMs: nowMs + Math.max(0, delayMs), order: (order += 1), callback };
+      push(event);
+      return { cancel: () => void (event.callback = undefined) };
+    },
+    async step() {
+      for (let event = pop(); event; event = pop()) {
+        if (!event.callback) continue;
+        nowMs = event.dueMs;
+        events += 1;
+        const { callback } = event;
+        event.callback = undefined;
+        callback();
+        // A turn of the event loop empties the queue of microtasks: whatever needs no further event has then run.
+        await new Promise((resolve) => setImmediate(resolve));
+        return true;
+      }
+      return false;
+    },
+  };
+}
+
+/** One life of a party: from its start to its death. What it began and what still waits for it dies with it. */
+export interface Life {
+  alive: boolean;
+}
+
+const START_WALL_MS = Date.UTC(2026, 10, 2, 3, 4, 5);
+
+/** The clock of a party; its timers do not survive it. */
+export function createPartyClock(scheduler: Scheduler, life: Life): Clock {
+  return {
+    monotonicMs: () => scheduler.nowMs(),
+    wallMs: () => START_WALL_MS + Math.floor(scheduler.nowMs()),
+    setTimer: (delayMs, callback) =>
+      scheduler.after(delayMs, () => {
+        if (life.alive) callback();
+      }),
+  };
+}
+
+/** Resolves after `delayMs`, if the party still lives. */
+export function sleep(scheduler: Scheduler, life: Life, delayMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    scheduler.after(delayMs, () => {
+      if (life.alive) resolve();
+    });
+  });
+}

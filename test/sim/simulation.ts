@@ -1,0 +1,85 @@
+import { startApplication } from './application.ts';
+import { startFaults } from './faults.ts';
+import { heal } from './heal.ts';
+import { formGroup, startLoop } from './replicator.ts';
+import { startOperator } from './operator.ts';
+import { drawOptions, type SimOptions } from './options.ts';
+import type { Life } from './scheduler.ts';
+import { SimFailure, type Invariant } from './verdict.ts';
+import { createWorld, describeError, type World, type Wrappers } from './world.ts';
+
+export interface SimResult {
+  readonly seed: number;
+  readonly options: SimOptions;
+  readonly invariant?: Invariant;
+  readonly message?: string;
+  readonly events: number;
+  readonly virtualMs: number;
+  readonly digest: number;
+  readonly story: readonly string[];
+}
+
+/** A run that takes more events than this makes no progress. */
+const EVENT_LIMIT = 2_000_000;
+
+export interface SimParts {
+  readonly options?: Partial<SimOptions>;
+  readonly wrappers?: Wrappers;
+}
+
+/** Plays one seed from the first start of the arrays until everything has healed. */
+export async function runSeed(seed: number, parts: SimParts = {}): Promise<SimResult> {
+  const options = { ...drawOptions(seed), ...parts.options };
+  const world = createWorld(seed, options, parts.wrappers);
+  const onRejection = (error: unknown): void => world.fail(new SimFailure('no-crash', `unhandled: ${describeError(error)}`));
+  process.on('unhandledRejection', onRejection);
+  try {
+    await play(world);
+    return resultOf(world);
+  } catch (error) {
+    return resultOf(world, error instanceof SimFailure ? error : new SimFailure('no-crash', describeError(error)));
+  } finally {
+    process.off('unhandledRejection', onRejection);
+  }
+}
+
+async function play(world: World): Promise<void> {
+  const { options, scheduler } = world;
+  scheduler.after(0, () => world.arrays.forEach((array) => world.start(array)));
+  await runUntil(world, () => world.arrays.every((array) => array.side.ready));
+  const life: Life = { alive: true };
+  for (let index = 0; index < options.applications; index += 1) startApplication(world, `host${index}`, life);
+  const formed = { done: false };
+  void formGroup(world, () => (formed.done = true));
+  if (!options.early) await runUntil(world, () => formed.done);
+  for (let index = 0; index < options.loops; index += 1) startLoop(world, `loop${index}`);
+  startOperator(world, 'operator');
+  startFaults(world);
+  const endMs = scheduler.nowMs() + options.chaosMs;
+  scheduler.after(options.chaosMs, () => undefined);
+  await runUntil(world, () => scheduler.nowMs() >= endMs);
+  world.chaos = false;
+  await heal(world, (done) => runUntil(world, done));
+}
+
+async function runUntil(world: World, done: () => boolean): Promise<void> {
+  while (!done()) {
+    const moved = await world.scheduler.step();
+    world.model.check();
+    if (world.failure !== undefined) throw world.failure;
+    if (!moved) throw new SimFailure('I9-liveness', 'nothing is left that could move the world');
+    if (world.scheduler.events() > EVENT_LIMIT) throw new SimFailure('I9-liveness', `more than ${EVENT_LIMIT} events`);
+  }
+}
+
+function resultOf(world: World, failure?: SimFailure): SimResult {
+  return {
+    seed: world.seed,
+    options: world.options,
+    events: world.scheduler.events(),
+    virtualMs: world.scheduler.nowMs(),
+    digest: world.digest(),
+    story: world.story(),
+    ...(failure ? { invariant: failure.invariant, message: failure.message } : {}),
+  };
+}
