@@ -1,7 +1,7 @@
 import { describeViolation, type Decoded } from '../base/violation.ts';
 import { COMMAND_DEVICE_SIZE, LABEL_SIZE, WRITE_UNIT } from '../interface-block/geometry.ts';
 import { decodeLabel, type Label } from '../interface-block/label.ts';
-import type { IoOptions, Lun } from '../lun/lun.ts';
+import type { IoOptions, Lun, LunCapacity } from '../lun/lun.ts';
 import { CommandError } from './command-error.ts';
 import { escapeText } from './escape-text.ts';
 
@@ -13,28 +13,31 @@ export interface ProvenDevice {
 }
 
 /** The label of a LUN, or why it has none. Reads only; rejects with `LunError`. */
-export async function readLabel(lun: Lun, options?: IoOptions): Promise<Decoded<Label>> {
-  const { blockSize } = await lun.capacity(options);
+export async function readLabel(lun: Lun, options?: IoOptions, capacity?: LunCapacity): Promise<Decoded<Label>> {
+  const { blockSize } = capacity ?? (await lun.capacity(options));
   return decodeLabel(await lun.read(0, Math.ceil(LABEL_SIZE / blockSize), options));
 }
 
 /**
  * Promise 1: proves that a LUN is a command device of the array with this serial, before anything is written to it.
- * Rejects with `CommandError` `not-a-command-device` or `wrong-array`, and with `LunError`.
+ * Rejects with `CommandError` `not-a-command-device` or `wrong-array`, and with `LunError`. A caller that knows the capacity
+ * saves asking for it.
  */
 export async function proveCommandDevice(
   lun: Lun,
   expected: { readonly array: string; readonly serial: string },
   options?: IoOptions,
+  known?: LunCapacity,
 ): Promise<ProvenDevice> {
   const { array, serial } = expected;
   const path = lun.path;
-  const { blockSize, blockCount } = await lun.capacity(options);
+  const capacity = known ?? (await lun.capacity(options));
+  const { blockSize, blockCount } = capacity;
   if (WRITE_UNIT % blockSize !== 0 || blockSize * blockCount < COMMAND_DEVICE_SIZE) {
     const why = `${blockCount} blocks of ${blockSize} bytes cannot hold one`;
     throw new CommandError('not-a-command-device', array, `${path} is not a command device: ${why}`, { path });
   }
-  const label = await readLabel(lun, options);
+  const label = await readLabel(lun, options, capacity);
   if (!label.ok) {
     const why = escapeText(describeViolation(label.violation));
     throw new CommandError('not-a-command-device', array, `${path} is not a command device: ${why}`, { path });

@@ -1,4 +1,4 @@
-import { LunError, type IoOptions, type Lun, type LunOpener } from '../lun/lun.ts';
+import { LunError, type IoOptions, type Lun, type LunCapacity, type LunOpener } from '../lun/lun.ts';
 import { CommandError } from './command-error.ts';
 import { escapeText } from './escape-text.ts';
 import { proveCommandDevice, type ProvenDevice } from './label-check.ts';
@@ -26,12 +26,18 @@ export interface PathList {
   close(): Promise<void>;
 }
 
+interface OpenPath {
+  readonly lun: Promise<Lun>;
+  /** Asked for once for each opening. */
+  capacity: LunCapacity | undefined;
+}
+
 export function createPathList(parts: PathListParts): PathList {
   const { array, serial, paths, opener } = parts;
-  const open: ({ readonly lun: Promise<Lun> } | undefined)[] = paths.map(() => undefined);
+  const open: (OpenPath | undefined)[] = paths.map(() => undefined);
   let current = 0;
 
-  function giveUp(at: number, entry: { readonly lun: Promise<Lun> }): void {
+  function giveUp(at: number, entry: OpenPath): void {
     if (open[at] !== entry) return;
     open[at] = undefined;
     if (current === at) current = (at + 1) % paths.length;
@@ -43,9 +49,11 @@ export function createPathList(parts: PathListParts): PathList {
       const at = current;
       const path = paths[at];
       if (path === undefined) throw new CommandError('no-path', array, `${array} has no path to a command device`);
-      const entry = (open[at] ??= { lun: opener.open(path, options) });
+      const entry = (open[at] ??= { lun: opener.open(path, options), capacity: undefined });
       try {
-        const device = await proveCommandDevice(await entry.lun, { array, serial }, options);
+        const lun = await entry.lun;
+        entry.capacity ??= await lun.capacity(options);
+        const device = await proveCommandDevice(lun, { array, serial }, options, entry.capacity);
         return { ...device, path, giveUp: () => giveUp(at, entry) };
       } catch (error) {
         giveUp(at, entry);

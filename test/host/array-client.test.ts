@@ -59,6 +59,20 @@ describe('a command', () => {
     expect(reads).toBe(15);
   });
 
+  it('costs three transfers: the label, the block, and the slot with the answer', async () => {
+    const bench = hostBench();
+    const client = bench.client({ paths: ['one'] });
+    const transfers: string[] = [];
+    bench.faults['one'] = {
+      beforeRead: (lba, count) => void transfers.push(`READ ${lba === 0 ? 'label' : 'slot'} ${count}`),
+      beforeWrite: (_lba, data) => void transfers.push(`WRITE ${data.length}`),
+    };
+    for (let call = 0; call < 2; call++) await bench.clock.run(client.call('pair.split', SPLIT));
+    const once = ['READ label 8', 'WRITE 4096', 'READ slot 32'];
+    expect(transfers).toEqual([...once, ...once]);
+    expect(bench.opened).toEqual(['one']);
+  });
+
   it('works with blocks of 4096 bytes', async () => {
     const bench = hostBench({ blockSize: 4096 });
     expect((await bench.clock.run(bench.client().call('pair.split', SPLIT))).header).toEqual(GROUP_CHANGE);
