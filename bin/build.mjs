@@ -1,11 +1,12 @@
 // Bundles src/cli/main.ts into dist/, one lazily loaded chunk per command, so that start-up stays short.
 import { build } from 'esbuild';
-import { rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-await rm(`${root}dist`, { recursive: true, force: true });
-await build({
+const { metafile } = await build({
+  metafile: true,
   absWorkingDir: root,
   entryPoints: [{ in: 'src/cli/main.ts', out: 'main' }],
   outdir: 'dist',
@@ -21,3 +22,7 @@ await build({
   // commander and cli-table3 are CommonJS: their require() calls need a real one in an ES module.
   banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
 });
+
+// What an earlier build left goes last, so that the program can be started at any moment.
+const made = new Set(Object.keys(metafile.outputs).map((path) => basename(path)));
+for (const name of await readdir(`${root}dist`)) if (!made.has(name)) await rm(`${root}dist/${name}`);
