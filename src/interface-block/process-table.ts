@@ -72,7 +72,7 @@ const groupChange = defineLayout('group-change', 48, [
   { name: 'lba', offset: 24, size: 8, kind: 'u64', doc: 'its LBA in the journal data region' },
 ]);
 
-/** One ancestor of the current data: writes up to `endSequence` belong to `generation`; the newest row is open. */
+/** One generation of the data: writes after `startSequence`, up to that of the next row, belong to it; the last row is open. */
 const lineageRow = defineLayout('lineage', 16, [
   { name: 'generation', offset: 0, size: 8, kind: 'hex', doc: 'generation identifier' },
   { name: 'startSequence', offset: 8, size: 8, kind: 'u64', doc: 'last sequence number before this generation began' },
