@@ -3,7 +3,6 @@ import type { Random } from '../base/random.ts';
 import { decoded, violated, type Decoded } from '../base/violation.ts';
 import {
   CHAP_CHALLENGE_LENGTH,
-  CHAP_PREFERENCE,
   chapResponse,
   chapResponseMatches,
   chooseChapAlgorithm,
@@ -13,6 +12,12 @@ import {
 } from './chap.ts';
 import { parseNumber } from './negotiation.ts';
 import type { TextPair } from './text.ts';
+
+/**
+ * SHA3-256, SHA-1, MD5, SHA-256. The last stands last because tgt takes its number for SHA-1, and targets take the first
+ * that they know.
+ */
+const CHAP_OFFER = '8,6,5,7';
 
 /** Who this initiator is; and, for mutual authentication, who the target must prove to be. */
 export interface InitiatorCredentials extends ChapCredentials {
@@ -37,7 +42,7 @@ export function createChapExchange(credentials: InitiatorCredentials, random: Ra
 
   function answerChallenge(pairs: ReadonlyMap<string, string>): Decoded<TextPair[]> {
     const chosen = chooseChapAlgorithm(pairs.get('CHAP_A') ?? '');
-    if (chosen === undefined) return violated('CHAP_A', pairs.get('CHAP_A') ?? 'nothing', CHAP_PREFERENCE);
+    if (chosen === undefined) return violated('CHAP_A', pairs.get('CHAP_A') ?? 'nothing', CHAP_OFFER);
     const identifier = parseNumber(pairs.get('CHAP_I') ?? '');
     if (identifier === undefined || identifier > 255) return violated('CHAP_I', pairs.get('CHAP_I') ?? 'nothing', '0 to 255');
     const challenge = decodeBinaryValue('CHAP_C', pairs.get('CHAP_C') ?? '');
@@ -77,7 +82,7 @@ export function createChapExchange(credentials: InitiatorCredentials, random: Ra
       switch (step) {
         case 'algorithm':
           step = 'challenge';
-          return decoded([['CHAP_A', CHAP_PREFERENCE]]);
+          return decoded([['CHAP_A', CHAP_OFFER]]);
         case 'challenge':
           return answerChallenge(pairs);
         case 'proof':

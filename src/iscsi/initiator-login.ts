@@ -215,8 +215,8 @@ class InitiatorLogin implements Login {
 
 function ownValues(options: LoginOptions): OperationalValues {
   return {
-    ...(options.requireDigests.header ? { HeaderDigest: 'CRC32C' } : {}),
-    ...(options.requireDigests.data ? { DataDigest: 'CRC32C' } : {}),
+    ...(options.requireDigests.header ? { HeaderDigest: 'CRC32C,None' } : {}),
+    ...(options.requireDigests.data ? { DataDigest: 'CRC32C,None' } : {}),
     MaxOutstandingR2T: '8',
   };
 }
