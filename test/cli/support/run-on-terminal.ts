@@ -26,10 +26,14 @@ export function onTerminal(
   const terminal = spawn(process.execPath, [PROGRAM, ...argv], { env, cols, rows });
   let output = '';
   let killed = false;
+  let answered = false;
   return new Promise((resolve) => {
     terminal.onData((data) => {
       output += data;
-      if (answer !== undefined && output.endsWith(': ')) terminal.write(`${answer}\r`);
+      if (answer !== undefined && !answered && output.includes('to go on: ')) {
+        answered = true;
+        terminal.write(`${answer}\r`);
+      }
       if (output.length < limit || killed) return;
       killed = true;
       terminal.kill('SIGKILL');
