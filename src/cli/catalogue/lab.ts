@@ -52,4 +52,26 @@ export const LAB_COMMANDS: readonly CommandDefinition[] = [
     load: () => import('../commands/lab-fault.ts'),
     text: () => import('../render/lab.ts'),
   },
+  {
+    path: 'lab demo',
+    summary: 'show it all on this machine: replicate, lose a host, swap, prove that nothing is lost, and go back',
+    streams: true,
+    timeoutMs: 60_000,
+    options: [
+      { flags: '--file <path>', doc: 'file to load (else the beginning of a large one of this installation)', kind: 'text' },
+      { flags: '--keep', doc: 'leave the lab running and say what to try next', kind: 'flag' },
+    ],
+    examples: ['cdctl lab demo', 'cdctl lab demo --file disk.img --keep'],
+    load: () => import('../commands/lab-demo.ts'),
+    text: () => import('../render/lab-demo.ts'),
+  },
+  {
+    path: 'lab demo-host',
+    summary: 'an application on a host of the demonstration, which starts it',
+    hidden: true,
+    streams: true,
+    arguments: [{ name: 'plan', doc: 'file that says what to write where' }],
+    load: () => import('../commands/lab-demo-host.ts'),
+    text: () => import('../render/lab-demo-host.ts'),
+  },
 ];

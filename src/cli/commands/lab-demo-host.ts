@@ -13,11 +13,16 @@ export interface DemoHost {
  * An application on a host: writes stamped blocks until its standard input ends. It reports a write only after the array
  * has acknowledged it, so that it may be killed at any moment and nothing that it reported is untrue.
  */
-export async function run(request: { readonly plan: string }, context: CommandContext): Promise<CommandResult<DemoHost>> {
+export async function run(
+  request: { readonly plan: string },
+  context: CommandContext,
+): Promise<CommandResult<DemoHost>> {
   const plan = JSON.parse(await context.services.files.readText(request.plan)) as HostPlan;
   const access = await context.services.luns({ secrets: new Map() });
   try {
-    const luns = await Promise.all(plan.paths.map((path) => access.opener.open(path, { timeoutMs: context.timeoutMs })));
+    const luns = await Promise.all(
+      plan.paths.map((path) => access.opener.open(path, { timeoutMs: context.timeoutMs })),
+    );
     const volumes = await Promise.all(luns.map((lun) => volumeOf(lun, context.timeoutMs)));
     return { data: { writes: await writeUntilToldToEnd(plan, volumes, context) } };
   } finally {
@@ -35,7 +40,11 @@ async function volumeOf(lun: Lun, timeoutMs: number): Promise<Volume> {
   return { lun, blockSize };
 }
 
-async function writeUntilToldToEnd(plan: HostPlan, volumes: readonly Volume[], context: CommandContext): Promise<number> {
+async function writeUntilToldToEnd(
+  plan: HostPlan,
+  volumes: readonly Volume[],
+  context: CommandContext,
+): Promise<number> {
   const end = endOfInput(context);
   let sequence = plan.firstSequence;
   while (!end.aborted) {
@@ -55,7 +64,12 @@ function endOfInput(context: CommandContext): AbortSignal {
   return end.signal;
 }
 
-async function writeOne(plan: HostPlan, sequence: number, volumes: readonly Volume[], context: CommandContext): Promise<void> {
+async function writeOne(
+  plan: HostPlan,
+  sequence: number,
+  volumes: readonly Volume[],
+  context: CommandContext,
+): Promise<void> {
   const place = placeOf(sequence, plan.regions);
   const { lun, blockSize } = volumes[place.region]!;
   const lba = (plan.regions[place.region]!.offset + place.slot * STAMP_BYTES) / blockSize;

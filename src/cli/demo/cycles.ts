@@ -19,10 +19,11 @@ export async function cycleUntil(
   play: Play,
   desk: Desk,
   host: DemoHost,
-  pauseMs: number,
+  pauseMs: (cycles: number) => number,
   done: (outcome: CycleOutcome, cycles: number) => boolean,
 ): Promise<void> {
   const { clock } = play.context.services;
+  let stoodAt = -1;
   let movedMs = clock.monotonicMs();
   for (let cycles = 1; ; cycles++) {
     play.requireGoingOn();
@@ -30,10 +31,18 @@ export async function cycleUntil(
     const outcome = await tellCycle(play, desk);
     if (outcome.suspended) throw suspended(outcome);
     if (done(outcome, cycles)) return;
-    if (outcome.moved || outcome.copying.length > 0) movedMs = clock.monotonicMs();
+    const standsAt = progressOf(outcome);
+    if (standsAt !== stoodAt) movedMs = clock.monotonicMs();
     else if (clock.monotonicMs() - movedMs > desk.timeoutMs) throw stalled(desk);
-    await pauseUntil(clock, pauseMs, play.context.stop);
+    stoodAt = standsAt;
+    await pauseUntil(clock, pauseMs(cycles), play.context.stop);
   }
+}
+
+/** Chunks while a copy runs, which the host's own writes do not move; then records. */
+function progressOf(outcome: CycleOutcome): number {
+  if (isPaired(outcome)) return outcome.auxiliaryJournal.readSequence;
+  return outcome.copying.reduce((sum, pair) => sum + pair.copiedChunks, 0);
 }
 
 async function tellCycle(play: Play, desk: Desk): Promise<CycleOutcome> {

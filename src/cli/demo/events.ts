@@ -18,7 +18,12 @@ export type DemoEventBody =
   | DemoCycle
   | { readonly event: 'host-killed'; readonly site: string; readonly pid: number; readonly acknowledged: number }
   | { readonly event: 'host-ended'; readonly site: string; readonly pid: number; readonly acknowledged: number }
-  | { readonly event: 'journals'; readonly group: string; readonly observation: GroupObservation; readonly verdict: Verdict }
+  | {
+      readonly event: 'journals';
+      readonly group: string;
+      readonly observation: GroupObservation;
+      readonly verdict: Verdict;
+    }
   | { readonly event: 'swapped'; readonly primary: string; readonly sequence: number; readonly sinceKillMs: number }
   | ({ readonly event: 'proved' } & DemoProof)
   | { readonly event: 'refused'; readonly array: string; readonly answer: string }

@@ -10,20 +10,20 @@ import type { Play } from './play.ts';
 export class DemoHost {
   readonly site: string;
   readonly #play: Play;
-  readonly #process: StagedProcess;
+  readonly #child: StagedProcess;
   #over: string | undefined;
 
-  constructor(play: Play, site: string, process: StagedProcess) {
+  constructor(play: Play, site: string, child: StagedProcess) {
     this.site = site;
     this.#play = play;
-    this.#process = process;
-    void process.ended.then(({ code, signal, errors }) => {
+    this.#child = child;
+    void child.ended.then(({ code, signal, errors }) => {
       this.#over = signal === null ? `it ended with exit code ${code}: ${errors}` : `it died of ${signal}`;
     });
   }
 
   get pid(): number {
-    return this.#process.pid;
+    return this.#child.pid;
   }
 
   get acknowledged(): number {
@@ -37,7 +37,8 @@ export class DemoHost {
     while (this.acknowledged < count) {
       this.#play.requireGoingOn();
       this.requireRunning();
-      if (services.clock.monotonicMs() > deadlineMs) throw this.#failed(`no ${count} writes in ${timeoutMs} ms`, 'timeout');
+      if (services.clock.monotonicMs() > deadlineMs)
+        throw this.#failed(`no ${count} writes in ${timeoutMs} ms`, 'timeout');
       await pauseUntil(services.clock, POLL_MS, stop);
     }
   }
@@ -48,15 +49,15 @@ export class DemoHost {
 
   /** SIGKILL, in the middle of whatever it does. Resolves once the process is gone and its last report is read. */
   async kill(): Promise<void> {
-    this.#process.kill();
-    await this.#process.ended;
+    this.#child.kill();
+    await this.#child.ended;
   }
 
   /** Lets it end in its own time. */
   async finish(): Promise<void> {
     this.requireRunning();
-    this.#process.finish();
-    const { code, signal, errors } = await this.#process.ended;
+    this.#child.finish();
+    const { code, signal, errors } = await this.#child.ended;
     if (code !== 0) throw this.#failed(`it ended with ${signal ?? `exit code ${code}`}: ${errors}`, 'refused');
   }
 
@@ -93,7 +94,12 @@ export async function startHost(play: Play, desk: Desk, hosts: DemoHost[]): Prom
   const started = play.stage.start(['lab', 'demo-host', file, '--json'], (line) => heard(play, desk.site, line));
   const host = new DemoHost(play, desk.site, started);
   hosts.push(host);
-  play.tell({ event: 'host-started', site: desk.site, pid: host.pid, volumes: play.regions.map(({ volume }) => volume) });
+  play.tell({
+    event: 'host-started',
+    site: desk.site,
+    pid: host.pid,
+    volumes: play.regions.map(({ volume }) => volume),
+  });
   return host;
 }
 

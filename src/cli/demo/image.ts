@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Lun } from '../../lun/lun.ts';
+import { CliError } from '../cli-error.ts';
 import type { FileSource } from '../services.ts';
 
 /** A file on a volume: its bytes from block 0 on, the last block filled with zeros. */
@@ -16,7 +17,12 @@ export interface ImageOptions {
 }
 
 /** Writes the first `byteLength` bytes of the file and flushes; resolves with their SHA-256 as the file gave them. */
-export async function writeImage(file: FileSource, byteLength: number, lun: Lun, options: ImageOptions): Promise<string> {
+export async function writeImage(
+  file: FileSource,
+  byteLength: number,
+  lun: Lun,
+  options: ImageOptions,
+): Promise<string> {
   const { blockSize } = await lun.capacity(options);
   const hash = createHash('sha256');
   const inFlight: Promise<void>[] = [];
@@ -39,7 +45,11 @@ export async function writeImage(file: FileSource, byteLength: number, lun: Lun,
 async function readExactly(file: FileSource, offset: number, length: number): Promise<Uint8Array> {
   const bytes = await file.read(offset, length);
   if (bytes.length === length) return bytes;
-  throw new Error(`the file became shorter while it was read: ${offset + bytes.length} bytes are left of it`);
+  throw new CliError('usage', {
+    what: 'the file became shorter while it was read',
+    why: `${offset + bytes.length} bytes are left of it`,
+    next: 'give a file that nobody writes to',
+  });
 }
 
 function padded(bytes: Uint8Array, blockSize: number): Uint8Array {

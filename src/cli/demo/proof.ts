@@ -84,7 +84,7 @@ export async function proveRefusesWrites(array: string, lun: Lun, timeoutMs: num
   throw new CliError('does-not-hold', {
     what: `${array} did not refuse a host write as write-protected`,
     where: lun.path,
-    why: answer === undefined ? 'the write was accepted' : String(answer),
+    why: answer instanceof Error ? answer.message : 'the write was accepted',
     next: 'this must never happen: keep the output and report it',
   });
 }

@@ -49,7 +49,8 @@ export function stampBytes({ run, site, sequence }: Stamp, { region, slot }: Pla
   return new TextEncoder().encode(lines.join(''));
 }
 
-const HEAD = /^cdctl lab demo {2}run ([0-9a-f]+) {2}host at (\S+) {2}write (\d+) {2}region (\d+) {2}slot (\d+) {2}line 0 *\n/;
+const HEAD =
+  /^cdctl lab demo {2}run ([0-9a-f]+) {2}host at (\S+) {2}write (\d+) {2}region (\d+) {2}slot (\d+) {2}line 0 *\n/;
 
 /** What a block says of itself; undefined where it is no stamped block or any byte of it differs from what it says. */
 export function readStamp(bytes: Uint8Array): (Stamp & Place) | undefined {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, open, rm, statfs } from 'node:fs/promises';
+import { mkdtemp, open, rm, stat, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -21,14 +21,11 @@ export function createStage(programPath: string): Stage {
 }
 
 async function openFile(path: string): Promise<FileSource> {
+  // Looked at first: to open a named pipe would wait for somebody to write into it.
+  if (!(await stat(path)).isFile()) throw new Error('it is no regular file');
   const file = await open(path, 'r');
-  const facts = await file.stat();
-  if (!facts.isFile()) {
-    await file.close();
-    throw new Error('it is no regular file');
-  }
   return {
-    byteLength: facts.size,
+    byteLength: (await file.stat()).size,
     async read(offset, length) {
       const { bytesRead, buffer } = await file.read(new Uint8Array(length), 0, length, offset);
       return buffer.subarray(0, bytesRead);
@@ -42,7 +39,10 @@ async function openFile(path: string): Promise<FileSource> {
  * left alone, however this one died.
  */
 function startProcess(programPath: string, args: readonly string[], line: (text: string) => void): StagedProcess {
-  const child = spawn(process.execPath, [programPath, ...args], { stdio: ['pipe', 'pipe', 'pipe'], env: plainEnvironment() });
+  const child = spawn(process.execPath, [programPath, ...args], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: plainEnvironment(),
+  });
   child.stdin.on('error', () => undefined);
   const lines = createInterface({ input: child.stdout });
   lines.on('line', line);
