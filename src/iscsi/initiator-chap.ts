@@ -44,7 +44,8 @@ export function createChapExchange(credentials: InitiatorCredentials, random: Ra
     const chosen = chooseChapAlgorithm(pairs.get('CHAP_A') ?? '');
     if (chosen === undefined) return violated('CHAP_A', pairs.get('CHAP_A') ?? 'nothing', CHAP_OFFER);
     const identifier = parseNumber(pairs.get('CHAP_I') ?? '');
-    if (identifier === undefined || identifier > 255) return violated('CHAP_I', pairs.get('CHAP_I') ?? 'nothing', '0 to 255');
+    if (identifier === undefined || identifier > 255)
+      return violated('CHAP_I', pairs.get('CHAP_I') ?? 'nothing', '0 to 255');
     const challenge = decodeBinaryValue('CHAP_C', pairs.get('CHAP_C') ?? '');
     if (!challenge.ok) return challenge;
     algorithm = chosen;
@@ -87,7 +88,7 @@ export function createChapExchange(credentials: InitiatorCredentials, random: Ra
           return answerChallenge(pairs);
         case 'proof':
           return checkProof(credentials.target!, pairs);
-        case 'complete':
+        default:
           return decoded([]);
       }
     },

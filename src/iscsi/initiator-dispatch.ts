@@ -183,7 +183,12 @@ export class Dispatcher {
       case ASYNC_EVENT.sessionDropped: {
         const what = message.event === ASYNC_EVENT.sessionDropped ? 'session' : 'connection';
         const waitMs = message.parameter2 * 1000;
-        return this.session.finish({ reason: 'dropped-by-target', message: `the target drops the ${what}`, retriable: true, waitMs });
+        return this.session.finish({
+          reason: 'dropped-by-target',
+          message: `the target drops the ${what}`,
+          retriable: true,
+          waitMs,
+        });
       }
     }
   }

@@ -6,7 +6,12 @@ import { createChapExchange, type ChapExchange, type InitiatorCredentials } from
 import { describeLoginStatus, isRedirect, isRetriableLoginStatus } from './initiator-login-status.ts';
 import type { SessionEnd } from './initiator.ts';
 import { decodeLoginResponse, encodeLoginRequest, LOGIN_STATUS, STAGE, type LoginResponse } from './login-pdus.ts';
-import { createNegotiator, type OperationalKey, type OperationalParameters, type OperationalValues } from './negotiation.ts';
+import {
+  createNegotiator,
+  type OperationalKey,
+  type OperationalParameters,
+  type OperationalValues,
+} from './negotiation.ts';
 import { createTextCollector, encodeText, type TextPair } from './text.ts';
 
 export interface LoginOptions {
@@ -120,7 +125,8 @@ class InitiatorLogin implements Login {
     if (this.exchanges > MAX_EXCHANGES) {
       return { field: 'login', got: `${this.exchanges} exchanges`, limit: `at most ${MAX_EXCHANGES}` };
     }
-    if (response.versionActive !== 0) return { field: 'Version-active', got: String(response.versionActive), limit: '0' };
+    if (response.versionActive !== 0)
+      return { field: 'Version-active', got: String(response.versionActive), limit: '0' };
     if (response.currentStage !== this.stage) {
       return { field: 'login CSG', got: String(response.currentStage), limit: String(this.stage) };
     }

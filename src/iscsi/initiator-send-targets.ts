@@ -18,7 +18,8 @@ export function createTargetList(): TargetList {
   return {
     append(data, final, continues) {
       responses += 1;
-      if (responses > MAX_RESPONSES) return violated('SendTargets', `${responses} responses`, `at most ${MAX_RESPONSES}`);
+      if (responses > MAX_RESPONSES)
+        return violated('SendTargets', `${responses} responses`, `at most ${MAX_RESPONSES}`);
       const pairs = collector.append(data, continues);
       if (!pairs.ok) return pairs;
       for (const [key, value] of pairs.value ?? []) {

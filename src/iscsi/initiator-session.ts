@@ -5,7 +5,14 @@ import { NO_TAG, OPCODE, opcodeOf } from './header.ts';
 import { Dispatcher, type SessionEffects } from './initiator-dispatch.ts';
 import { Exchanges, type Exchange } from './initiator-exchanges.ts';
 import { createLogin, type Login, type LoginOptions } from './initiator-login.ts';
-import { abortTaskRequest, logoutRequest, pingAnswer, pingRequest, textRequest, type Numbers } from './initiator-requests.ts';
+import {
+  abortTaskRequest,
+  logoutRequest,
+  pingAnswer,
+  pingRequest,
+  textRequest,
+  type Numbers,
+} from './initiator-requests.ts';
 import { createTargetList } from './initiator-send-targets.ts';
 import { createTask, sendBurst, sendCommand, settle, type SendContext, type Task } from './initiator-task.ts';
 import { createCommandWindow } from './initiator-window.ts';
@@ -87,8 +94,7 @@ class InitiatorSession implements Initiator, SessionEffects {
     this.window = createCommandWindow(options.firstCmdSn);
     this.parser = createPduParser({
       pdu: (pdu) => this.take(pdu),
-      place: (header, byteLength) =>
-        this.phase === 'login' ? undefined : this.dispatcher.place(header, byteLength),
+      place: (header, byteLength) => (this.phase === 'login' ? undefined : this.dispatcher.place(header, byteLength)),
     });
   }
 
@@ -250,7 +256,12 @@ class InitiatorSession implements Initiator, SessionEffects {
 
   private take(pdu: ReceivedPdu): void {
     if (!pdu.dataDigestValid) {
-      return this.finish({ reason: 'protocol-error', message: 'a data digest did not match', retriable: true, waitMs: 0 });
+      return this.finish({
+        reason: 'protocol-error',
+        message: 'a data digest did not match',
+        retriable: true,
+        waitMs: 0,
+      });
     }
     const { expCmdSn, maxCmdSn } = countersOf(pdu.header);
     this.window.update(expCmdSn, maxCmdSn);

@@ -117,7 +117,8 @@ export function acceptReadyToTransfer(task: Task, r2t: ReadyToTransfer, rules: T
   const last = task.wanted.at(-1);
   const expectedOffset = last ? last.bufferOffset + last.desiredLength : task.sentOffset;
   if (r2t.r2tSn !== task.nextR2tSn) return violated('R2T.R2TSN', r2t.r2tSn, String(task.nextR2tSn));
-  if (r2t.bufferOffset !== expectedOffset) return violated('R2T.BufferOffset', r2t.bufferOffset, String(expectedOffset));
+  if (r2t.bufferOffset !== expectedOffset)
+    return violated('R2T.BufferOffset', r2t.bufferOffset, String(expectedOffset));
   const limit = Math.min(rules.maxBurstLength, total - r2t.bufferOffset);
   if (r2t.desiredLength < 1 || r2t.desiredLength > limit) {
     return violated('R2T.DesiredDataTransferLength', r2t.desiredLength, `1 to ${limit}`);

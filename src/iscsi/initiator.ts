@@ -42,7 +42,13 @@ export interface CommandFailure {
 
 /** Why a connection is of no more use. */
 export interface SessionEnd {
-  readonly reason: 'logged-out' | 'login-failed' | 'protocol-error' | 'connection-lost' | 'timeout' | 'dropped-by-target';
+  readonly reason:
+    | 'logged-out'
+    | 'login-failed'
+    | 'protocol-error'
+    | 'connection-lost'
+    | 'timeout'
+    | 'dropped-by-target';
   readonly message: string;
   /** Another login, at once or later, may well succeed. */
   readonly retriable: boolean;

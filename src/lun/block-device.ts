@@ -39,7 +39,16 @@ export async function openBlockDevice(parts: BlockDeviceParts, path: string, opt
   const deadlineMs = clock.monotonicMs() + (options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   await probeExclusively({ path, facts, system, clock, deadlineMs });
   const { fd, writable } = openShared(system, path, facts);
-  return new BlockDevice({ path, facts, system, clock, fd, writable, timeoutMs: parts.timeoutMs ?? DEFAULT_TIMEOUT_MS, capacity });
+  return new BlockDevice({
+    path,
+    facts,
+    system,
+    clock,
+    fd,
+    writable,
+    timeoutMs: parts.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+    capacity,
+  });
 }
 
 /** Whether anyone holds the device exclusively shows only in trying the same, for a moment. */
@@ -227,7 +236,9 @@ class BlockDevice implements Lun {
     return within(clock, clock.monotonicMs() + timeoutMs, run(call), () => {
       call.late = true;
       const outcome = call.writing ? 'unknown' : 'not-done';
-      return new LunError('timeout', this.path, `${this.path}: ${call.what}: no answer in ${timeoutMs} ms`, { outcome });
+      return new LunError('timeout', this.path, `${this.path}: ${call.what}: no answer in ${timeoutMs} ms`, {
+        outcome,
+      });
     });
   }
 

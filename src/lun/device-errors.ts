@@ -29,7 +29,11 @@ const MEANINGS: ReadonlyMap<number, Meaning> = new Map(
     67: meaning('no-path', 'unknown', 'the transport to the device has failed'),
     84: meaning('check-condition', 'unknown', 'protection information does not match'),
     110: meaning('timeout', 'unknown', 'the device did not answer in time'),
-    121: meaning('check-condition', 'unknown', 'the device refused the request (its sense data stands in the kernel log)'),
+    121: meaning(
+      'check-condition',
+      'unknown',
+      'the device refused the request (its sense data stands in the kernel log)',
+    ),
     123: meaning('not-ready', 'not-done', 'no medium'),
   }).map(([errno, entry]) => [Number(errno), entry]),
 );

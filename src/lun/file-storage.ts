@@ -67,12 +67,7 @@ async function flushDirectory(fileSystem: FileSystem, directory: string): Promis
   }
 }
 
-function openFile(
-  fileSystem: FileSystem,
-  path: string,
-  name: string,
-  flushEntry: () => Promise<void>,
-): StorageFile {
+function openFile(fileSystem: FileSystem, path: string, name: string, flushEntry: () => Promise<void>): StorageFile {
   let entryDurable = fileSystem.existsSync(path);
   const fd = fileSystem.openSync(path, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o600);
   const sync = promisify(fileSystem.fdatasync.bind(fileSystem));

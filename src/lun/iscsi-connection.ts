@@ -21,7 +21,13 @@ export class SessionFailure extends Error {
   constructor(
     kind: 'no-path' | 'timeout',
     message: string,
-    details: { sent?: boolean; retriable?: boolean; waitMs?: number; redirect?: string | undefined; withoutSession?: boolean } = {},
+    details: {
+      sent?: boolean;
+      retriable?: boolean;
+      waitMs?: number;
+      redirect?: string | undefined;
+      withoutSession?: boolean;
+    } = {},
   ) {
     super(message);
     this.kind = kind;
@@ -61,7 +67,10 @@ export async function openIscsiConnection(parts: IscsiConnectionParts): Promise<
     stream = await parts.transport.connect(parts.portal.host, parts.portal.port, { timeoutMs: parts.connectTimeoutMs });
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw new SessionFailure('no-path', `no connection to ${address}: ${why}`, { retriable: true, withoutSession: true });
+    throw new SessionFailure('no-path', `no connection to ${address}: ${why}`, {
+      retriable: true,
+      withoutSession: true,
+    });
   }
   const driver = new ConnectionDriver(parts, stream);
   const giveUp = (): void => void driver.logout();
@@ -94,7 +103,7 @@ class ConnectionDriver implements IscsiConnection {
     this.loggedIn = login.promise;
     this.ended = ended.promise;
     this.engine = createInitiator(parts.engine, {
-      loggedIn: login.resolve,
+      loggedIn: () => login.resolve(),
       ended: (end) => {
         login.reject(loginFailure(formatPortal(parts.portal), end));
         this.close(end);

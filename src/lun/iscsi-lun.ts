@@ -1,10 +1,25 @@
 import type { Clock } from '../base/clock.ts';
 import { describeViolation, type Decoded } from '../base/violation.ts';
+import { uninitialisedBytes } from '../iscsi/header.ts';
 import { decodeCapacity10, decodeCapacity16, type Capacity } from '../scsi/capacity.ts';
-import { inquiryCdb, readCapacity10Cdb, readCapacity16Cdb, readCdb, synchronizeCacheCdb, testUnitReadyCdb, writeCdb } from '../scsi/cdb.ts';
+import {
+  inquiryCdb,
+  readCapacity10Cdb,
+  readCapacity16Cdb,
+  readCdb,
+  synchronizeCacheCdb,
+  testUnitReadyCdb,
+  writeCdb,
+} from '../scsi/cdb.ts';
 import { decodeStandardInquiry, DEVICE_TYPE, PERIPHERAL_QUALIFIER } from '../scsi/inquiry.ts';
 import { encodeLunField } from '../scsi/lun-field.ts';
-import { decodeBlockLimits, decodeDeviceIdentification, decodeUnitSerial, VPD_PAGE, worldWideNameOf } from '../scsi/vpd.ts';
+import {
+  decodeBlockLimits,
+  decodeDeviceIdentification,
+  decodeUnitSerial,
+  VPD_PAGE,
+  worldWideNameOf,
+} from '../scsi/vpd.ts';
 import { checkExtent, checkWholeBlocks } from './extent.ts';
 import type { IscsiSession } from './iscsi-session.ts';
 import { LunError, type IoOptions, type Lun, type LunCapacity, type LunIdentity, type WriteOptions } from './lun.ts';
@@ -21,7 +36,7 @@ export interface IscsiLunParts {
   /** For calls that bring no timeout of their own. */
   readonly timeoutMs: number;
   /** Called once, when the LUN is closed: whoever owns the session may close it. */
-  release(): Promise<void>;
+  readonly release: () => Promise<void>;
 }
 
 /** Bytes of one READ or WRITE where the device names no limit of its own. */
@@ -107,7 +122,7 @@ class IscsiLun implements Lun {
     const deadlineMs = this.deadline(options);
     const geometry = await this.geometry(deadlineMs);
     checkExtent(this.path, geometry, lba, blockCount);
-    const data = new Uint8Array(blockCount * geometry.blockSize);
+    const data = uninitialisedBytes(blockCount * geometry.blockSize);
     await runSplit(blockCount, geometry.transferBlocks, async (from, count) => {
       const room = data.subarray(from * geometry.blockSize, (from + count) * geometry.blockSize);
       await this.readBlocks(lba + from, count, room, deadlineMs);
@@ -117,7 +132,13 @@ class IscsiLun implements Lun {
 
   private async readBlocks(lba: number, blockCount: number, room: Uint8Array, deadlineMs: number): Promise<void> {
     const what = `READ of ${blocks(blockCount)} at block ${lba}`;
-    const answer = await this.unit.execute({ what, cdb: readCdb(lba, blockCount), dataIn: room, deadlineMs, repeatable: true });
+    const answer = await this.unit.execute({
+      what,
+      cdb: readCdb(lba, blockCount),
+      dataIn: room,
+      deadlineMs,
+      repeatable: true,
+    });
     if (answer.receivedLength === room.length && answer.residual.kind === 'none') return;
     throw this.broken(what, `GOOD with ${answer.receivedLength} of ${room.length} bytes`);
   }
@@ -145,7 +166,12 @@ class IscsiLun implements Lun {
   }
 
   /** A device without FUA (DPOFUA = 0) refuses the bit; a flush afterwards has the same effect. */
-  private async writeThenFlush(lba: number, data: Uint8Array, options: WriteOptions, deadlineMs: number): Promise<void> {
+  private async writeThenFlush(
+    lba: number,
+    data: Uint8Array,
+    options: WriteOptions,
+    deadlineMs: number,
+  ): Promise<void> {
     const timeoutMs = deadlineMs - this.parts.clock.monotonicMs();
     await this.write(lba, data, { ...options, timeoutMs, forceUnitAccess: false });
     this.forceUnitAccessRefused = true;
@@ -160,7 +186,13 @@ class IscsiLun implements Lun {
   ): Promise<void> {
     const what = `WRITE of ${blocks(blockCount)} at block ${lba}`;
     const cdb = writeCdb(lba, blockCount, how.force);
-    const answer = await this.unit.execute({ what, cdb, dataOut: data, deadlineMs: how.deadlineMs, repeatable: how.repeatable });
+    const answer = await this.unit.execute({
+      what,
+      cdb,
+      dataOut: data,
+      deadlineMs: how.deadlineMs,
+      repeatable: how.repeatable,
+    });
     if (answer.residual.kind === 'none') return;
     throw this.broken(what, `GOOD with a residual of ${answer.residual.count} bytes`, 'unknown');
   }
@@ -196,11 +228,15 @@ class IscsiLun implements Lun {
 
   private async readCapacity(deadlineMs: number): Promise<Capacity> {
     try {
-      return this.decode(decodeCapacity16(await this.readData('READ CAPACITY(16)', readCapacity16Cdb(32), 32, deadlineMs)));
+      return this.decode(
+        decodeCapacity16(await this.readData('READ CAPACITY(16)', readCapacity16Cdb(32), 32, deadlineMs)),
+      );
     } catch (error) {
       if (!isIllegalRequest(error)) throw error;
     }
-    const short = this.decode(decodeCapacity10(await this.readData('READ CAPACITY(10)', readCapacity10Cdb(), 8, deadlineMs)));
+    const short = this.decode(
+      decodeCapacity10(await this.readData('READ CAPACITY(10)', readCapacity10Cdb(), 8, deadlineMs)),
+    );
     if (short) return short;
     throw this.broken('READ CAPACITY(10)', 'more blocks than fit 32 bits, but no READ CAPACITY(16)');
   }
@@ -239,7 +275,9 @@ class IscsiLun implements Lun {
   }
 
   private broken(what: string, why: string, outcome: 'not-done' | 'unknown' = 'not-done'): LunError {
-    return new LunError('io-error', this.path, `${this.path}: ${what}: the device contradicts itself: ${why}`, { outcome });
+    return new LunError('io-error', this.path, `${this.path}: ${what}: the device contradicts itself: ${why}`, {
+      outcome,
+    });
   }
 }
 

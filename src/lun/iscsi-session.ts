@@ -69,7 +69,10 @@ class ReconnectingSession implements IscsiSession {
 
   async execute(command: SessionCommand): Promise<CommandAnswer> {
     const { lun, cdb, deadlineMs } = command;
-    const data = { ...(command.dataOut && { dataOut: command.dataOut }), ...(command.dataIn && { dataIn: command.dataIn }) };
+    const data = {
+      ...(command.dataOut && { dataOut: command.dataOut }),
+      ...(command.dataIn && { dataIn: command.dataIn }),
+    };
     for (let resends = 0; ; resends += 1) {
       const connection = await this.connected(deadlineMs);
       const outcome = await connection.execute({ lun, cdb, deadlineMs, ...data });
@@ -77,7 +80,9 @@ class ReconnectingSession implements IscsiSession {
       const { reason, sent } = outcome;
       const again = reason === 'connection-lost' && (!sent || command.repeatable);
       if (again && resends < MAX_RESENDS && !this.closed()) continue;
-      throw new SessionFailure(reason === 'timeout' ? 'timeout' : 'no-path', `${this.name()}: ${outcome.message}`, { sent });
+      throw new SessionFailure(reason === 'timeout' ? 'timeout' : 'no-path', `${this.name()}: ${outcome.message}`, {
+        sent,
+      });
     }
   }
 
@@ -98,12 +103,16 @@ class ReconnectingSession implements IscsiSession {
   }
 
   private connected(deadlineMs: number): Promise<IscsiConnection> {
-    if (this.closed()) return Promise.reject(new SessionFailure('no-path', `${this.name()}: the session was closed`, { withoutSession: true }));
+    if (this.closed())
+      return Promise.reject(
+        new SessionFailure('no-path', `${this.name()}: the session was closed`, { withoutSession: true }),
+      );
     if (this.connection?.isUsable()) return Promise.resolve(this.connection);
     this.connecting ??= this.connect(deadlineMs).finally(() => {
       this.connecting = undefined;
     });
-    const late = (): Error => new SessionFailure('no-path', `${this.name()}: no session in time`, { withoutSession: true });
+    const late = (): Error =>
+      new SessionFailure('no-path', `${this.name()}: no session in time`, { withoutSession: true });
     return within(this.parts.clock, deadlineMs, this.connecting, late);
   }
 

@@ -57,7 +57,7 @@ export function parseTargetPath(path: string): TargetPath {
 
 function parseUrl(path: string): { parts: string[]; target: TargetPath } {
   refuseSecret(path);
-  const [location = '', query] = splitOnce(path.slice('iscsi://'.length), '?');
+  const [location, query] = splitOnce(path.slice('iscsi://'.length), '?');
   const parts = location.split('/');
   if (parts.length !== 2 && parts.length !== 3) throw refused(path, `expected ${ISCSI_FORM}`);
   const [authority = '', name = ''] = parts;
@@ -125,7 +125,7 @@ function parseLunNumber(path: string, text: string): number {
 function parseDigests(path: string, query: string | undefined): { headerDigest: boolean; dataDigest: boolean } {
   const digests = { header_digest: false, data_digest: false };
   for (const pair of query === undefined || query === '' ? [] : query.split('&')) {
-    const [name = '', value = ''] = splitOnce(pair, '=');
+    const [name, value = ''] = splitOnce(pair, '=');
     if (name !== 'header_digest' && name !== 'data_digest') {
       throw refused(path, `unknown option ${JSON.stringify(name)}; known are header_digest and data_digest`);
     }

@@ -66,7 +66,10 @@ class Opener implements PathOpener {
     const { session, release } = this.acquire(path, parsed);
     const { clock } = this.parts;
     try {
-      return await openIscsiLun({ path, lun: parsed.lun, session, clock, timeoutMs: this.timeout({}), release }, options);
+      return await openIscsiLun(
+        { path, lun: parsed.lun, session, clock, timeoutMs: this.timeout({}), release },
+        options,
+      );
     } catch (error) {
       await release();
       throw error;
@@ -122,8 +125,14 @@ class Opener implements PathOpener {
     await Promise.all(all.map(({ session }) => session.close()));
   }
 
-  private acquire(path: string, target: TargetPath): { session: IscsiSession; release(): Promise<void> } {
-    const key = JSON.stringify([formatPortal(target.portal), target.target, target.user, target.headerDigest, target.dataDigest]);
+  private acquire(path: string, target: TargetPath): { session: IscsiSession; release: () => Promise<void> } {
+    const key = JSON.stringify([
+      formatPortal(target.portal),
+      target.target,
+      target.user,
+      target.headerDigest,
+      target.dataDigest,
+    ]);
     const shared = this.sessions.get(key) ?? { session: this.createSession(path, target), users: 0 };
     this.sessions.set(key, shared);
     shared.users += 1;

@@ -23,7 +23,12 @@ export function watchPieces(): PieceWatch {
     failure(error) {
       if (!touched || !(error instanceof LunError) || error.outcome === 'unknown') return error;
       const details = { outcome: 'unknown' as const, cause: error, ...(error.sense && { sense: error.sense }) };
-      return new LunError(error.kind, error.path, `${error.message} (other parts of the write may have been done)`, details);
+      return new LunError(
+        error.kind,
+        error.path,
+        `${error.message} (other parts of the write may have been done)`,
+        details,
+      );
     },
   };
 }

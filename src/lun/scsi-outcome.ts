@@ -23,7 +23,7 @@ interface Row {
   readonly key?: number;
   readonly asc?: number;
   readonly ascq?: number;
-  readonly then: Pick<ScsiJudgement, 'kind' | 'outcome' | 'again'>;
+  readonly means: Pick<ScsiJudgement, 'kind' | 'outcome' | 'again'>;
 }
 
 const { busy, reservationConflict, taskSetFull, taskAborted, acaActive } = SCSI_STATUS;
@@ -72,7 +72,11 @@ export function judgeScsiOutcome(status: number, sense: Uint8Array | undefined):
   const { value } = decoded;
   if (value.deferred) return { ...deferredFailure(value), sense: value };
   if (value.key === SENSE_KEY.noSense || value.key === SENSE_KEY.recoveredError) return undefined;
-  return { ...find({ status, key: value.key, asc: value.asc, ascq: value.ascq }), words: describeSense(value), sense: value };
+  return {
+    ...find({ status, key: value.key, asc: value.asc, ascq: value.ascq }),
+    words: describeSense(value),
+    sense: value,
+  };
 }
 
 /** A write that was answered with GOOD before has failed since (SPC-4 4.5.5); this command was not executed. */
@@ -81,7 +85,7 @@ function deferredFailure(sense: DecodedSense): Omit<ScsiJudgement, 'sense'> {
   return { kind: 'check-condition', outcome: 'not-done', again: 'never', words };
 }
 
-function find(facts: { status: number; key?: number; asc?: number; ascq?: number }): Row['then'] {
+function find(facts: { status: number; key?: number; asc?: number; ascq?: number }): Row['means'] {
   const fits = (wanted: number | undefined, got: number | undefined): boolean => wanted === undefined || wanted === got;
   return ROWS.find(
     (candidate) =>
@@ -89,16 +93,16 @@ function find(facts: { status: number; key?: number; asc?: number; ascq?: number
       fits(candidate.key, facts.key) &&
       fits(candidate.asc, facts.asc) &&
       fits(candidate.ascq, facts.ascq),
-  )!.then;
+  )!.means;
 }
 
 function row(
-  when: Omit<Row, 'then'>,
+  when: Omit<Row, 'means'>,
   kind: LunErrorKind,
   outcome: ScsiJudgement['outcome'],
   again: ScsiJudgement['again'],
 ): Row {
-  return { ...when, then: { kind, outcome, again } };
+  return { ...when, means: { kind, outcome, again } };
 }
 
 function hex(byte: number): string {

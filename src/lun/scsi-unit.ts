@@ -27,7 +27,12 @@ const MAX_REPEATS = 3;
 const FIRST_PAUSE_MS = 10;
 const MAX_PAUSE_MS = 1000;
 
-export function createScsiUnit(parts: { path: string; lunField: Uint8Array; session: IscsiSession; clock: Clock }): ScsiUnit {
+export function createScsiUnit(parts: {
+  path: string;
+  lunField: Uint8Array;
+  session: IscsiSession;
+  clock: Clock;
+}): ScsiUnit {
   const { path, lunField, session, clock } = parts;
 
   async function once(command: UnitCommand): Promise<CommandAnswer> {
@@ -52,7 +57,10 @@ export function createScsiUnit(parts: { path: string; lunField: Uint8Array; sess
 }
 
 /** How often and how long one command is tried. */
-function createPatience(clock: Clock, command: UnitCommand): { wantsAgain(judgement: ScsiJudgement): Promise<boolean> } {
+function createPatience(
+  clock: Clock,
+  command: UnitCommand,
+): { wantsAgain(judgement: ScsiJudgement): Promise<boolean> } {
   let attentions = 0;
   let repeats = 0;
   let pauseMs = FIRST_PAUSE_MS;
@@ -71,7 +79,7 @@ function createPatience(clock: Clock, command: UnitCommand): { wantsAgain(judgem
           pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS);
           return true;
         }
-        case 'never':
+        default:
           return false;
       }
     },
@@ -81,7 +89,10 @@ function createPatience(clock: Clock, command: UnitCommand): { wantsAgain(judgem
 function scsiError(path: string, command: UnitCommand, judgement: ScsiJudgement): LunError {
   const message = `${path}: ${command.what}: ${judgement.words}`;
   const outcome = command.dataOut ? judgement.outcome : 'not-done';
-  return new LunError(judgement.kind, path, message, { outcome, ...(judgement.sense && { sense: facts(judgement.sense) }) });
+  return new LunError(judgement.kind, path, message, {
+    outcome,
+    ...(judgement.sense && { sense: facts(judgement.sense) }),
+  });
 }
 
 function facts({ key, asc, ascq }: SenseFacts): SenseFacts {
@@ -93,5 +104,8 @@ function transportError(path: string, command: UnitCommand, error: unknown): Err
   if (error.withoutSession) return new LunError(error.kind, path, `${path}: ${error.message}`, { cause: error });
   const outcome = command.dataOut && error.sent ? 'unknown' : 'not-done';
   const doubt = outcome === 'unknown' ? '; whether it was done is unknown' : '';
-  return new LunError(error.kind, path, `${path}: ${command.what}: ${error.message}${doubt}`, { outcome, cause: error });
+  return new LunError(error.kind, path, `${path}: ${command.what}: ${error.message}${doubt}`, {
+    outcome,
+    cause: error,
+  });
 }

@@ -16,16 +16,20 @@ function connect(host: string, port: number, options: { timeoutMs: number }): Pr
       socket.destroy();
       reject(error);
     };
-    const late = (): void => fail(new Error(`connect to ${joinAddress(host, port)}: no answer in ${options.timeoutMs} ms`));
+    const late = (): void =>
+      fail(new Error(`connect to ${joinAddress(host, port)}: no answer in ${options.timeoutMs} ms`));
     socket.on('error', fail);
     socket.on('timeout', late);
     socket.setTimeout(options.timeoutMs);
-    socket.connect({ host, port, noDelay: true, autoSelectFamilyAttemptTimeout: attemptTimeoutMs(options.timeoutMs) }, () => {
-      socket.setTimeout(0);
-      socket.off('timeout', late);
-      socket.off('error', fail);
-      resolve(adapt(socket));
-    });
+    socket.connect(
+      { host, port, noDelay: true, autoSelectFamilyAttemptTimeout: attemptTimeoutMs(options.timeoutMs) },
+      () => {
+        socket.setTimeout(0);
+        socket.off('timeout', late);
+        socket.off('error', fail);
+        resolve(adapt(socket));
+      },
+    );
   });
 }
 

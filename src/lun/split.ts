@@ -12,15 +12,15 @@ export async function runSplit(
 ): Promise<void> {
   if (total === 0) return;
   if (total <= largest) return piece(0, total);
+  const failures: unknown[] = [];
   let next = 0;
-  let failure: { readonly error: unknown } | undefined;
   const lane = async (): Promise<void> => {
-    while (next < total && !failure) {
+    while (next < total && failures.length === 0) {
       const from = next;
       next = Math.min(total, from + largest);
-      await piece(from, next - from).catch((error: unknown) => (failure ??= { error }));
+      await piece(from, next - from).catch((error: unknown) => failures.push(error));
     }
   };
   await Promise.all(Array.from({ length: PIECES_IN_FLIGHT }, lane));
-  if (failure) throw failure.error;
+  if (failures.length > 0) throw failures[0];
 }

@@ -76,8 +76,14 @@ describe('login without credentials', () => {
   it('answers what the target offers of its own accord', () => {
     const script = new Script();
     script.sent();
-    const [second] = script.play(script.loginPdu([1], ['X-com.example.key=1', 'IFMarker=Yes', 'TaskReporting=FastAbort']));
-    expect(textOf(second!.data).toSorted()).toEqual(['IFMarker=No', 'TaskReporting=Reject', 'X-com.example.key=NotUnderstood']);
+    const [second] = script.play(
+      script.loginPdu([1], ['X-com.example.key=1', 'IFMarker=Yes', 'TaskReporting=FastAbort']),
+    );
+    expect(textOf(second!.data).toSorted()).toEqual([
+      'IFMarker=No',
+      'TaskReporting=Reject',
+      'X-com.example.key=NotUnderstood',
+    ]);
   });
 
   it('collects a text that goes over several PDUs', () => {
@@ -100,9 +106,13 @@ describe('login without credentials', () => {
 
   it('has the digests that are required, or fails', () => {
     const script = new Script({ requireDigests: { header: true, data: true } });
-    expect(textOf(script.sent()[0]!.data)).toEqual(expect.arrayContaining(['HeaderDigest=CRC32C,None', 'DataDigest=CRC32C,None']));
+    expect(textOf(script.sent()[0]!.data)).toEqual(
+      expect.arrayContaining(['HeaderDigest=CRC32C,None', 'DataDigest=CRC32C,None']),
+    );
     script.play(script.loginPdu([1, 3], ['HeaderDigest=CRC32C', 'DataDigest=None']));
-    expect(script.ends).toMatchObject([{ reason: 'login-failed', message: expect.stringContaining('data digests') as string }]);
+    expect(script.ends).toMatchObject([
+      { reason: 'login-failed', message: expect.stringContaining('data digests') as string },
+    ]);
   });
 });
 
@@ -121,7 +131,7 @@ describe('a refused login', () => {
     expect(script.ends[0]!.message).toMatch(words);
   });
 
-  it('that names the target\'s new address', () => {
+  it("that names the target's new address", () => {
     const script = new Script();
     script.sent();
     script.play(script.loginPdu([1], ['TargetAddress=[::1]:3261,2'], [[36, 2, 0x0101]]));
@@ -137,7 +147,10 @@ describe('a target that breaks the rules of login', () => {
     ['another version', (script: Script) => script.loginPdu([1, 3], [], [[3, 1, 1]])],
     ['an answer outside the offer', (script: Script) => script.loginPdu([1, 3], ['MaxBurstLength=16776192'])],
     ['a key twice', (script: Script) => script.loginPdu([1], ['ImmediateData=No', 'ImmediateData=No'])],
-    ['text without an end', (script: Script) => ({ ...script.loginPdu([1], []), data: Buffer.from('HeaderDigest=None') })],
+    [
+      'text without an end',
+      (script: Script) => ({ ...script.loginPdu([1], []), data: Buffer.from('HeaderDigest=None') }),
+    ],
     ['a new offer at the end', (script: Script) => script.loginPdu([1, 3], ['IFMarker=No'])],
   ])('by %s', (_name, pdu) => {
     const script = new Script();
@@ -151,7 +164,9 @@ describe('a target that breaks the rules of login', () => {
     const script = new Script();
     script.sent();
     for (let exchange = 0; exchange <= 32; exchange++) script.play(script.loginPdu([1], []));
-    expect(script.ends).toMatchObject([{ reason: 'protocol-error', message: expect.stringContaining('33 exchanges') as string }]);
+    expect(script.ends).toMatchObject([
+      { reason: 'protocol-error', message: expect.stringContaining('33 exchanges') as string },
+    ]);
   });
 
   it('by a data segment longer than allowed, before anything is kept of it', () => {
@@ -165,7 +180,11 @@ describe('a target that breaks the rules of login', () => {
 describe('CHAP', () => {
   const CHALLENGE = '00112233445566778899aabbccddeeff';
   const answerOf = (hash: string, identifier: number, secret: string, challenge: string): string =>
-    createHash(hash).update(Buffer.from([identifier])).update(secret).update(Buffer.from(challenge, 'hex')).digest('hex');
+    createHash(hash)
+      .update(Buffer.from([identifier]))
+      .update(secret)
+      .update(Buffer.from(challenge, 'hex'))
+      .digest('hex');
 
   function toChallenge(script: Script, algorithm: number): string[] {
     const [first] = script.sent();
@@ -236,7 +255,9 @@ describe('CHAP', () => {
       const script = new Script({ credentials: both });
       script.sent();
       script.play(script.loginPdu([0], ['AuthMethod=None']));
-      expect(script.ends).toMatchObject([{ reason: 'login-failed', message: expect.stringContaining('AuthMethod=None') as string }]);
+      expect(script.ends).toMatchObject([
+        { reason: 'login-failed', message: expect.stringContaining('AuthMethod=None') as string },
+      ]);
     });
   });
 
@@ -258,7 +279,9 @@ describe('CHAP', () => {
 describe('every split of the login answer', () => {
   it('gives the same session', () => {
     const reference = new Script();
-    const bytes = slowPdu(reference.loginPdu([1, 3], ['TargetPortalGroupTag=1', 'InitialR2T=Yes', 'MaxRecvDataSegmentLength=65536']));
+    const bytes = slowPdu(
+      reference.loginPdu([1, 3], ['TargetPortalGroupTag=1', 'InitialR2T=Yes', 'MaxRecvDataSegmentLength=65536']),
+    );
     for (let split = 1; split < bytes.length; split++) {
       const script = new Script();
       script.sent();

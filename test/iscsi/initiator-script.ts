@@ -93,7 +93,11 @@ export class Script {
     const statSn = this.statSn;
     if (counts) this.statSn += 1;
     const maximum = (this.expCmdSn + this.window - 1) % 2 ** 32;
-    return [[24, 4, statSn], [28, 4, this.expCmdSn], [32, 4, maximum]];
+    return [
+      [24, 4, statSn],
+      [28, 4, this.expCmdSn],
+      [32, 4, maximum],
+    ];
   }
 
   /** `stages`: CSG, and NSG where the T bit is set. */
@@ -102,7 +106,15 @@ export class Script {
     const flags = (next === undefined ? 0 : 0x80 | next) | (current << 2);
     const tsih: Fields = next === 3 ? [[14, 2, 7]] : [];
     return {
-      fields: [[0, 1, OP.loginResponse], [1, 1, flags], [8, 6, ISID], ...tsih, [16, 4, 0], ...this.counters(), ...changes],
+      fields: [
+        [0, 1, OP.loginResponse],
+        [1, 1, flags],
+        [8, 6, ISID],
+        ...tsih,
+        [16, 4, 0],
+        ...this.counters(),
+        ...changes,
+      ],
       data: textData(...pairs),
     };
   }
@@ -147,7 +159,11 @@ export class Script {
     return this.response(tag, [[3, 1, 2]], Buffer.concat([Buffer.from([0, bytes.length]), bytes]));
   }
 
-  dataIn(tag: number, part: { dataSn: number; offset: number; data: Uint8Array; flags?: number }, changes: Fields = []): SlowPdu {
+  dataIn(
+    tag: number,
+    part: { dataSn: number; offset: number; data: Uint8Array; flags?: number },
+    changes: Fields = [],
+  ): SlowPdu {
     const withStatus = ((part.flags ?? 0) & 1) === 1;
     if (withStatus) this.expCmdSn = (this.expCmdSn + 1) % 2 ** 32;
     return {
@@ -166,8 +182,18 @@ export class Script {
   }
 
   r2t(tag: number, part: { transferTag: number; sn: number; offset: number; length: number }): SlowPdu {
-    const values: Fields = [[36, 4, part.sn], [40, 4, part.offset], [44, 4, part.length]];
-    const fields: Fields = [[0, 1, OP.r2t], [1, 1, 0x80], [8, 8, LUN], [16, 4, tag], [20, 4, part.transferTag]];
+    const values: Fields = [
+      [36, 4, part.sn],
+      [40, 4, part.offset],
+      [44, 4, part.length],
+    ];
+    const fields: Fields = [
+      [0, 1, OP.r2t],
+      [1, 1, 0x80],
+      [8, 8, LUN],
+      [16, 4, tag],
+      [20, 4, part.transferTag],
+    ];
     return { fields: [...fields, ...this.counters(false), ...values] };
   }
 

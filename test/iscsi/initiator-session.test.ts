@@ -9,7 +9,17 @@ describe('a command', () => {
     const script = new Script().logIn();
     const [command] = script.submit({ dataIn: new Uint8Array(512) });
     expect(command!.hex).toBe(
-      ['01c10000', '00000000', LUN, '00000001', '00000200', 'fffffffe', '000001f5', '28000000000100000100', '000000000000'].join(''),
+      [
+        '01c10000',
+        '00000000',
+        LUN,
+        '00000001',
+        '00000200',
+        'fffffffe',
+        '000001f5',
+        '28000000000100000100',
+        '000000000000',
+      ].join(''),
     );
   });
 
@@ -30,11 +40,16 @@ describe('a command', () => {
       script.play(script.response(command!.at(16, 4)));
       return [command!.at(24, 4), command!.at(28, 4)];
     });
-    expect(numbers).toEqual([[FIRST_CMD_SN, 501], [0xffff_ffff, 502], [0, 503], [1, 504]]);
+    expect(numbers).toEqual([
+      [FIRST_CMD_SN, 501],
+      [0xffff_ffff, 502],
+      [0, 503],
+      [1, 504],
+    ]);
     expect(script.outcomes).toEqual([GOOD, GOOD, GOOD, GOOD]);
   });
 
-  it('waits for the target\'s window, in order', () => {
+  it("waits for the target's window, in order", () => {
     const script = new Script();
     script.window = 2;
     script.logIn();
@@ -54,7 +69,19 @@ describe('a command', () => {
 
   it('ignores a window that goes back or contradicts itself', () => {
     const script = new Script().logIn();
-    script.play(script.other(OP.nopIn, NO_TAG, [[20, 4, NO_TAG], [28, 4, 100], [32, 4, 50]], undefined, false));
+    script.play(
+      script.other(
+        OP.nopIn,
+        NO_TAG,
+        [
+          [20, 4, NO_TAG],
+          [28, 4, 100],
+          [32, 4, 50],
+        ],
+        undefined,
+        false,
+      ),
+    );
     expect(script.submit()).toHaveLength(1);
     expect(script.ends).toEqual([]);
   });
@@ -81,7 +108,10 @@ describe('Data-In', () => {
     const tag = script.submit({ dataIn: new Uint8Array(1000) })[0]!.at(16, 4);
     script.play(
       script.dataIn(tag, { dataSn: 0, offset: 0, data: data.subarray(0, 36), flags: 0x80 }),
-      script.response(tag, [[1, 1, 0x82], [44, 4, 964]]),
+      script.response(tag, [
+        [1, 1, 0x82],
+        [44, 4, 964],
+      ]),
     );
     expect(script.outcomes).toEqual([{ ...GOOD, receivedLength: 36, residual: { kind: 'underflow', count: 964 } }]);
   });
@@ -159,14 +189,23 @@ describe('Data-Out', () => {
     [
       'unsolicited data alone',
       ['InitialR2T=No', 'ImmediateData=No', 'FirstBurstLength=9000', 'MaxRecvDataSegmentLength=4096'],
-      ['command F0 of 10000: 0', 'data F0 ffffffff #0 0+4096', 'data F0 ffffffff #1 4096+4096', 'data F1 ffffffff #2 8192+808'],
+      [
+        'command F0 of 10000: 0',
+        'data F0 ffffffff #0 0+4096',
+        'data F0 ffffffff #1 4096+4096',
+        'data F1 ffffffff #2 8192+808',
+      ],
     ],
     [
       'both',
       ['InitialR2T=No', 'ImmediateData=Yes', 'FirstBurstLength=9000', 'MaxRecvDataSegmentLength=4096'],
       ['command F0 of 10000: 4096', 'data F0 ffffffff #0 4096+4096', 'data F1 ffffffff #1 8192+808'],
     ],
-    ['everything at once', ['InitialR2T=No', 'ImmediateData=Yes', 'MaxRecvDataSegmentLength=65536'], ['command F1 of 10000: 10000']],
+    [
+      'everything at once',
+      ['InitialR2T=No', 'ImmediateData=Yes', 'MaxRecvDataSegmentLength=65536'],
+      ['command F1 of 10000: 10000'],
+    ],
   ])('goes out unasked as negotiated: %s', (_name, keys, expected) => {
     const script = new Script().logIn(...keys);
     const sent = script.submit({ dataOut: data });
@@ -184,7 +223,12 @@ describe('Data-Out', () => {
       script.r2t(tag, { transferTag: 0xa0, sn: 0, offset: 0, length: 4096 }),
       script.r2t(tag, { transferTag: 0xa1, sn: 1, offset: 4096, length: 4096 }),
     );
-    expect(seen(sent)).toEqual(['data F0 a0 #0 0+3000', 'data F1 a0 #1 3000+1096', 'data F0 a1 #0 4096+3000', 'data F1 a1 #1 7096+1096']);
+    expect(seen(sent)).toEqual([
+      'data F0 a0 #0 0+3000',
+      'data F1 a0 #1 3000+1096',
+      'data F0 a1 #0 4096+3000',
+      'data F1 a1 #1 7096+1096',
+    ]);
     expect(sent.every((pdu) => pdu.at(16, 4) === tag && pdu.hex.slice(16, 32) === LUN)).toBe(true);
     const rest = script.play(script.r2t(tag, { transferTag: 0xa2, sn: 2, offset: 8192, length: 1808 }));
     expect(hexOf(Buffer.concat([...sent, ...rest].map((pdu) => pdu.data)))).toBe(hexOf(data));
@@ -212,7 +256,14 @@ describe('Data-Out', () => {
     again.play(again.r2t(tag, { transferTag: 2, sn: 1, offset: 0, length: 4096 }));
     expect(again.ends).toMatchObject([{ reason: 'protocol-error' }]);
     const read = new Script().logIn(...SMALL);
-    read.play(read.r2t(read.submit({ dataIn: new Uint8Array(512) })[0]!.at(16, 4), { transferTag: 1, sn: 0, offset: 0, length: 1 }));
+    read.play(
+      read.r2t(read.submit({ dataIn: new Uint8Array(512) })[0]!.at(16, 4), {
+        transferTag: 1,
+        sn: 0,
+        offset: 0,
+        length: 1,
+      }),
+    );
     expect(read.ends).toMatchObject([{ reason: 'protocol-error' }]);
   });
 
@@ -227,7 +278,9 @@ describe('Data-Out', () => {
     script.engine.setCongested(true, script.nowMs);
     script.play(script.r2t(tag, { transferTag: 2, sn: 1, offset: 4096, length: 4096 }));
     script.play(script.r2t(tag, { transferTag: 3, sn: 2, offset: 8192, length: 1808 }));
-    expect(script.ends).toMatchObject([{ reason: 'protocol-error', message: expect.stringContaining('outstanding') as string }]);
+    expect(script.ends).toMatchObject([
+      { reason: 'protocol-error', message: expect.stringContaining('outstanding') as string },
+    ]);
   });
 });
 
@@ -262,7 +315,18 @@ describe('digests', () => {
 describe('pings', () => {
   it('of the target are answered', () => {
     const script = new Script().logIn();
-    const [answer] = script.play(script.other(OP.nopIn, NO_TAG, [[8, 8, LUN], [20, 4, 0xbeef]], undefined, false));
+    const [answer] = script.play(
+      script.other(
+        OP.nopIn,
+        NO_TAG,
+        [
+          [8, 8, LUN],
+          [20, 4, 0xbeef],
+        ],
+        undefined,
+        false,
+      ),
+    );
     expect(answer!.hex).toBe(
       ['40800000', '00000000', LUN, 'ffffffff', '0000beef', 'fffffffe', '000001f5', '00'.repeat(16)].join(''),
     );
@@ -272,7 +336,8 @@ describe('pings', () => {
   it('without end, while the send buffer is full, end the session', () => {
     const script = new Script().logIn();
     script.engine.setCongested(true, script.nowMs);
-    for (let count = 0; count < 17; count++) script.play(script.other(OP.nopIn, NO_TAG, [[20, 4, count]], undefined, false));
+    for (let count = 0; count < 17; count++)
+      script.play(script.other(OP.nopIn, NO_TAG, [[20, 4, count]], undefined, false));
     expect(script.ends).toMatchObject([{ reason: 'protocol-error' }]);
   });
 
@@ -338,7 +403,17 @@ describe('a command that times out', () => {
 
 describe('a Reject', () => {
   const rejecting = (script: Script, header: { opcode: number; tag: number }, reason = 4) =>
-    script.other(OP.reject, NO_TAG, [[2, 1, reason]], slowPdu({ fields: [[0, 1, header.opcode], [16, 4, header.tag]] }));
+    script.other(
+      OP.reject,
+      NO_TAG,
+      [[2, 1, reason]],
+      slowPdu({
+        fields: [
+          [0, 1, header.opcode],
+          [16, 4, header.tag],
+        ],
+      }),
+    );
 
   it('of a command means that it was not done', () => {
     const script = new Script().logIn();
@@ -369,7 +444,17 @@ describe('a Reject', () => {
 describe('an asynchronous message', () => {
   it('0 hands its sense data up', () => {
     const script = new Script().logIn();
-    script.play(script.other(OP.async, NO_TAG, [[8, 8, LUN], [36, 1, 0]], Buffer.from('0002aabb', 'hex')));
+    script.play(
+      script.other(
+        OP.async,
+        NO_TAG,
+        [
+          [8, 8, LUN],
+          [36, 1, 0],
+        ],
+        Buffer.from('0002aabb', 'hex'),
+      ),
+    );
     expect(script.scsiEvents).toEqual([`${LUN} aabb`]);
   });
 
@@ -377,7 +462,14 @@ describe('an asynchronous message', () => {
     const script = new Script({ limits: { commandsInFlight: 1 } }).logIn();
     const tag = script.submit()[0]!.at(16, 4);
     script.submit();
-    expect(script.play(script.other(OP.async, NO_TAG, [[36, 1, event], [42, 2, 10]]))).toEqual([]);
+    expect(
+      script.play(
+        script.other(OP.async, NO_TAG, [
+          [36, 1, event],
+          [42, 2, 10],
+        ]),
+      ),
+    ).toEqual([]);
     const [logout] = script.play(script.response(tag));
     expect([logout!.opcode, logout!.flags]).toEqual([OP.logout, 0x80]);
     script.play(script.other(OP.logoutResponse, logout!.at(16, 4)));
@@ -388,7 +480,12 @@ describe('an asynchronous message', () => {
   it('1 does not wait for ever for what is in flight', () => {
     const script = new Script().logIn();
     script.submit();
-    script.play(script.other(OP.async, NO_TAG, [[36, 1, 1], [42, 2, 4]]));
+    script.play(
+      script.other(OP.async, NO_TAG, [
+        [36, 1, 1],
+        [42, 2, 4],
+      ]),
+    );
     expect(script.tick(1999)).toEqual([]);
     expect(script.tick(1)[0]!.opcode).toBe(OP.logout);
   });
@@ -396,7 +493,12 @@ describe('an asynchronous message', () => {
   it.each([[2], [3]])('%i ends the session and names the pause', (event) => {
     const script = new Script().logIn();
     script.submit();
-    script.play(script.other(OP.async, NO_TAG, [[36, 1, event], [40, 2, 3]]));
+    script.play(
+      script.other(OP.async, NO_TAG, [
+        [36, 1, event],
+        [40, 2, 3],
+      ]),
+    );
     expect(script.ends).toMatchObject([{ reason: 'dropped-by-target', waitMs: 3000 }]);
     expect(script.outcomes).toMatchObject([{ kind: 'failed', sent: true }]);
   });
@@ -467,11 +569,36 @@ describe('SendTargets', () => {
     const [request] = ask(script);
     expect([request!.opcode, request!.at(0, 1), request!.flags]).toEqual([OP.text, 0x44, 0x80]);
     expect(textOf(request!.data)).toEqual(['SendTargets=All']);
-    const whole = textData('TargetName=iqn.a', 'TargetAddress=10.0.0.1:3260,1', 'TargetAddress=[::1]:3260,2', 'TargetName=iqn.b');
+    const whole = textData(
+      'TargetName=iqn.a',
+      'TargetAddress=10.0.0.1:3260,1',
+      'TargetAddress=[::1]:3260,2',
+      'TargetName=iqn.b',
+    );
     const tag = request!.at(16, 4);
-    const [more] = script.play(script.other(OP.textResponse, tag, [[1, 1, 0x40], [20, 4, 0xfeed]], whole.subarray(0, 20)));
+    const [more] = script.play(
+      script.other(
+        OP.textResponse,
+        tag,
+        [
+          [1, 1, 0x40],
+          [20, 4, 0xfeed],
+        ],
+        whole.subarray(0, 20),
+      ),
+    );
     expect([more!.at(16, 4), more!.at(20, 4), more!.data.length]).toEqual([tag, 0xfeed, 0]);
-    script.play(script.other(OP.textResponse, tag, [[1, 1, 0x80], [20, 4, NO_TAG]], whole.subarray(20)));
+    script.play(
+      script.other(
+        OP.textResponse,
+        tag,
+        [
+          [1, 1, 0x80],
+          [20, 4, NO_TAG],
+        ],
+        whole.subarray(20),
+      ),
+    );
     expect(script.texts).toEqual([
       {
         kind: 'answered',
@@ -489,7 +616,19 @@ describe('SendTargets', () => {
     slow.tick(3000);
     const rejected = new Script({}, 'discovery').logIn();
     const tag = ask(rejected)[0]!.at(16, 4);
-    rejected.play(rejected.other(OP.reject, NO_TAG, [[2, 1, 5]], slowPdu({ fields: [[0, 1, OP.text], [16, 4, tag]] })));
+    rejected.play(
+      rejected.other(
+        OP.reject,
+        NO_TAG,
+        [[2, 1, 5]],
+        slowPdu({
+          fields: [
+            [0, 1, OP.text],
+            [16, 4, tag],
+          ],
+        }),
+      ),
+    );
     const lost = new Script({}, 'discovery').logIn();
     ask(lost);
     lost.engine.connectionLost('reset', lost.nowMs);
@@ -500,7 +639,17 @@ describe('SendTargets', () => {
     const script = new Script({}, 'discovery').logIn();
     const tag = ask(script)[0]!.at(16, 4);
     for (let count = 0; count <= 1024; count++) {
-      script.play(script.other(OP.textResponse, tag, [[1, 1, 0], [20, 4, 1]], textData('TargetName=iqn.a')));
+      script.play(
+        script.other(
+          OP.textResponse,
+          tag,
+          [
+            [1, 1, 0],
+            [20, 4, 1],
+          ],
+          textData('TargetName=iqn.a'),
+        ),
+      );
     }
     expect(script.ends).toMatchObject([{ reason: 'protocol-error' }]);
     expect(script.texts).toMatchObject([{ kind: 'failed' }]);
@@ -513,7 +662,12 @@ describe('any 48 bytes', () => {
     const next = (): number => (seed.value = (seed.value * 1103515245 + 12345) % 2 ** 31) >>> 16;
     const opcodes = Object.values(OP);
     for (let round = 0; round < 1000; round++) {
-      const script = new Script().logIn('MaxBurstLength=4096', 'FirstBurstLength=512', 'ImmediateData=No', 'InitialR2T=Yes');
+      const script = new Script().logIn(
+        'MaxBurstLength=4096',
+        'FirstBurstLength=512',
+        'ImmediateData=No',
+        'InitialR2T=Yes',
+      );
       script.submit({ dataIn: new Uint8Array(64) });
       script.submit({ dataOut: pattern(8192) });
       const header = Uint8Array.from({ length: 48 }, () => (next() % 3 === 0 ? next() & 0xff : 0));

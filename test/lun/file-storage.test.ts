@@ -54,7 +54,8 @@ describe('file storage', () => {
   it('finishes short reads and writes', () => {
     const short: FileSystem = {
       ...fs,
-      readSync: (fd, target, offset, length, position) => fs.readSync(fd, target, offset, Math.min(2, length), position),
+      readSync: (fd, target, offset, length, position) =>
+        fs.readSync(fd, target, offset, Math.min(2, length), position),
       writeSync: (fd, source, offset, length, position) =>
         fs.writeSync(fd, source, offset, Math.min(3, length), position),
     };

@@ -53,7 +53,11 @@ function pattern(length: number): Uint8Array {
 
 describe.each([
   ['in memory', () => createMemoryTransport(), () => createFakeClock()],
-  ['in memory, cut into single bytes and odd pieces', () => createMemoryTransport({ cut: () => 333 }), () => createFakeClock()],
+  [
+    'in memory, cut into single bytes and odd pieces',
+    () => createMemoryTransport({ cut: () => 333 }),
+    () => createFakeClock(),
+  ],
   ['over TCP', () => createTcpTransport(), () => createRealClock()],
 ])('a LUN of a target %s', (_name, createTransport, createClock) => {
   it('tells who it is, how large it is, reads what was written', async () => {
@@ -91,7 +95,9 @@ describe.each([
   });
 
   it('lists targets and LUNs', async () => {
-    const { portal, opener, url } = await bench(createTransport(), createClock(), { sizes: { 0: 512, 7: 512, 300: 512 } });
+    const { portal, opener, url } = await bench(createTransport(), createClock(), {
+      sizes: { 0: 512, 7: 512, 300: 512 },
+    });
     const targets = await opener.listTargets(`127.0.0.1:${portal.port}`);
     expect(targets).toEqual([{ name: TARGET, addresses: [`127.0.0.1:${portal.port},1`] }]);
     expect(await opener.reportLuns(url)).toEqual([0, 7, 300]);

@@ -53,7 +53,7 @@ class Bench {
   }
 
   cut(): void {
-    for (const connection of [...this.transport.connections]) connection.destroy();
+    for (const connection of this.transport.connections.slice()) connection.destroy();
   }
 
   count(opcode: number): number {
@@ -76,7 +76,13 @@ const data = new Uint8Array(BLOCK_SIZE).fill(7);
 describe('what the target answers to a write', () => {
   it.each<[string, ScsiReply, LunErrorKind, 'not-done' | 'unknown', RegExp]>([
     ['RESERVATION CONFLICT', { status: 0x18 }, 'reservation-conflict', 'not-done', /RESERVATION CONFLICT/],
-    ['write protected', fixedSense(7, 0x27, 0), 'write-protected', 'not-done', /DATA PROTECT 7\/27\/00: write protected/],
+    [
+      'write protected',
+      fixedSense(7, 0x27, 0),
+      'write-protected',
+      'not-done',
+      /DATA PROTECT 7\/27\/00: write protected/,
+    ],
     ['thin pool full', fixedSense(7, 0x27, 7), 'check-condition', 'unknown', /space allocation failed/],
     ['not ready', fixedSense(2, 0x04, 0x07), 'not-ready', 'not-done', /operation in progress/],
     ['no such LUN', fixedSense(5, 0x25, 0), 'no-such-lun', 'not-done', /logical unit not supported/],
@@ -87,7 +93,13 @@ describe('what the target answers to a write', () => {
     ['TASK ABORTED', { status: 0x40 }, 'io-error', 'unknown', /TASK ABORTED/],
     ['a status of the future', { status: 0x77 }, 'io-error', 'unknown', /0x77/],
     ['CHECK CONDITION without sense', { status: 2 }, 'check-condition', 'unknown', /without sense/],
-    ['a deferred error', { status: 2, sense: Uint8Array.of(0x71, 0, 3, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x0c, 0) }, 'check-condition', 'not-done', /earlier write/],
+    [
+      'a deferred error',
+      { status: 2, sense: Uint8Array.of(0x71, 0, 3, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x0c, 0) },
+      'check-condition',
+      'not-done',
+      /earlier write/,
+    ],
   ])('%s', async (_name, reply, kind, outcome, words) => {
     const bench = await new Bench().start();
     const lun = await bench.open();
@@ -258,7 +270,10 @@ describe('opening', () => {
 
   it('finds what is no disk', async () => {
     const bench = await new Bench().start();
-    bench.reply(0x12, { status: 0, dataIn: Uint8Array.from({ length: 36 }, (_, at) => (at === 0 ? 5 : at === 4 ? 31 : 0)) });
+    bench.reply(0x12, {
+      status: 0,
+      dataIn: Uint8Array.from({ length: 36 }, (_, at) => (at === 0 ? 5 : at === 4 ? 31 : 0)),
+    });
     expect((await failureOf(bench.opener.open(`${bench.url}/1`))).message).toMatch(/no disk/);
   });
 
@@ -319,13 +334,18 @@ describe('sessions', () => {
 
   it('fail without the right secret, and say nothing of it', async () => {
     const wrong = 'not the right secret';
-    const bench = await new Bench().start({ chap }, { credentials: (user) => (user === 'hana' ? { name: user, secret: wrong } : undefined) });
+    const bench = await new Bench().start(
+      { chap },
+      { credentials: (user) => (user === 'hana' ? { name: user, secret: wrong } : undefined) },
+    );
     const denied = await failureOf(bench.opener.open(`iscsi://hana@127.0.0.1:3260/${TARGET}/1`));
     expect(denied.kind).toBe('no-path');
     expect(denied.message).toMatch(/CHAP/);
     expect(denied.message).not.toContain(wrong);
     expect((await failureOf(bench.opener.open(`${bench.url}/1`))).kind).toBe('no-path');
-    expect((await failureOf(bench.opener.open(`iscsi://otto@127.0.0.1:3260/${TARGET}/1`))).message).toMatch(/no CHAP secret/);
+    expect((await failureOf(bench.opener.open(`iscsi://otto@127.0.0.1:3260/${TARGET}/1`))).message).toMatch(
+      /no CHAP secret/,
+    );
   });
 
   it('use digests where the path wants them', async () => {
@@ -457,7 +477,9 @@ describe('a lost connection', () => {
     await all;
     bench.server.intercept = undefined;
     bench.cut();
-    expect((await Promise.all(failures)).map(({ outcome }) => outcome)).toEqual(Array.from({ length: 8 }, () => 'unknown'));
+    expect((await Promise.all(failures)).map(({ outcome }) => outcome)).toEqual(
+      Array.from({ length: 8 }, () => 'unknown'),
+    );
     expect(await bench.clock.run(Promise.all(reads))).toHaveLength(8);
   });
 
