@@ -51,8 +51,8 @@ export interface IscsiConnectionParts {
 
 /** One logged-in connection: an engine and the stream under it. */
 export interface IscsiConnection {
-  /** False once it is of no more use. */
-  isUsable(): boolean;
+  /** Why it is of no more use; undefined while it is. */
+  ended(): SessionEnd | undefined;
   execute(request: Omit<CommandRequest, 'done'>): Promise<CommandOutcome>;
   sendTargets(deadlineMs: number): Promise<SendTargetsOutcome>;
   /** Resolves when the target has let go, or was given time enough to. */
@@ -89,7 +89,7 @@ class ConnectionDriver implements IscsiConnection {
   private readonly clock: Clock;
   private readonly stream: Connection;
   private readonly engine: Initiator;
-  private readonly ended: Promise<SessionEnd>;
+  private readonly over: Promise<SessionEnd>;
   private end: SessionEnd | undefined;
   private timer: Timer | undefined;
   private timerAtMs = Infinity;
@@ -99,15 +99,15 @@ class ConnectionDriver implements IscsiConnection {
     this.clock = parts.clock;
     this.stream = stream;
     const login = deferred<void>();
-    const ended = deferred<SessionEnd>();
+    const over = deferred<SessionEnd>();
     this.loggedIn = login.promise;
-    this.ended = ended.promise;
+    this.over = over.promise;
     this.engine = createInitiator(parts.engine, {
       loggedIn: () => login.resolve(),
       ended: (end) => {
         login.reject(loginFailure(formatPortal(parts.portal), end));
         this.close(end);
-        ended.resolve(end);
+        over.resolve(end);
       },
     });
     stream.handlers = {
@@ -125,8 +125,8 @@ class ConnectionDriver implements IscsiConnection {
     this.flush();
   }
 
-  isUsable(): boolean {
-    return this.end === undefined;
+  ended(): SessionEnd | undefined {
+    return this.end;
   }
 
   execute(request: Omit<CommandRequest, 'done'>): Promise<CommandOutcome> {
@@ -146,7 +146,7 @@ class ConnectionDriver implements IscsiConnection {
   logout(): Promise<SessionEnd> {
     this.engine.logout(this.clock.monotonicMs());
     this.flush();
-    return this.ended;
+    return this.over;
   }
 
   /** Commands that are given in one turn go out as one batch. */

@@ -58,6 +58,8 @@ class ReconnectingSession implements IscsiSession {
   private connection: IscsiConnection | undefined;
   private connecting: Promise<IscsiConnection> | undefined;
   private everConnected = false;
+  /** The latest deadline of those who wait for a connection. */
+  private wantedUntilMs = -Infinity;
   private readonly closing = new AbortController();
 
   constructor(parts: IscsiSessionParts) {
@@ -95,7 +97,7 @@ class ReconnectingSession implements IscsiSession {
 
   async close(): Promise<void> {
     this.closing.abort();
-    if (this.connection?.isUsable()) await this.connection.logout();
+    if (this.connection && !this.connection.ended()) await this.connection.logout();
   }
 
   private closed(): boolean {
@@ -103,39 +105,45 @@ class ReconnectingSession implements IscsiSession {
   }
 
   private connected(deadlineMs: number): Promise<IscsiConnection> {
-    if (this.closed())
-      return Promise.reject(
-        new SessionFailure('no-path', `${this.name()}: the session was closed`, { withoutSession: true }),
-      );
-    if (this.connection?.isUsable()) return Promise.resolve(this.connection);
-    this.connecting ??= this.connect(deadlineMs).finally(() => {
+    if (this.closed()) return Promise.reject(this.noSession('the session was closed'));
+    if (this.connection && !this.connection.ended()) return Promise.resolve(this.connection);
+    this.wantedUntilMs = Math.max(this.wantedUntilMs, deadlineMs);
+    this.connecting ??= this.connect().finally(() => {
       this.connecting = undefined;
     });
-    const late = (): Error =>
-      new SessionFailure('no-path', `${this.name()}: no session in time`, { withoutSession: true });
-    return within(this.parts.clock, deadlineMs, this.connecting, late);
+    return within(this.parts.clock, deadlineMs, this.connecting, () => this.noSession('no session in time'));
   }
 
-  private async connect(deadlineMs: number): Promise<IscsiConnection> {
+  private noSession(why: string): SessionFailure {
+    return new SessionFailure('no-path', `${this.name()}: ${why}`, { withoutSession: true });
+  }
+
+  private async connect(): Promise<IscsiConnection> {
     const { clock, random } = this.parts;
     const pauses = this.everConnected ? RECONNECT_PAUSES_MS : [];
+    await this.pause(this.connection?.ended()?.waitMs ?? 0);
     for (let attempt = 0; ; attempt += 1) {
+      if (this.closed()) throw this.noSession('the session was closed');
       try {
-        this.connection = await this.logIn(this.parts.portal, deadlineMs, MAX_REDIRECTS);
+        this.connection = await this.logIn(this.parts.portal, MAX_REDIRECTS);
         this.everConnected = true;
         return this.connection;
       } catch (error) {
         const pauseMs = pauses[attempt];
         const again = error instanceof SessionFailure && error.retriable && !this.closed();
-        if (!again || pauseMs === undefined || clock.monotonicMs() >= deadlineMs) throw error;
-        await delay(clock, Math.max(pauseMs + random.below(pauseMs), Math.min(error.waitMs, MAX_WAIT_MS)));
+        if (!again || pauseMs === undefined || clock.monotonicMs() >= this.wantedUntilMs) throw error;
+        await this.pause(Math.max(pauseMs + random.below(pauseMs), error.waitMs));
       }
     }
   }
 
-  private async logIn(portal: PortalAddress, deadlineMs: number, redirects: number): Promise<IscsiConnection> {
+  private async pause(delayMs: number): Promise<void> {
+    if (delayMs > 0) await delay(this.parts.clock, Math.min(delayMs, MAX_WAIT_MS));
+  }
+
+  private async logIn(portal: PortalAddress, redirects: number): Promise<IscsiConnection> {
     const { parts } = this;
-    const leftMs = deadlineMs - parts.clock.monotonicMs();
+    const leftMs = this.wantedUntilMs - parts.clock.monotonicMs();
     try {
       return await openIscsiConnection({
         transport: parts.transport,
@@ -157,7 +165,7 @@ class ReconnectingSession implements IscsiSession {
     } catch (error) {
       const redirect = error instanceof SessionFailure ? error.redirect : undefined;
       if (redirect === undefined || redirects === 0) throw error;
-      return this.logIn(redirectPortal(redirect, error), deadlineMs, redirects - 1);
+      return this.logIn(redirectPortal(redirect, error), redirects - 1);
     }
   }
 

@@ -462,6 +462,33 @@ describe('a lost connection', () => {
     expect(bench.portal.sessions()).toHaveLength(1);
   });
 
+  it('and one impatient caller: the others still have their own time', async () => {
+    const bench = await new Bench().start();
+    const lun = await bench.open();
+    bench.transport.reachable = false;
+    bench.cut();
+    bench.clock.setTimer(400, () => (bench.transport.reachable = true));
+    const impatient = failureOf(lun.read(0, 1, { timeoutMs: 60 }));
+    const patient = lun.read(0, 1);
+    expect((await bench.clock.run(impatient)).kind).toBe('no-path');
+    expect(bench.clock.monotonicMs()).toBe(60);
+    await bench.clock.run(patient);
+  });
+
+  it('that the target announced, with a pause: the pause is kept', async () => {
+    const bench = await new Bench().start();
+    const lun = await bench.open();
+    const begun = bench.clock.monotonicMs();
+    const drop = Buffer.alloc(48);
+    drop.set([0x32, 0x80], 0);
+    drop.fill(0xff, 16, 20);
+    drop[36] = 3;
+    drop.writeUInt16BE(2, 40);
+    bench.transport.connections[0]!.handlers.data(drop);
+    await bench.clock.run(lun.read(0, 1));
+    expect(bench.clock.monotonicMs() - begun).toBe(2000);
+  });
+
   it('of one of many calls in flight concerns them all, each by its kind', async () => {
     const bench = await new Bench().start();
     const lun = await bench.open();
