@@ -301,7 +301,6 @@ describe('faults, swap and takeover', () => {
     expect(await json(['lab', 'fault', 'kill', 'osaka', ...lab_])).toMatchObject({ changed: false });
     const takeover = ['takeover', 'oradb', '--at', 'tokyo'];
     expect((await cdctl(takeover)).code).toBe(8);
-    expect(await json([...takeover, '--dry-run'])).toMatchObject({ changed: false, dryRun: true });
     const typed = await onTerminal(takeover, { columns: 80, rows: 24 }, at.tokyo, 'nonsense');
     expect(typed.code).toBe(8);
     const { code, output } = await onTerminal(takeover, { columns: 80, rows: 24 }, at.tokyo, 'oradb');
