@@ -71,12 +71,20 @@ function openFile(fileSystem: FileSystem, path: string, name: string, flushEntry
   let entryDurable = fileSystem.existsSync(path);
   const fd = fileSystem.openSync(path, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o600);
   const sync = promisify(fileSystem.fdatasync.bind(fileSystem));
+  let open = true;
+  let syncing = false;
   const commit = createGroupCommit(async () => {
-    await sync(fd);
+    assertOpen();
+    syncing = true;
+    try {
+      await sync(fd);
+    } finally {
+      syncing = false;
+      if (!open) fileSystem.closeSync(fd);
+    }
     if (!entryDurable) await flushEntry();
     entryDurable = true;
   });
-  let open = true;
   const assertOpen = (): void => {
     if (!open) throw new Error(`${name} is closed`);
   };
@@ -104,7 +112,8 @@ function openFile(fileSystem: FileSystem, path: string, name: string, flushEntry
       await commit.flush();
     },
     close() {
-      if (open) fileSystem.closeSync(fd);
+      // While the kernel works on the descriptor it must stay: its number could be given to another file.
+      if (open && !syncing) fileSystem.closeSync(fd);
       open = false;
     },
   };

@@ -142,6 +142,27 @@ describe('flush', () => {
     again.close();
   });
 
+  it('keeps the descriptor until the kernel is done with it', async () => {
+    const { fileSystem, syncs } = withManualSync();
+    const closed: number[] = [];
+    const file = createFileStorage(directory, {
+      ...fileSystem,
+      closeSync: (fd) => {
+        closed.push(fd);
+        fs.closeSync(fd);
+      },
+    }).open('volume');
+    const flush = file.flush();
+    const late = file.flush();
+    file.close();
+    expect(closed).toEqual([]);
+    syncs[0]!(null);
+    await expect(late).rejects.toThrow('closed');
+    await flush;
+    expect(closed.length).toBeGreaterThan(0);
+    await expect(file.flush()).rejects.toThrow('closed');
+  });
+
   it('is dead for ever after one failure, for waiters too', async () => {
     const { fileSystem, syncs } = withManualSync();
     const file = createFileStorage(directory, fileSystem).open('volume');
