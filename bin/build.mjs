@@ -20,7 +20,9 @@ const { metafile } = await build({
   sourcemap: 'linked',
   logLevel: 'warning',
   // commander and cli-table3 are CommonJS: their require() calls need a real one in an ES module.
-  banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+  },
 });
 
 // What an earlier build left goes last, so that the program can be started at any moment.

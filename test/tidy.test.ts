@@ -76,15 +76,45 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   host: ['base', 'interface-block', 'src/lun/lun.ts'],
   replication: ['base', 'interface-block', 'host'],
   'cli/demo': ['base', 'host', 'replication', 'cli', 'cli/config', 'src/lun/lun.ts'],
-  'cli/commands': ['base', 'interface-block', 'host', 'replication', 'cli', 'cli/demo', 'cli/config', 'cli/render', 'src/lun/lun.ts'],
+  'cli/commands': [
+    'base',
+    'interface-block',
+    'host',
+    'replication',
+    'cli',
+    'cli/demo',
+    'cli/config',
+    'cli/render',
+    'src/lun/lun.ts',
+  ],
   'cli/render': ['base', 'interface-block', 'host', 'replication', 'cli', 'cli/commands', 'cli/demo'],
   'cli/config': ['cli', 'replication', 'cli/render', 'src/array/description.ts'],
   'cli/catalogue': ['cli', 'cli/commands', 'cli/render'],
   cli: [
-    'base', 'interface-block', 'host', 'replication', 'cli/catalogue', 'cli/commands', 'cli/config', 'cli/render',
-    'src/lun/lun.ts', 'src/array/description.ts',
+    'base',
+    'interface-block',
+    'host',
+    'replication',
+    'cli/catalogue',
+    'cli/commands',
+    'cli/config',
+    'cli/render',
+    'src/lun/lun.ts',
+    'src/array/description.ts',
   ],
-  'cli/wiring': ['base', 'scsi', 'iscsi', 'interface-block', 'lun', 'array', 'host', 'replication', 'cli', 'cli/config', 'cli/commands'],
+  'cli/wiring': [
+    'base',
+    'scsi',
+    'iscsi',
+    'interface-block',
+    'lun',
+    'array',
+    'host',
+    'replication',
+    'cli',
+    'cli/config',
+    'cli/commands',
+  ],
 };
 
 const ENTRY = 'src/cli/main.ts';
@@ -92,31 +122,40 @@ const ENTRY = 'src/cli/main.ts';
 describe('imports', () => {
   it('follow the table of layers', () => {
     const wrong = sources.flatMap(({ path, imports }) =>
-      imports.filter(({ target }) => target !== undefined && !mayImport(path, target)).map(({ target }) => `${path} -> ${target}`),
+      imports
+        .filter(({ target }) => target !== undefined && !mayImport(path, target))
+        .map(({ target }) => `${path} -> ${target}`),
     );
     expect(wrong).toEqual([]);
   });
 
   it('name files that exist, with their extension', () => {
     const missing = [...sources, ...tests].flatMap(({ path, imports }) =>
-      imports.filter(({ target }) => target !== undefined && !existsSync(join(root, target))).map(({ from }) => `${path}: ${from}`),
+      imports
+        .filter(({ target }) => target !== undefined && !existsSync(join(root, target)))
+        .map(({ from }) => `${path}: ${from}`),
     );
     expect(missing).toEqual([]);
   });
 
   it('reach the wiring from the entry only, and lazily', () => {
-    const importers = sources.filter(({ path, imports }) =>
-      layerOf(path) !== 'cli/wiring' && imports.some(({ target }) => target?.startsWith('src/cli/wiring/')),
+    const importers = sources.filter(
+      ({ path, imports }) =>
+        layerOf(path) !== 'cli/wiring' && imports.some(({ target }) => target?.startsWith('src/cli/wiring/')),
     );
     expect(importers.map(({ path }) => path)).toEqual([ENTRY]);
-    const eager = importers.flatMap(({ imports }) => imports).filter(({ target, lazy }) => !lazy && target?.includes('/wiring/'));
+    const eager = importers
+      .flatMap(({ imports }) => imports)
+      .filter(({ target, lazy }) => !lazy && target?.includes('/wiring/'));
     expect(eager).toEqual([]);
   });
 
   it('take only types from commands into renderers', () => {
     const values = sources
       .filter(({ path }) => layerOf(path) === 'cli/render')
-      .flatMap(({ path, imports }) => imports.filter(({ target, typeOnly }) => target?.startsWith('src/cli/commands/') && !typeOnly).map(() => path));
+      .flatMap(({ path, imports }) =>
+        imports.filter(({ target, typeOnly }) => target?.startsWith('src/cli/commands/') && !typeOnly).map(() => path),
+      );
     expect(values).toEqual([]);
   });
 
@@ -195,8 +234,8 @@ describe('files', () => {
   });
 
   const FUNCTION_LIMIT = 60;
-  /** A ratchet. What is left are closures that hold the state of one part and return its short methods. */
-  const LONG_FUNCTIONS = 8;
+  /** A ratchet: it may only fall. */
+  const LONG_FUNCTIONS = 1;
 
   it('have functions that fit a screen', () => {
     const long = sources.flatMap(({ path, text }) =>
@@ -206,7 +245,9 @@ describe('files', () => {
   });
 
   it('leave nothing for later', () => {
-    const later = new RegExp(`\\b(?:${['TO', 'FIX', 'X'].map((word) => `${word}${word === 'TO' ? 'DO' : word === 'FIX' ? 'ME' : 'XX'}`).join('|')})\\b`);
+    const later = new RegExp(
+      `\\b(?:${['TO', 'FIX', 'X'].map((word) => `${word}${word === 'TO' ? 'DO' : word === 'FIX' ? 'ME' : 'XX'}`).join('|')})\\b`,
+    );
     const unfinished = [...sources, ...tests].filter(({ text }) => later.test(text));
     expect(unfinished.map(({ path }) => path)).toEqual([]);
   });
@@ -217,15 +258,30 @@ describe('files', () => {
   });
 });
 
-/** Functions by indentation, which the formatter guarantees: from `function` or a method's head to its closing brace. */
+/**
+ * Functions by indentation, which the formatter guarantees: from `function` or a method's head to its closing brace. Of a
+ * closure that holds the state of one part, the functions inside it count by themselves.
+ */
 function longFunctions(text: string, limit: number): { line: number; lines: number }[] {
-  const lines = text.split('\n');
-  const head = /^( *)(?:export )?(?:async )?(?:function\b|(?:private |static |override |readonly )*(?:async )?[#\w]+\([^;]*\).*\{$)/;
+  const spans = functionSpans(text.split('\n'));
+  return spans.flatMap(({ start, end }) => {
+    const inner = spans.filter((other) => other.start > start && other.end < end);
+    const covered = new Set(
+      inner.flatMap((each) => Array.from({ length: each.end - each.start + 1 }, (_, step) => each.start + step)),
+    );
+    const lines = end - start + 1 - covered.size;
+    return lines > limit ? [{ line: start + 1, lines }] : [];
+  });
+}
+
+function functionSpans(lines: readonly string[]): { start: number; end: number }[] {
+  const head =
+    /^( *)(?:export )?(?:async )?(?:function\b|const \w+ = (?:async )?\(.*=> \{$|(?:private |static |override |readonly )*(?:async )?[#\w]+\([^;]*\).*\{$)/;
   return lines.flatMap((line, start) => {
     const match = head.exec(line);
     if (!match || /^ *(?:if|for|while|switch|catch|return|else|it|describe)\b/.test(line)) return [];
-    const end = lines.findIndex((other, at) => at > start && (other === `${match[1]}}` || other === `${match[1]}},`));
-    return end - start + 1 > limit ? [{ line: start + 1, lines: end - start + 1 }] : [];
+    const end = lines.findIndex((other, at) => at > start && new RegExp(`^${match[1]}\\}[,;)]*$`).test(other));
+    return end > start ? [{ start, end }] : [];
   });
 }
 
@@ -254,7 +310,9 @@ describe('dependencies', () => {
       packages: Record<string, { resolved?: string; integrity?: string; link?: boolean }>;
     };
     const packages = Object.entries(lock.packages).filter(([path]) => path !== '');
-    const strange = packages.filter(([, { resolved }]) => resolved !== undefined && new URL(resolved).host !== 'registry.npmjs.org');
+    const strange = packages.filter(
+      ([, { resolved }]) => resolved !== undefined && new URL(resolved).host !== 'registry.npmjs.org',
+    );
     expect(strange.map(([path]) => path)).toEqual([]);
     expect(packages.filter(([, { integrity }]) => integrity === undefined).map(([path]) => path)).toEqual([]);
   });
@@ -272,8 +330,17 @@ describe('dependencies', () => {
 describe('the top level', () => {
   it('holds only what belongs there', () => {
     const allowed = new Set([
-      'package.json', 'package-lock.json', 'tsconfig.json', 'README.md', 'CHANGELOG.md',
-      'bin', 'src', 'test', 'fixtures', 'dist', 'node_modules',
+      'package.json',
+      'package-lock.json',
+      'tsconfig.json',
+      'README.md',
+      'CHANGELOG.md',
+      'bin',
+      'src',
+      'test',
+      'fixtures',
+      'dist',
+      'node_modules',
     ]);
     const strays = readdirSync(root).filter((name) => !name.startsWith('.') && !allowed.has(name));
     expect(strays).toEqual([]);

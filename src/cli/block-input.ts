@@ -6,7 +6,7 @@ import {
   type ProcessName,
   type RequestOf,
 } from '../interface-block/process-table.ts';
-import { CliError, usageError } from './cli-error.ts';
+import { type CliError, usageError } from './cli-error.ts';
 import { parseInteger } from './values.ts';
 
 /** Commands as they are typed: a process by name or number, fields as `name=value`. */
@@ -41,7 +41,11 @@ function fill(layout: Layout, sets: readonly string[], where: string): Record<st
     const field = fields.find((each) => each.name === name);
     if (!field || at < 0) {
       const known = fields.map((each) => each.name).join(', ') || 'none';
-      throw usageError(`${where} ${set} cannot be read`, `it must be FIELD=VALUE; fields are ${known}`, 'name one of them');
+      throw usageError(
+        `${where} ${set} cannot be read`,
+        `it must be FIELD=VALUE; fields are ${known}`,
+        'name one of them',
+      );
     }
     values[name] = fieldValue(field, set.slice(at + 1), where);
   }
@@ -92,5 +96,9 @@ function fieldValue(field: FieldShape, text: string, where: string): unknown {
 
 export function checkRequestId(text: string | undefined): string | undefined {
   if (text === undefined || (/^[0-9a-f]{32}$/i.test(text) && !/^0+$/.test(text))) return text?.toLowerCase();
-  throw usageError(`--request-id ${text} cannot be used`, 'it must be 32 hex digits, not all zeros', 'leave it out for a random one');
+  throw usageError(
+    `--request-id ${text} cannot be used`,
+    'it must be 32 hex digits, not all zeros',
+    'leave it out for a random one',
+  );
 }

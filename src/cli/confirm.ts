@@ -12,7 +12,10 @@ export async function confirmName(context: CommandContext, name: string, consequ
   throw new CliError('unsafe', {
     what: 'not confirmed',
     where: name,
-    why: given === undefined ? `${consequence}; nobody can be asked here` : `"${given}" was given, "${name}" was asked for`,
+    why:
+      given === undefined
+        ? `${consequence}; nobody can be asked here`
+        : `"${given}" was given, "${name}" was asked for`,
     next: `run it again with --confirm ${name}`,
   });
 }

@@ -64,7 +64,12 @@ function parseVolume(
   const [lun = '', name = '', size = '', ...more] = text.split(':');
   const bytes = parseSize(size);
   if (name === '' || bytes === undefined || bytes === 0 || bytes % blockSize !== 0 || more.length > 0) {
-    throw wrong(option, text, `LUN:NAME:SIZE, the size in whole blocks of ${blockSize} bytes`, `${option} 10:data:1GiB`);
+    throw wrong(
+      option,
+      text,
+      `LUN:NAME:SIZE, the size in whole blocks of ${blockSize} bytes`,
+      `${option} 10:data:1GiB`,
+    );
   }
   return volume(lunOf(option, lun), name, kind, bytes, blockSize);
 }
@@ -73,7 +78,12 @@ function parseRemote(text: string): RemoteDescription {
   const [serial = '', name = '', ...url] = text.split('=');
   const portal = url.join('=');
   if (serial === '' || name === '' || portal === '') {
-    throw wrong('--remote', text, 'SERIAL=NAME=URL', '--remote OS000001=osaka=iscsi://host:3260/iqn.2026-11.io.cdctl:osaka');
+    throw wrong(
+      '--remote',
+      text,
+      'SERIAL=NAME=URL',
+      '--remote OS000001=osaka=iscsi://host:3260/iqn.2026-11.io.cdctl:osaka',
+    );
   }
   return { serial, name, portals: [portal] };
 }
@@ -102,5 +112,9 @@ function needed(option: string, value: string | undefined): string {
 }
 
 function wrong(option: string, text: string, form: string, example: string): CliError {
-  return new CliError('usage', { what: `${option} ${text} cannot be read`, why: `it must be ${form}`, next: `give ${example}` });
+  return new CliError('usage', {
+    what: `${option} ${text} cannot be read`,
+    why: `it must be ${form}`,
+    next: `give ${example}`,
+  });
 }

@@ -53,7 +53,8 @@ function cliFailure(error: CliError, command: string): Failure {
 }
 
 const STATUS_ADVICE: Readonly<Partial<Record<string, string>>> = {
-  'split-brain': 'compare both sides, then resync from the one to keep: cdctl pair resync GROUP --from ARRAY --discard --confirm GROUP',
+  'split-brain':
+    'compare both sides, then resync from the one to keep: cdctl pair resync GROUP --from ARRAY --discard --confirm GROUP',
   'not-found': 'list what exists: cdctl pair show, cdctl lun list ARRAY',
   'in-use': 'see what uses it: cdctl pair show, cdctl lun list ARRAY',
   'wrong-state': 'see the state and what it allows: cdctl pair show',
@@ -84,7 +85,8 @@ function commandFailure(error: CommandError): Failure {
 }
 
 function lunFailure(error: LunError): Failure {
-  const name = error.outcome === 'unknown' && error.kind !== 'timeout' ? 'outcome-unknown' : LUN_ERROR_CLASS[error.kind];
+  const name =
+    error.outcome === 'unknown' && error.kind !== 'timeout' ? 'outcome-unknown' : LUN_ERROR_CLASS[error.kind];
   return failure(name, {
     what: `LUN: ${error.kind}`,
     where: error.path,

@@ -38,7 +38,7 @@ function outputTo(stream: Stream): Output {
   return {
     stream,
     get facts() {
-      return { isTTY: stream.isTTY === true, columns: stream.columns ?? 0 };
+      return { isTTY: stream.isTTY ?? false, columns: stream.columns ?? 0 };
     },
     write: (data) => {
       if (!stream.destroyed) stream.write(data);
@@ -63,7 +63,7 @@ function watchPipe(stream: Stream): void {
 function createInput(): Input {
   return {
     get isTTY() {
-      return process.stdin.isTTY === true;
+      return process.stdin.isTTY ?? false;
     },
     async readAll() {
       const chunks: Buffer[] = [];

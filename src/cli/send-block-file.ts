@@ -22,13 +22,18 @@ export interface RawSend {
 }
 
 /** Sends 4096 bytes of a file once, sound or not, through the first path of the array; nothing is retried. */
-export async function sendBlockFile(name: string, file: string, context: CommandContext): Promise<CommandResult<RawSend>> {
+export async function sendBlockFile(
+  name: string,
+  file: string,
+  context: CommandContext,
+): Promise<CommandResult<RawSend>> {
   const block = await readBlock(file, context);
   const sent = describeBlock(block);
   return withSite(context, async (site) => {
     const array = arrayNamed(site, name);
     const path = array.commandDevices[0]!;
-    if (context.dryRun) return { changed: false, data: { array: array.name, path, slot: undefined, sent, answer: undefined } };
+    if (context.dryRun)
+      return { changed: false, data: { array: array.name, path, slot: undefined, sent, answer: undefined } };
     await confirmName(context, array.name, `${file} is sent to array ${array.name} as it is`);
     const lun = await site.access.opener.open(path, { timeoutMs: context.timeoutMs });
     try {
@@ -47,10 +52,18 @@ export async function sendBlockFile(name: string, file: string, context: Command
 
 async function readBlock(file: string, context: CommandContext): Promise<Uint8Array> {
   const bytes = await context.services.files.read(file).catch((error: unknown) => {
-    throw usageError(`${file} cannot be read`, error instanceof Error ? error.message : String(error), 'give another --file');
+    throw usageError(
+      `${file} cannot be read`,
+      error instanceof Error ? error.message : String(error),
+      'give another --file',
+    );
   });
   if (bytes.length === WRITE_UNIT) return bytes;
-  throw usageError(`${file} is no block`, `it has ${bytes.length} bytes, a block has ${WRITE_UNIT}`, 'make one: cdctl block encode');
+  throw usageError(
+    `${file} is no block`,
+    `it has ${bytes.length} bytes, a block has ${WRITE_UNIT}`,
+    'make one: cdctl block encode',
+  );
 }
 
 function refuseIfRefused(array: ArrayDefinition, path: string, answer: BlockDescription | undefined): void {

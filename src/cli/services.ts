@@ -1,4 +1,10 @@
-import type { ArrayDescription, CommandDeviceEntry, LunMapEntry, RemoteDescription, VolumeDescription } from '../array/description.ts';
+import type {
+  ArrayDescription,
+  CommandDeviceEntry,
+  LunMapEntry,
+  RemoteDescription,
+  VolumeDescription,
+} from '../array/description.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import type { LunOpener } from '../lun/lun.ts';
@@ -139,8 +145,17 @@ export type LabFault = 'kill' | 'start' | 'pause' | 'resume' | 'link-down' | 'li
 export interface Lab {
   up(settings: LabSettings): Promise<{ changed: boolean; report: LabReport }>;
   status(directory: string | undefined): Promise<LabReport>;
-  down(directory: string | undefined, keep: boolean, timeoutMs: number): Promise<{ changed: boolean; directory: string; removed: boolean }>;
-  fault(directory: string | undefined, fault: LabFault, array: string, timeoutMs: number): Promise<{ changed: boolean; report: LabReport }>;
+  down(
+    directory: string | undefined,
+    keep: boolean,
+    timeoutMs: number,
+  ): Promise<{ changed: boolean; directory: string; removed: boolean }>;
+  fault(
+    directory: string | undefined,
+    fault: LabFault,
+    array: string,
+    timeoutMs: number,
+  ): Promise<{ changed: boolean; report: LabReport }>;
 }
 
 /** What a demonstration needs of this machine beside a lab: room for files, and further processes of this program. */

@@ -65,6 +65,7 @@ export function formatDuration(milliseconds: number): string {
 
 /** Bytes in the largest unit that divides them: what `parseSize` reads back to the same number. */
 export function formatSize(bytes: number): string {
-  const unit = ['TiB', 'GiB', 'MiB', 'KiB'].find((name) => bytes >= SIZE_UNITS[name]! && bytes % SIZE_UNITS[name]! === 0);
-  return unit === undefined ? String(bytes) : `${bytes / SIZE_UNITS[unit]!}${unit}`;
+  const units = ['TiB', 'GiB', 'MiB', 'KiB'].map((name) => ({ name, size: SIZE_UNITS[name]! }));
+  const unit = units.find(({ size }) => bytes >= size && bytes % size === 0);
+  return unit === undefined ? String(bytes) : `${bytes / unit.size}${unit.name}`;
 }

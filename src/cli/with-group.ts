@@ -64,7 +64,10 @@ export function pairNamed(group: GroupDefinition, name: string): string {
   throw new CliError('usage', {
     what: `group ${group.name} has no pair "${name}"`,
     where: 'the configuration',
-    why: byLun.length > 1 ? `LUN ${name} is in several of its pairs` : `its pairs are ${group.pairs.map((each) => each.name).join(', ')}`,
+    why:
+      byLun.length > 1
+        ? `LUN ${name} is in several of its pairs`
+        : `its pairs are ${group.pairs.map((each) => each.name).join(', ')}`,
     next: 'name one of them',
   });
 }

@@ -9,8 +9,18 @@ import { ReplicationRefusal, type RefusalKind } from '../../src/replication/refu
 
 /** The promise to scripts, written down a second time. */
 const CODES = {
-  done: 0, 'does-not-hold': 1, usage: 2, configuration: 3, 'no-path': 4, refused: 5, timeout: 6, busy: 7, unsafe: 8,
-  partial: 9, 'outcome-unknown': 10, bug: 70,
+  done: 0,
+  'does-not-hold': 1,
+  usage: 2,
+  configuration: 3,
+  'no-path': 4,
+  refused: 5,
+  timeout: 6,
+  busy: 7,
+  unsafe: 8,
+  partial: 9,
+  'outcome-unknown': 10,
+  bug: 70,
 };
 
 it('the exit codes never change', () => {
@@ -18,21 +28,46 @@ it('the exit codes never change', () => {
 });
 
 const LUN_CODES: Record<LunErrorKind, number> = {
-  'no-path': 4, 'no-such-lun': 4, 'refused-for-safety': 8, 'reservation-conflict': 7, busy: 7, 'not-ready': 7,
-  'write-protected': 5, 'check-condition': 5, 'io-error': 5, timeout: 6, 'bad-argument': 2,
+  'no-path': 4,
+  'no-such-lun': 4,
+  'refused-for-safety': 8,
+  'reservation-conflict': 7,
+  busy: 7,
+  'not-ready': 7,
+  'write-protected': 5,
+  'check-condition': 5,
+  'io-error': 5,
+  timeout: 6,
+  'bad-argument': 2,
 };
 
 const COMMAND_CODES: Record<CommandErrorKind, number> = {
-  'no-path': 4, 'not-a-command-device': 8, 'wrong-array': 8, refused: 5, timeout: 6, busy: 7, 'outcome-unknown': 10,
-  'bad-answer': 5, 'refused-for-safety': 8,
+  'no-path': 4,
+  'not-a-command-device': 8,
+  'wrong-array': 8,
+  refused: 5,
+  timeout: 6,
+  busy: 7,
+  'outcome-unknown': 10,
+  'bad-answer': 5,
+  'refused-for-safety': 8,
 };
 
 const REFUSAL_CODES: Record<RefusalKind, number> = {
-  'bad-request': 2, 'state-does-not-hold': 1, 'refused-for-safety': 8, 'array-unreachable': 4, timeout: 6, cancelled: 9,
+  'bad-request': 2,
+  'state-does-not-hold': 1,
+  'refused-for-safety': 8,
+  'array-unreachable': 4,
+  timeout: 6,
+  cancelled: 9,
 };
 
 const STATUS_CODES: Partial<Record<StatusName, number>> = {
-  'wrong-array': 8, 'split-brain': 8, unsafe: 8, 'request-expired': 10, busy: 7,
+  'wrong-array': 8,
+  'split-brain': 8,
+  unsafe: 8,
+  'request-expired': 10,
+  busy: 7,
 };
 
 describe('the class of an error', () => {
@@ -56,8 +91,17 @@ describe('the class of an error', () => {
   });
 
   it.each(Object.entries(REFUSAL_CODES))('of replication: %s', (kind, code) => {
-    const refusal = new ReplicationRefusal({ kind: kind as RefusalKind, what: 'what', why: 'why', next: 'next' }, { seen: 1 });
-    expect(failureOf(refusal, 'swap')).toMatchObject({ exit: code, what: 'what', why: 'why', next: 'next', evidence: { seen: 1 } });
+    const refusal = new ReplicationRefusal(
+      { kind: kind as RefusalKind, what: 'what', why: 'why', next: 'next' },
+      { seen: 1 },
+    );
+    expect(failureOf(refusal, 'swap')).toMatchObject({
+      exit: code,
+      what: 'what',
+      why: 'why',
+      next: 'next',
+      evidence: { seen: 1 },
+    });
   });
 
   it('of anything else is a bug', () => {
@@ -67,7 +111,9 @@ describe('the class of an error', () => {
 
   it('always says what, where, why and what to do next', () => {
     const errors = [
-      new LunError('timeout', 'p', 'w'), new CommandError('busy', 'a', 'w'), new Error('w'),
+      new LunError('timeout', 'p', 'w'),
+      new CommandError('busy', 'a', 'w'),
+      new Error('w'),
       new CliError('usage', { what: 'x', why: 'w', next: 'n' }),
     ];
     for (const error of errors) {

@@ -20,7 +20,10 @@ function stage(name: string): { readonly directory: string; readonly environment
 }
 
 function events(ran: Ended): Data[] {
-  return ran.stdout.trimEnd().split('\n').map((line) => JSON.parse(line) as Data);
+  return ran.stdout
+    .trimEnd()
+    .split('\n')
+    .map((line): Data => JSON.parse(line));
 }
 
 /** A process is gone when the kernel has no command line of it any more: a zombie has none either. */
@@ -30,7 +33,9 @@ function runs(pid: number): boolean {
 }
 
 function pidsOf(story: readonly Data[]): number[] {
-  const arrays = story.filter(({ event }) => event === 'arrays').flatMap(({ lab }) => lab.arrays.map(({ pid }: Data) => pid));
+  const arrays = story
+    .filter(({ event }) => event === 'arrays')
+    .flatMap(({ lab }) => lab.arrays.map(({ pid }: Data) => pid));
   return [...arrays, ...story.filter(({ event }) => event === 'host-started').map(({ pid }) => pid)];
 }
 
@@ -52,10 +57,26 @@ describe('lab demo', () => {
 
     expect(new Set(story.map(({ schema }) => schema))).toEqual(new Set(['cdctl/lab.demo/v1']));
     expect(eventNames(story).filter((name) => !['block', 'cycle', 'chapter'].includes(name))).toEqual([
-      'hello', 'arrays', 'loaded', 'host-started', 'host-killed', 'journals', 'swapped', 'proved', 'refused', 'host-started', 'host-ended', 'proved', 'cleaned', 'end',
+      'hello',
+      'arrays',
+      'loaded',
+      'host-started',
+      'host-killed',
+      'journals',
+      'swapped',
+      'proved',
+      'refused',
+      'host-started',
+      'host-ended',
+      'proved',
+      'cleaned',
+      'end',
     ]);
     expect(one('loaded')).toMatchObject({ sha256, byteLength: 3 * 2 ** 20 + 12_345, beginning: false });
-    expect(story.filter(({ event }) => event === 'proved').map((proof) => [proof.array, proof.sha256])).toEqual([['osaka', sha256], ['tokyo', sha256]]);
+    expect(story.filter(({ event }) => event === 'proved').map((proof) => [proof.array, proof.sha256])).toEqual([
+      ['osaka', sha256],
+      ['tokyo', sha256],
+    ]);
     expect(one('refused').answer).toContain('7/27/00');
     expect(one('swapped').primary).toBe('osaka');
     expect(one('host-killed').acknowledged).toBe(end.acknowledged.tokyo);
@@ -73,7 +94,9 @@ describe('lab demo', () => {
   function everyBlockTookTheOnlyWayThereIs(story: readonly Data[]): void {
     const end = story.at(-1)!;
     const sent = story.filter(({ event, kind }) => event === 'block' && kind === 'sent');
-    const answered = new Set(story.filter(({ event, kind }) => event === 'block' && kind === 'answered').map(({ requestId }) => requestId));
+    const answered = new Set(
+      story.filter(({ event, kind }) => event === 'block' && kind === 'answered').map(({ requestId }) => requestId),
+    );
     expect(sent.filter(({ requestId }) => !answered.has(requestId))).toEqual([]);
     expect(sent.length).toBe(end.blocks.sent);
     // LUN 0 is the array's own command device, LUN 1 the other one's: there is no path to the far array but through the near one.
@@ -81,7 +104,10 @@ describe('lab demo', () => {
     const ways = new Set(sent.map(({ array, through }) => `${through} to ${array}`));
     expect(ways).toEqual(new Set(['tokyo to tokyo', 'tokyo to osaka', 'osaka to osaka', 'osaka to tokyo']));
     const swaps = sent.filter(({ process }) => process === 'pair.swap');
-    expect(swaps.map(({ array, through, processNumber }) => [array, through, processNumber])).toEqual([['tokyo', 'osaka', 0x15], ['osaka', 'osaka', 0x15]]);
+    expect(swaps.map(({ array, through, processNumber }) => [array, through, processNumber])).toEqual([
+      ['tokyo', 'osaka', 0x15],
+      ['osaka', 'osaka', 0x15],
+    ]);
   }
 
   function theJournalHeldWhatNoCycleHadCarriedOver(story: readonly Data[]): void {
@@ -92,27 +118,31 @@ describe('lab demo', () => {
     expect(story.find(({ event }) => event === 'swapped')!.sequence).toBe(journals.tokyo.journalInSequence - 1);
   }
 
-  it.each(['SIGINT', 'SIGTERM'] as const)('takes everything down when it gets %s', async (signal) => {
-    const { directory, environment } = stage(signal);
-    const child = start(['lab', 'demo', '--json'], environment);
-    const whole = ended(child);
-    await lineOf(child, (line) => line.includes('"event":"host-started"'));
-    child.kill(signal);
-    const ran = await whole;
-    const story = events(ran);
-    expect(ran.code).toBe(9);
-    expect(story.at(-1)).toMatchObject({ event: 'end', ok: false, error: { class: 'partial' } });
-    expect(pidsOf(story)).toHaveLength(3);
-    expect(pidsOf(story).filter(runs)).toEqual([]);
-    expect(readdirSync(directory)).toEqual([]);
-  }, 60_000);
+  it.each(['SIGINT', 'SIGTERM'] as const)(
+    'takes everything down when it gets %s',
+    async (signal) => {
+      const { directory, environment } = stage(signal);
+      const child = start(['lab', 'demo', '--json'], environment);
+      const whole = ended(child);
+      await lineOf(child, (line) => line.includes('"event":"host-started"'));
+      child.kill(signal);
+      const ran = await whole;
+      const story = events(ran);
+      expect(ran.code).toBe(9);
+      expect(story.at(-1)).toMatchObject({ event: 'end', ok: false, error: { class: 'partial' } });
+      expect(pidsOf(story)).toHaveLength(3);
+      expect(pidsOf(story).filter(runs)).toEqual([]);
+      expect(readdirSync(directory)).toEqual([]);
+    },
+    60_000,
+  );
 
   it('takes everything down when an array dies under it', async () => {
     const { directory, environment } = stage('fault');
     const child = start(['lab', 'demo', '--json', '--timeout', '3s'], environment);
     const whole = ended(child);
     const started = await lineOf(child, (line) => line.includes('"event":"arrays"'));
-    const tokyo = (JSON.parse(started) as Data).lab.arrays[0];
+    const tokyo = JSON.parse(started).lab.arrays[0];
     await lineOf(child, (line) => line.includes('"event":"host-started"'));
     process.kill(tokyo.pid, 'SIGKILL');
     const ran = await whole;
@@ -126,7 +156,7 @@ describe('lab demo', () => {
   it('lets its host end when it is killed itself', async () => {
     const { directory, environment } = stage('orphan');
     const child = start(['lab', 'demo', '--json'], environment);
-    const host = JSON.parse(await lineOf(child, (line) => line.includes('"event":"host-started"'))) as Data;
+    const host = JSON.parse(await lineOf(child, (line) => line.includes('"event":"host-started"')));
     const whole = ended(child);
     child.kill('SIGKILL');
     await whole;

@@ -22,7 +22,10 @@ async function json(argv: readonly string[], environment: Readonly<Record<string
   return { ...(JSON.parse(lines[0]!) as Data), code };
 }
 
-async function cdctl(argv: readonly string[], environment: Readonly<Record<string, string>> = at.tokyo): Promise<Ended> {
+async function cdctl(
+  argv: readonly string[],
+  environment: Readonly<Record<string, string>> = at.tokyo,
+): Promise<Ended> {
   return program(argv, environment);
 }
 
@@ -44,8 +47,14 @@ describe('the lab', () => {
   it('is up once: a second time changes nothing', async () => {
     const { changed, lab: report } = await json(['lab', 'up', ...lab_]);
     expect(changed).toBe(false);
-    expect(report.arrays.map(({ name, state }: Data) => [name, state])).toEqual([['tokyo', 'running'], ['osaka', 'running']]);
-    expect(report.links).toEqual([{ from: 'tokyo', to: 'osaka', state: 'up' }, { from: 'osaka', to: 'tokyo', state: 'up' }]);
+    expect(report.arrays.map(({ name, state }: Data) => [name, state])).toEqual([
+      ['tokyo', 'running'],
+      ['osaka', 'running'],
+    ]);
+    expect(report.links).toEqual([
+      { from: 'tokyo', to: 'osaka', state: 'up' },
+      { from: 'osaka', to: 'tokyo', state: 'up' },
+    ]);
   });
 
   it('gives each site a configuration that reaches both arrays', async () => {
@@ -53,9 +62,19 @@ describe('the lab', () => {
       expect((await cdctl(['config', 'check'], environment)).code).toBe(0);
       const { arrays, ok } = await json(['lun', 'list'], environment);
       expect(ok).toBe(true);
-      expect(arrays.map(({ volumes }: Data) => volumes.filter(({ kind }: Data) => kind === 'volume').map(({ lun, name }: Data) => [lun, name]))).toEqual([
-        [[10, 'data'], [11, 'log']],
-        [[10, 'data'], [11, 'log']],
+      expect(
+        arrays.map(({ volumes }: Data) =>
+          volumes.filter(({ kind }: Data) => kind === 'volume').map(({ lun, name }: Data) => [lun, name]),
+        ),
+      ).toEqual([
+        [
+          [10, 'data'],
+          [11, 'log'],
+        ],
+        [
+          [10, 'data'],
+          [11, 'log'],
+        ],
       ]);
     }
   });
@@ -87,12 +106,37 @@ describe('LUNs', () => {
     ['a LUN that does not exist', ['lun', 'show', 'tokyo/99'], 2, /has no LUN "99"/],
     ['an array that does not exist', ['lun', 'show', 'kyoto/10'], 2, /no array "kyoto"/],
     ['an array that this site is not attached to', ['lun', 'show', 'osaka/data'], 3, /has no portal/],
-    ['a journal', ['lun', 'write', 'tokyo/journal', '--input', image, '--confirm', 'tokyo/journal'], 8, /is a journal volume/],
-    ['a command device', ['lun', 'write', 'tokyo/command', '--input', image, '--confirm', 'tokyo/command'], 8, /is a command device/],
+    [
+      'a journal',
+      ['lun', 'write', 'tokyo/journal', '--input', image, '--confirm', 'tokyo/journal'],
+      8,
+      /is a journal volume/,
+    ],
+    [
+      'a command device',
+      ['lun', 'write', 'tokyo/command', '--input', image, '--confirm', 'tokyo/command'],
+      8,
+      /is a command device/,
+    ],
     ['no confirmation', ['lun', 'write', 'tokyo/data', '--input', image], 8, /--confirm tokyo\/data/],
-    ['another confirmation', ['lun', 'write', 'tokyo/data', '--input', image, '--confirm', 'tokyo/log'], 8, /"tokyo\/log" was given/],
-    ['what does not fit', ['lun', 'write', 'tokyo/data', '--input', image, '--lba', '8000', '--confirm', 'tokyo/data'], 2, /do not fit/],
-    ['half a block', ['lun', 'write', 'tokyo/data', '--input', '/proc/self/cmdline', '--confirm', 'tokyo/data'], 2, /no whole number of blocks/],
+    [
+      'another confirmation',
+      ['lun', 'write', 'tokyo/data', '--input', image, '--confirm', 'tokyo/log'],
+      8,
+      /"tokyo\/log" was given/,
+    ],
+    [
+      'what does not fit',
+      ['lun', 'write', 'tokyo/data', '--input', image, '--lba', '8000', '--confirm', 'tokyo/data'],
+      2,
+      /do not fit/,
+    ],
+    [
+      'half a block',
+      ['lun', 'write', 'tokyo/data', '--input', '/proc/self/cmdline', '--confirm', 'tokyo/data'],
+      2,
+      /no whole number of blocks/,
+    ],
     ['a read behind the end', ['lun', 'read', 'tokyo/data', '--lba', '8192'], 2, /do not exist/],
   ] as const)('refuse %s', async (_, argv, code, message) => {
     const ran = await cdctl(argv);
@@ -107,7 +151,9 @@ describe('LUNs', () => {
     expect(before['bytes']).toBe('00'.repeat(1024));
     expect(await json([...write, '--confirm', 'tokyo/data'])).toMatchObject({ ok: true, changed: true });
     const copy = join(place.path, 'copy');
-    expect((await cdctl(['lun', 'read', 'tokyo/data', '--lba', '16', '--count', '2048', '--output', copy])).code).toBe(0);
+    expect((await cdctl(['lun', 'read', 'tokyo/data', '--lba', '16', '--count', '2048', '--output', copy])).code).toBe(
+      0,
+    );
     expect(sha256(copy)).toBe(sha256(image));
   });
 
@@ -121,7 +167,11 @@ describe('LUNs', () => {
 describe('interface blocks', () => {
   it('are sent and answered', async () => {
     const { reply, process, changed } = await json(['block', 'send', 'osaka', 'array.show']);
-    expect({ process, changed, serial: reply.header.serial }).toEqual({ process: 'array.show', changed: false, serial: 'OS000001' });
+    expect({ process, changed, serial: reply.header.serial }).toEqual({
+      process: 'array.show',
+      changed: false,
+      serial: 'OS000001',
+    });
   });
 
   it('are encoded, sent as they are, read as a slot and decoded', async () => {
@@ -141,7 +191,10 @@ describe('interface blocks', () => {
     const torn = readFileSync(file);
     torn[300] = 1;
     writeFileSync(file, torn);
-    expect(await json(['block', 'send', 'tokyo', '--file', file, '--confirm', 'tokyo'])).toMatchObject({ code: 5, error: { status: 'bad-block' } });
+    expect(await json(['block', 'send', 'tokyo', '--file', file, '--confirm', 'tokyo'])).toMatchObject({
+      code: 5,
+      error: { status: 'bad-block' },
+    });
     expect((await cdctl(['block', 'decode', file])).code).toBe(1);
     expect((await cdctl(['block', 'send', 'tokyo', 'array.explode'])).code).toBe(2);
   });
@@ -167,8 +220,10 @@ describe('a pair', () => {
     const { changed, plan } = await json(['pair', 'create', 'oradb', '--primary', 'tokyo', '--dry-run']);
     expect(changed).toBe(false);
     expect(plan.map(({ id, array, process }: Data) => [id, array, process])).toEqual([
-      ['S1101', 'tokyo', 'pair.create'], ['S1102', 'osaka', 'pair.create'],
-      ['S1101', 'tokyo', 'pair.create'], ['S1102', 'osaka', 'pair.create'],
+      ['S1101', 'tokyo', 'pair.create'],
+      ['S1102', 'osaka', 'pair.create'],
+      ['S1101', 'tokyo', 'pair.create'],
+      ['S1102', 'osaka', 'pair.create'],
     ]);
     expect(plan[0].block.input.header).toMatchObject({ group: 'oradb', primaryLun: 10, primarySerial: 'TK000001' });
     expect((await json(['pair', 'show', 'oradb']))['groups'][0].verdict.kind).toBe('absent');
@@ -183,10 +238,15 @@ describe('a pair', () => {
   it('follows after cycles', async () => {
     const { code, stdout } = await cdctl(['replicate', 'oradb', '--until-empty', '--json']);
     expect(code).toBe(0);
-    const events = stdout.trimEnd().split('\n').map((line) => JSON.parse(line) as Data);
+    const events = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Data);
     expect(events[0]).toMatchObject({ schema: 'cdctl/replicate/v1', event: 'hello' });
     expect(events.at(-1)).toMatchObject({ event: 'end', ok: true, groups: [{ group: 'oradb', complete: true }] });
-    expect((await cdctl(['pair', 'check', 'oradb', '--consistent', '--primary', 'tokyo', '--max-lag', '1m'])).code).toBe(0);
+    expect(
+      (await cdctl(['pair', 'check', 'oradb', '--consistent', '--primary', 'tokyo', '--max-lag', '1m'])).code,
+    ).toBe(0);
     expect((await cdctl(['pair', 'wait', 'oradb', '--until', 'empty'])).code).toBe(0);
   });
 
@@ -211,7 +271,10 @@ describe('a pair', () => {
   });
 
   it('refuses writes at the auxiliary side', async () => {
-    const { code, stderr } = await cdctl(['lun', 'write', 'osaka/data', '--input', image, '--confirm', 'osaka/data'], at.osaka);
+    const { code, stderr } = await cdctl(
+      ['lun', 'write', 'osaka/data', '--input', image, '--confirm', 'osaka/data'],
+      at.osaka,
+    );
     expect(code).toBe(5);
     expect(stderr).toMatch(/write-protected/);
   });
@@ -247,7 +310,10 @@ describe('the replication loop', () => {
     loop.kill('SIGTERM');
     const { code: last, stdout, stderr: quiet } = await end;
     expect({ last, quiet }).toEqual({ last: 0, quiet: '' });
-    const lines = stdout.trimEnd().split('\n').map((line) => JSON.parse(line) as Data);
+    const lines = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Data);
     expect(lines.at(-1)).toMatchObject({ event: 'end', ok: true });
   });
 
@@ -260,12 +326,15 @@ describe('the replication loop', () => {
     expect((await cdctl(['replicate', 'oradb', '--once'])).code).toBe(0);
   });
 
-  it.each([[{ columns: 80, rows: 24 }], [{ columns: 0, rows: 0 }]])('comes to an end on a terminal of %j', async (size) => {
-    await cdctl(['lun', 'write', 'tokyo/data', '--input', image, '--confirm', 'tokyo/data']);
-    const { code, killed, output } = await onTerminal(['replicate', 'oradb', '--until-empty'], size, at.tokyo);
-    expect({ code, killed }).toEqual({ code: 0, killed: false });
-    expect(output).toContain('all restored');
-  });
+  it.each([[{ columns: 80, rows: 24 }], [{ columns: 0, rows: 0 }]])(
+    'comes to an end on a terminal of %j',
+    async (size) => {
+      await cdctl(['lun', 'write', 'tokyo/data', '--input', image, '--confirm', 'tokyo/data']);
+      const { code, killed, output } = await onTerminal(['replicate', 'oradb', '--until-empty'], size, at.tokyo);
+      expect({ code, killed }).toEqual({ code: 0, killed: false });
+      expect(output).toContain('all restored');
+    },
+  );
 });
 
 describe('faults, swap and takeover', () => {
@@ -276,7 +345,9 @@ describe('faults, swap and takeover', () => {
     const copy = join(place.path, 'swapped');
     await cdctl(['lun', 'read', 'osaka/data', '--count', '2048', '--output', copy], at.osaka);
     expect(sha256(copy)).toBe(sha256(image));
-    expect((await cdctl(['lun', 'write', 'osaka/data', '--input', image, '--confirm', 'osaka/data'], at.osaka)).code).toBe(0);
+    expect(
+      (await cdctl(['lun', 'write', 'osaka/data', '--input', image, '--confirm', 'osaka/data'], at.osaka)).code,
+    ).toBe(0);
     expect((await cdctl(['replicate', 'oradb', '--until-empty'], at.osaka)).code).toBe(0);
   });
 
@@ -312,11 +383,23 @@ describe('faults, swap and takeover', () => {
   it('an array comes back on its port with its data, and the pair after a resync', async () => {
     const before = await json(['lab', 'status', ...lab_]);
     const after = await json(['lab', 'fault', 'start', 'osaka', ...lab_]);
-    expect(after['lab'].arrays.map(({ port }: Data) => port)).toEqual(before['lab'].arrays.map(({ port }: Data) => port));
+    expect(after['lab'].arrays.map(({ port }: Data) => port)).toEqual(
+      before['lab'].arrays.map(({ port }: Data) => port),
+    );
     const plain = await cdctl(['pair', 'resync', 'oradb', '--from', 'tokyo']);
     if (plain.code !== 0) {
       expect(plain.code).toBe(8);
-      const discard = await cdctl(['pair', 'resync', 'oradb', '--from', 'tokyo', '--discard', 'osaka', '--confirm', 'oradb']);
+      const discard = await cdctl([
+        'pair',
+        'resync',
+        'oradb',
+        '--from',
+        'tokyo',
+        '--discard',
+        'osaka',
+        '--confirm',
+        'oradb',
+      ]);
       expect(discard, discard.stderr).toMatchObject({ code: 0 });
     }
     expect((await cdctl(['replicate', 'oradb', '--until-empty'])).code).toBe(0);
@@ -326,7 +409,10 @@ describe('faults, swap and takeover', () => {
   it('the pair is dissolved, after it was confirmed', async () => {
     expect((await cdctl(['pair', 'delete', 'oradb'])).code).toBe(8);
     expect(await json(['pair', 'delete', 'oradb/log', '--confirm', 'oradb/log'])).toMatchObject({ changed: true });
-    expect(await json(['pair', 'delete', 'oradb', '--confirm', 'oradb'])).toMatchObject({ changed: true, verdict: { kind: 'absent' } });
+    expect(await json(['pair', 'delete', 'oradb', '--confirm', 'oradb'])).toMatchObject({
+      changed: true,
+      verdict: { kind: 'absent' },
+    });
     expect(await json(['pair', 'delete', 'oradb', '--confirm', 'oradb'])).toMatchObject({ changed: false });
   });
 });
@@ -335,20 +421,46 @@ describe('the management terminal', () => {
   const tokyo = join(lab, 'tokyo');
 
   it('shows and edits the tables of a running array', async () => {
-    const map = ['array', 'map', tokyo, '--lun', '31', '--name', 'far-log', '--target-serial', 'OS000001', '--target-lun', '11'];
+    const map = [
+      'array',
+      'map',
+      tokyo,
+      '--lun',
+      '31',
+      '--name',
+      'far-log',
+      '--target-serial',
+      'OS000001',
+      '--target-lun',
+      '11',
+    ];
     expect(await json([...map, '--dry-run'])).toMatchObject({ changed: false, dryRun: true });
     expect(await json(map)).toMatchObject({ changed: true });
     expect(await json(map)).toMatchObject({ changed: false });
     expect((await json(['array', 'show', tokyo]))['array'].lunMap.map(({ lun }: Data) => lun)).toEqual([1, 30, 31]);
     expect(await json(['array', 'unmap', tokyo, '--lun', '31'])).toMatchObject({ changed: true });
-    expect(await json(['array', 'volume', 'add', tokyo, '--lun', '12', '--name', 'more', '--size', '1MiB'])).toMatchObject({ changed: true });
+    expect(
+      await json(['array', 'volume', 'add', tokyo, '--lun', '12', '--name', 'more', '--size', '1MiB']),
+    ).toMatchObject({ changed: true });
     expect((await cdctl(['lun', 'read', 'tokyo/more'])).code).toBe(0);
   });
 
   it.each([
-    ['a LUN in use', ['array', 'map', tokyo, '--lun', '10', '--name', 'x', '--target-serial', 'OS000001', '--target-lun', '10'], /LUN 10 is data already/],
-    ['an array that is not known', ['array', 'map', tokyo, '--lun', '40', '--name', 'x', '--target-serial', 'KY000001', '--target-lun', '0'], /not registered as a remote/],
-    ['a command device that is none', ['array', 'command-device', 'add', tokyo, '--lun', '10', '--device-serial', 'TK000001', '--device-name', 'tokyo'], /no command device/],
+    [
+      'a LUN in use',
+      ['array', 'map', tokyo, '--lun', '10', '--name', 'x', '--target-serial', 'OS000001', '--target-lun', '10'],
+      /LUN 10 is data already/,
+    ],
+    [
+      'an array that is not known',
+      ['array', 'map', tokyo, '--lun', '40', '--name', 'x', '--target-serial', 'KY000001', '--target-lun', '0'],
+      /not registered as a remote/,
+    ],
+    [
+      'a command device that is none',
+      ['array', 'command-device', 'add', tokyo, '--lun', '10', '--device-serial', 'TK000001', '--device-name', 'tokyo'],
+      /no command device/,
+    ],
     ['a remote in use', ['array', 'remote', 'remove', tokyo, '--serial', 'OS000001'], /mapped to array/],
   ] as const)('refuses %s', async (_, argv, message) => {
     const { code, stderr } = await cdctl(argv);

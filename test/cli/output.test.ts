@@ -20,7 +20,8 @@ afterAll(() => directory.remove());
 /** Shown, its tables have more than 300 kB. */
 function largeConfiguration(): string {
   const lines = ['version: 1', 'arrays:'];
-  for (const name of ['a', 'b']) lines.push(`  ${name}: { serial: ${name.toUpperCase()}1, command-devices: [/dev/${name}] }`);
+  for (const name of ['a', 'b'])
+    lines.push(`  ${name}: { serial: ${name.toUpperCase()}1, command-devices: [/dev/${name}] }`);
   lines.push('groups:');
   let lun = 0;
   for (let group = 0; group < 80; group++) {
@@ -72,7 +73,10 @@ const hasFullDevice = existsSync('/dev/full');
 describe('a full disk', () => {
   it.runIf(hasFullDevice)('is said, and the exit code is not 0', async () => {
     const full = openSync('/dev/full', 'w');
-    const child = spawn(process.execPath, [PROGRAM, 'exit-codes'], { env: plainEnvironment(), stdio: ['ignore', full, 'pipe'] });
+    const child = spawn(process.execPath, [PROGRAM, 'exit-codes'], {
+      env: plainEnvironment(),
+      stdio: ['ignore', full, 'pipe'],
+    });
     const { code, stderr } = await ended(child);
     expect(code).toBe(10);
     expect(stderr).toMatch(/the output cannot be written: .*ENOSPC/);
@@ -87,7 +91,11 @@ describe('a terminal', () => {
   });
 
   it.each([{ NO_COLOR: '1' }, { TERM: 'dumb' }, { FORCE_COLOR: '0' }])('has none with %j', async (environment) => {
-    const { code, output } = await onTerminal(['exit-codes'], { columns: 80, rows: 24 }, environment as unknown as Record<string, string>);
+    const { code, output } = await onTerminal(
+      ['exit-codes'],
+      { columns: 80, rows: 24 },
+      environment as unknown as Record<string, string>,
+    );
     expect(code).toBe(0);
     expect(output).not.toMatch(ESCAPE);
   });

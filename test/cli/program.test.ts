@@ -12,7 +12,9 @@ describe('help', () => {
   it('ends with the exit codes', async () => {
     const { code, stdout } = await run(['--help']);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/Exit codes, the same for every command:\n {3}0 {2}done.*\n[\s\S]* {2}70 {2}a mistake inside cdctl\n$/);
+    expect(stdout).toMatch(
+      /Exit codes, the same for every command:\n {3}0 {2}done.*\n[\s\S]* {2}70 {2}a mistake inside cdctl\n$/,
+    );
   });
 
   it.each(CATALOGUE.map((definition) => [definition.path, definition] as const))('of %s', async (path, definition) => {
@@ -38,7 +40,9 @@ describe('help', () => {
 
 describe('the version', () => {
   it('is that of the package', async () => {
-    const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+    const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+      version: string;
+    };
     expect(VERSION).toBe(version);
     expect(await run(['--version'])).toEqual({ code: 0, stdout: '0.0.0-test\n', stderr: '' });
   });
@@ -54,7 +58,10 @@ describe('wrong usage', () => {
     [['pair', 'show', '--timeout', 'soon'], /must be a duration such as/],
     [['lun', 'read', 'tokyo/data', '--lba', '-1'], /must be a whole number/],
     [['lun', 'write', 'tokyo/data'], /required option '--input <file>'/],
-    [['array', 'map', 'dir', '--lun', '70000', '--name', 'x', '--target-serial', 'A', '--target-lun', '1'], /must be a LUN from 0 to 16383/],
+    [
+      ['array', 'map', 'dir', '--lun', '70000', '--name', 'x', '--target-serial', 'A', '--target-lun', '1'],
+      /must be a LUN from 0 to 16383/,
+    ],
     [['replicate', 'oradb', '--once', '--until-empty'], /cannot be used with option/],
     [['replicate'], /missing required argument 'group'/],
     [['--color', 'sometimes', 'exit-codes'], /Allowed choices are auto, always, never/],
@@ -66,7 +73,12 @@ describe('wrong usage', () => {
     const { code, stdout, stderr } = await run(argv);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toMatch(message);
-    expect(stderr.trimEnd().split('\n').map((line) => line.split(':')[0])).toEqual(['error', 'where', 'why', 'next']);
+    expect(
+      stderr
+        .trimEnd()
+        .split('\n')
+        .map((line) => line.split(':')[0]),
+    ).toEqual(['error', 'where', 'why', 'next']);
   });
 
   it.each(cases)('%j as JSON', async (argv, message) => {
@@ -80,16 +92,25 @@ describe('wrong usage', () => {
 
 describe('the result', () => {
   it('is one versioned object with --json, wherever the option stands', async () => {
-    for (const argv of [['--json', 'exit-codes'], ['exit-codes', '--json']]) {
+    for (const argv of [
+      ['--json', 'exit-codes'],
+      ['exit-codes', '--json'],
+    ]) {
       const { schema, ok, classes } = parseJson(await run(argv));
       expect({ schema, ok }).toEqual({ schema: 'cdctl/exit-codes/v1', ok: true });
-      expect((classes as { code: number }[]).map(({ code }) => code)).toEqual(Object.values(EXIT_CLASSES).map(({ code }) => code));
+      expect((classes as { code: number }[]).map(({ code }) => code)).toEqual(
+        Object.values(EXIT_CLASSES).map(({ code }) => code),
+      );
     }
   });
 
   it('is text on standard output and nothing on standard error', async () => {
     const { code, stdout, stderr } = await run(['config', 'check', '--config', 'c.yaml'], FILE);
-    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: 'ok  c.yaml: 2 arrays, 1 groups, 2 pairs\n', stderr: '' });
+    expect({ code, stdout, stderr }).toEqual({
+      code: 0,
+      stdout: 'ok  c.yaml: 2 arrays, 1 groups, 2 pairs\n',
+      stderr: '',
+    });
   });
 });
 
@@ -99,20 +120,29 @@ describe('the configuration file', () => {
     ['CDCTL_CONFIG', [], { CDCTL_CONFIG: 'b.yaml' }, 'b.yaml'],
     ['the directory', [], {}, 'cdctl.yaml'],
   ] as const)('is taken from %s', async (_, argv, environment, expected) => {
-    const files = Object.fromEntries(['a.yaml', 'b.yaml', 'cdctl.yaml', '/etc/cdctl/cdctl.yaml', '/etc/cdctl/secret'].map((name) => [name, EXAMPLE]));
+    const files = Object.fromEntries(
+      ['a.yaml', 'b.yaml', 'cdctl.yaml', '/etc/cdctl/cdctl.yaml', '/etc/cdctl/secret'].map((name) => [name, EXAMPLE]),
+    );
     const { file } = parseJson(await run(['config', 'show', '--json', ...argv], { files, environment }));
     expect(file).toBe(expected);
   });
 
   it('is taken from /etc last', async () => {
-    const { file } = parseJson(await run(['config', 'show', '--json'], { files: { '/etc/cdctl/cdctl.yaml': EXAMPLE } }));
+    const { file } = parseJson(
+      await run(['config', 'show', '--json'], { files: { '/etc/cdctl/cdctl.yaml': EXAMPLE } }),
+    );
     expect(file).toBe('/etc/cdctl/cdctl.yaml');
   });
 
   it.each([
     ['is missing', [], {}, /neither --config nor CDCTL_CONFIG names one/],
     ['cannot be read', ['--config', 'gone.yaml'], {}, /no such file: gone\.yaml/],
-    ['has a mistake', ['--config', 'c.yaml'], { 'c.yaml': EXAMPLE.replace('chap:', 'chip:') }, /c\.yaml:18\n.*unknown key "chip"/],
+    [
+      'has a mistake',
+      ['--config', 'c.yaml'],
+      { 'c.yaml': EXAMPLE.replace('chap:', 'chip:') },
+      /c\.yaml:18\n.*unknown key "chip"/,
+    ],
   ] as const)('that %s is class 3', async (_, argv, files, message) => {
     const { code, stderr } = await run(['config', 'check', ...argv], { files });
     expect(code).toBe(3);
@@ -120,7 +150,10 @@ describe('the configuration file', () => {
   });
 
   it('names secret files that only their owner may read, and never shows a secret', async () => {
-    const refused = await run(['config', 'check', '--config', 'c.yaml'], { ...FILE, modes: { '/etc/cdctl/secret': 0o640 } });
+    const refused = await run(['config', 'check', '--config', 'c.yaml'], {
+      ...FILE,
+      modes: { '/etc/cdctl/secret': 0o640 },
+    });
     expect(refused.code).toBe(3);
     expect(refused.stderr).toContain('chmod 600 /etc/cdctl/secret');
     const shown = await run(['config', 'show', '--config', 'c.yaml', '--json'], FILE);
@@ -135,6 +168,9 @@ describe('what is not foreseen', () => {
     expect(quiet.code).toBe(70);
     expect(quiet.stderr).not.toContain('at ');
     expect((await run(['lab', 'status', '--verbose'])).stderr).toMatch(/\n {4}at /);
-    expect(parseJson(await run(['lab', 'status', '--json']))).toMatchObject({ ok: false, error: { class: 'bug', exit: 70 } });
+    expect(parseJson(await run(['lab', 'status', '--json']))).toMatchObject({
+      ok: false,
+      error: { class: 'bug', exit: 70 },
+    });
   });
 });

@@ -1,21 +1,55 @@
 import { describe, expect, it } from 'vitest';
-import { formatBytes, formatDuration, formatSize, parseDuration, parseInteger, parseLun, parseSize } from '../../src/cli/values.ts';
+import {
+  formatBytes,
+  formatDuration,
+  formatSize,
+  parseDuration,
+  parseInteger,
+  parseLun,
+  parseSize,
+} from '../../src/cli/values.ts';
 
 describe('values as people write them', () => {
   it.each([
-    ['500ms', 500], ['30s', 30_000], ['30', 30_000], ['1.5s', 1500], ['5m', 300_000], ['1h', 3_600_000], ['0', 0],
-    ['', undefined], ['s', undefined], ['-1s', undefined], ['1 s', undefined], ['1d', undefined], ['1e3', undefined],
+    ['500ms', 500],
+    ['30s', 30_000],
+    ['30', 30_000],
+    ['1.5s', 1500],
+    ['5m', 300_000],
+    ['1h', 3_600_000],
+    ['0', 0],
+    ['', undefined],
+    ['s', undefined],
+    ['-1s', undefined],
+    ['1 s', undefined],
+    ['1d', undefined],
+    ['1e3', undefined],
   ])('duration %j', (text, expected) => expect(parseDuration(text)).toBe(expected));
 
   it.each([
-    ['4096', 4096], ['64MiB', 67_108_864], ['64M', 67_108_864], ['1GiB', 2 ** 30], ['1TiB', 2 ** 40], ['1.5K', 1536], ['0', 0],
-    ['64MB', undefined], ['MiB', undefined], ['', undefined], ['-1', undefined], ['9999999TiB', undefined], ['1constructor', undefined],
+    ['4096', 4096],
+    ['64MiB', 67_108_864],
+    ['64M', 67_108_864],
+    ['1GiB', 2 ** 30],
+    ['1TiB', 2 ** 40],
+    ['1.5K', 1536],
+    ['0', 0],
+    ['64MB', undefined],
+    ['MiB', undefined],
+    ['', undefined],
+    ['-1', undefined],
+    ['9999999TiB', undefined],
+    ['1constructor', undefined],
   ])('size %j', (text, expected) => expect(parseSize(text)).toBe(expected));
 
-  it.each([['0', 0], ['16383', 16383], ['16384', undefined], ['0x10', 16], ['1.0', undefined], [' 1', undefined]])(
-    'LUN %j',
-    (text, expected) => expect(parseLun(text)).toBe(expected),
-  );
+  it.each([
+    ['0', 0],
+    ['16383', 16383],
+    ['16384', undefined],
+    ['0x10', 16],
+    ['1.0', undefined],
+    [' 1', undefined],
+  ])('LUN %j', (text, expected) => expect(parseLun(text)).toBe(expected));
 
   it('integers are exact or nothing', () => {
     expect(parseInteger('9007199254740991')).toBe(Number.MAX_SAFE_INTEGER);
@@ -30,7 +64,21 @@ describe('values as people write them', () => {
   });
 
   it('are shown in units', () => {
-    expect([0, 1023, 1024, 1536, 2 ** 40, 2 ** 50].map(formatBytes)).toEqual(['0 B', '1023 B', '1 KiB', '1.5 KiB', '1 TiB', '1024 TiB']);
-    expect([0, 999, 1000, 119_999, 120_000, 7_200_000].map(formatDuration)).toEqual(['0 ms', '999 ms', '1.0 s', '120.0 s', '2 min', '2.0 h']);
+    expect([0, 1023, 1024, 1536, 2 ** 40, 2 ** 50].map(formatBytes)).toEqual([
+      '0 B',
+      '1023 B',
+      '1 KiB',
+      '1.5 KiB',
+      '1 TiB',
+      '1024 TiB',
+    ]);
+    expect([0, 999, 1000, 119_999, 120_000, 7_200_000].map(formatDuration)).toEqual([
+      '0 ms',
+      '999 ms',
+      '1.0 s',
+      '120.0 s',
+      '2 min',
+      '2.0 h',
+    ]);
   });
 });

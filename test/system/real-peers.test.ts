@@ -24,7 +24,10 @@ interface LabArray {
 const url: Record<string, string> = {};
 const portal: Record<string, string> = {};
 
-async function cdctl(argv: readonly string[], environment: Readonly<Record<string, string>> = at.tokyo): Promise<string> {
+async function cdctl(
+  argv: readonly string[],
+  environment: Readonly<Record<string, string>> = at.tokyo,
+): Promise<string> {
   const { code, stdout, stderr } = await program(argv, environment);
   expect(code, `cdctl ${argv.join(' ')}: ${stderr}`).toBe(0);
   return stdout;
@@ -95,7 +98,9 @@ describe('a disk image', () => {
   });
 
   it('can no longer be written at the old primary', async () => {
-    await expect(tool('qemu-img', 'convert', '-n', '-f', 'raw', '-O', 'raw', image, `${url['tokyo']}/10`)).rejects.toThrow();
+    await expect(
+      tool('qemu-img', 'convert', '-n', '-f', 'raw', '-O', 'raw', image, `${url['tokyo']}/10`),
+    ).rejects.toThrow();
   });
 
   it('is written at the new primary and comes back', async () => {

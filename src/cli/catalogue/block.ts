@@ -1,6 +1,10 @@
 import type { CommandDefinition, OptionDefinition } from '../definition.ts';
 
-const set: OptionDefinition = { flags: '--set <field=value>', doc: 'a field of the input parameter (repeatable)', kind: 'texts' };
+const set: OptionDefinition = {
+  flags: '--set <field=value>',
+  doc: 'a field of the input parameter (repeatable)',
+  kind: 'texts',
+};
 const row: OptionDefinition = {
   flags: '--row <field=value,...>',
   doc: 'a row of the input parameter (repeatable)',
@@ -44,7 +48,12 @@ export const BLOCK_COMMANDS: readonly CommandDefinition[] = [
     options: [
       set,
       row,
-      { flags: '--file <file>', doc: 'send the 4096 bytes of a file as they are, once', kind: 'text', conflicts: ['set', 'row', 'requestId'] },
+      {
+        flags: '--file <file>',
+        doc: 'send the 4096 bytes of a file as they are, once',
+        kind: 'text',
+        conflicts: ['set', 'row', 'requestId'],
+      },
       { flags: '--request-id <hex>', doc: '16 bytes as hex: the same id takes effect once', kind: 'text' },
     ],
     examples: ['cdctl block send tokyo array.show', 'cdctl block send osaka journal.show --set group=oradb'],

@@ -1,7 +1,11 @@
 import type { CommandDefinition, OptionDefinition } from '../definition.ts';
 
 const group = [{ name: 'group', doc: 'group of the configuration' }] as const;
-const to: OptionDefinition = { flags: '--to <sequence>', doc: 'last record; else as far as a cycle would go', kind: 'integer' };
+const to: OptionDefinition = {
+  flags: '--to <sequence>',
+  doc: 'last record; else as far as a cycle would go',
+  kind: 'integer',
+};
 const text: CommandDefinition['text'] = () => import('../render/group-change.ts');
 
 export const JOURNAL_COMMANDS: readonly CommandDefinition[] = [

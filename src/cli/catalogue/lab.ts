@@ -58,7 +58,11 @@ export const LAB_COMMANDS: readonly CommandDefinition[] = [
     streams: true,
     timeoutMs: 60_000,
     options: [
-      { flags: '--file <path>', doc: 'file to load (else the beginning of a large one of this installation)', kind: 'text' },
+      {
+        flags: '--file <path>',
+        doc: 'file to load (else the beginning of a large one of this installation)',
+        kind: 'text',
+      },
       { flags: '--keep', doc: 'leave the lab running and say what to try next', kind: 'flag' },
     ],
     examples: ['cdctl lab demo', 'cdctl lab demo --file disk.img --keep'],

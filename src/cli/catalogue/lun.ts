@@ -1,12 +1,17 @@
 import type { ArgumentDefinition, CommandDefinition } from '../definition.ts';
 
-const lun: ArgumentDefinition = { name: 'lun', doc: 'ARRAY/NAME or ARRAY/NUMBER, /dev/..., or iscsi://host:port/iqn/lun' };
+const lun: ArgumentDefinition = {
+  name: 'lun',
+  doc: 'ARRAY/NAME or ARRAY/NUMBER, /dev/..., or iscsi://host:port/iqn/lun',
+};
 
 export const LUN_COMMANDS: readonly CommandDefinition[] = [
   {
     path: 'lun list',
     summary: 'list the LUNs of an array, with what each is for',
-    arguments: [{ name: 'where', doc: 'array, or iscsi://host:port/iqn; else all arrays of the configuration', optional: true }],
+    arguments: [
+      { name: 'where', doc: 'array, or iscsi://host:port/iqn; else all arrays of the configuration', optional: true },
+    ],
     load: () => import('../commands/lun-list.ts'),
     text: () => import('../render/lun-list.ts'),
   },
@@ -37,7 +42,12 @@ export const LUN_COMMANDS: readonly CommandDefinition[] = [
     destructive: true,
     arguments: [lun],
     options: [
-      { flags: '--input <file>', doc: 'what to write, in whole blocks; - for standard input', kind: 'text', required: true },
+      {
+        flags: '--input <file>',
+        doc: 'what to write, in whole blocks; - for standard input',
+        kind: 'text',
+        required: true,
+      },
       { flags: '--lba <block>', doc: 'first block', kind: 'integer', initial: 0 },
       { flags: '--pad', doc: 'fill the last block with zeros', kind: 'flag' },
     ],

@@ -9,7 +9,12 @@ export const REPLICATION_COMMANDS: readonly CommandDefinition[] = [
     arguments: [{ name: 'group', doc: 'groups of the configuration', variadic: true }],
     options: [
       { flags: '--once', doc: 'one cycle', kind: 'flag', conflicts: ['interval', 'untilEmpty'] },
-      { flags: '--interval <duration>', doc: 'pause between cycles (else 5s)', kind: 'duration', conflicts: ['untilEmpty'] },
+      {
+        flags: '--interval <duration>',
+        doc: 'pause between cycles (else 5s)',
+        kind: 'duration',
+        conflicts: ['untilEmpty'],
+      },
       { flags: '--until-empty', doc: 'cycles until everything is restored and all pairs follow', kind: 'flag' },
     ],
     examples: ['cdctl replicate oradb --until-empty', 'cdctl replicate oradb --interval 5s --json'],
@@ -24,7 +29,11 @@ export const REPLICATION_COMMANDS: readonly CommandDefinition[] = [
     arguments: [{ name: 'group', doc: 'group of the configuration' }],
     options: [
       { flags: '--to <array>', doc: 'array that is to be primary', kind: 'text' },
-      { flags: '--fence <duration>', doc: 'hold host writes back for at most so long to drain under load; 0: never', kind: 'duration' },
+      {
+        flags: '--fence <duration>',
+        doc: 'hold host writes back for at most so long to drain under load; 0: never',
+        kind: 'duration',
+      },
     ],
     examples: ['cdctl swap oradb --to osaka'],
     load: () => import('../commands/swap.ts'),
@@ -39,7 +48,11 @@ export const REPLICATION_COMMANDS: readonly CommandDefinition[] = [
     arguments: [{ name: 'group', doc: 'group of the configuration' }],
     options: [
       { flags: '--at <array>', doc: 'array that is to be primary', kind: 'text', required: true },
-      { flags: '--accept-inconsistent', doc: 'also where a copy had not ended: the volumes may be unusable', kind: 'flag' },
+      {
+        flags: '--accept-inconsistent',
+        doc: 'also where a copy had not ended: the volumes may be unusable',
+        kind: 'flag',
+      },
       { flags: '--peer-is-lost', doc: 'also where the peer array still answers', kind: 'flag' },
     ],
     examples: ['cdctl takeover oradb --at osaka --dry-run', 'cdctl takeover oradb --at osaka --confirm oradb'],

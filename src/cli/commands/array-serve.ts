@@ -20,5 +20,5 @@ export async function run(request: Request, context: CommandContext): Promise<Co
     ready: (facts) => context.emit({ event: 'ready', ...facts }),
     event: (event) => context.emit({ event: 'array', ...event }),
   });
-  return { data: { reason: String((context.stop.reason as Error | undefined)?.message ?? 'stopped') } };
+  return { data: { reason: (context.stop.reason as Error | undefined)?.message ?? 'stopped' } };
 }

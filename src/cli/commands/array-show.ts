@@ -6,7 +6,10 @@ export interface ArrayShow {
   readonly array: Record<string, unknown>;
 }
 
-export async function run(request: { readonly directory: string }, context: CommandContext): Promise<CommandResult<ArrayShow>> {
+export async function run(
+  request: { readonly directory: string },
+  context: CommandContext,
+): Promise<CommandResult<ArrayShow>> {
   const arrays = await context.services.arrays();
   const array = await arrays.manage(request.directory, { operation: 'show' }, context.timeoutMs);
   return { data: { directory: request.directory, array } };

@@ -17,7 +17,11 @@ export async function run(request: Request, context: CommandContext): Promise<Co
   const { directory, lun, name, size, kind } = request;
   const blockSize = request.blockSize === '512' ? 512 : 4096;
   if (size === 0 || size % blockSize !== 0) {
-    throw usageError(`--size ${size} is not possible`, `it must be whole blocks of ${blockSize} bytes`, 'give --size 64MiB');
+    throw usageError(
+      `--size ${size} is not possible`,
+      `it must be whole blocks of ${blockSize} bytes`,
+      'give --size 64MiB',
+    );
   }
   const volume = { lun, name, kind, blockSize, blockCount: size / blockSize } as const;
   return await editArray(directory, { operation: 'volume-add', volume }, context);

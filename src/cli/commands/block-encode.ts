@@ -27,7 +27,11 @@ export async function run(request: Request, context: CommandContext): Promise<Co
   const process = processNamed(request.process);
   const requestId = checkRequestId(request.requestId);
   if (!/^[A-Z0-9]{1,16}$/.test(request.serial)) {
-    throw usageError(`--serial ${request.serial} cannot be used`, 'a serial is 1 to 16 characters of A-Z and 0-9', 'give --serial TK000001');
+    throw usageError(
+      `--serial ${request.serial} cannot be used`,
+      'a serial is 1 to 16 characters of A-Z and 0-9',
+      'give --serial TK000001',
+    );
   }
   const message = requestFrom(process, request.set ?? [], request.row ?? []);
   const { admission: admissionNumber, page, output } = request;
@@ -41,7 +45,11 @@ async function store(bytes: Uint8Array, output: string | undefined, context: Com
   if (output === undefined) return;
   if (output !== '-') return context.services.files.write(output, bytes);
   if (!context.writeBytes) {
-    throw usageError('--output - and --json exclude each other', 'standard output carries one of them', 'give --output FILE');
+    throw usageError(
+      '--output - and --json exclude each other',
+      'standard output carries one of them',
+      'give --output FILE',
+    );
   }
   context.writeBytes(bytes);
 }

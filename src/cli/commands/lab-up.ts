@@ -36,7 +36,8 @@ export async function run(request: Request, context: CommandContext): Promise<Co
 async function plan(directory: string | undefined, context: CommandContext): Promise<string[]> {
   const lab = await context.services.lab();
   const report = await lab.status(directory).catch(() => undefined);
-  if (!report) return ['make a directory, two array descriptions and two configuration files', 'start tokyo', 'start osaka'];
+  if (!report)
+    return ['make a directory, two array descriptions and two configuration files', 'start tokyo', 'start osaka'];
   return report.arrays.filter(({ state }) => state !== 'running').map(({ name }) => `start ${name}`);
 }
 
@@ -44,5 +45,9 @@ const LEAST_BYTES = 2 ** 20;
 
 function checkSize(option: string, bytes: number): void {
   if (bytes >= LEAST_BYTES && bytes % 4096 === 0) return;
-  throw usageError(`${option} ${bytes} is not possible`, 'it must be a multiple of 4096 and at least 1MiB', `give ${option} 64MiB`);
+  throw usageError(
+    `${option} ${bytes} is not possible`,
+    'it must be a multiple of 4096 and at least 1MiB',
+    `give ${option} 64MiB`,
+  );
 }

@@ -18,7 +18,10 @@ export interface ArrayLuns {
 }
 
 /** Through the command devices, which know what each LUN is for; for a portal URL, what REPORT LUNS says. */
-export async function run(request: { readonly where?: string }, context: CommandContext): Promise<CommandResult<LunList>> {
+export async function run(
+  request: { readonly where?: string },
+  context: CommandContext,
+): Promise<CommandResult<LunList>> {
   const { where } = request;
   if (where?.startsWith('iscsi://')) {
     const luns = await withLuns(context, (access) => access.reportLuns(where, context.timeoutMs));
@@ -27,7 +30,11 @@ export async function run(request: { readonly where?: string }, context: Command
   return withSite(context, (site) => listArrays(site, where, context));
 }
 
-async function listArrays(site: Site, where: string | undefined, context: CommandContext): Promise<CommandResult<LunList>> {
+async function listArrays(
+  site: Site,
+  where: string | undefined,
+  context: CommandContext,
+): Promise<CommandResult<LunList>> {
   const wanted = where === undefined ? [...site.configuration.arrays.values()] : [arrayNamed(site, where)];
   if (wanted.length === 1) {
     const { name, serial } = wanted[0]!;

@@ -31,7 +31,11 @@ export async function run(request: Request, context: CommandContext): Promise<Co
     const { lba, output } = request;
     const blockCount = request.count ?? (output === undefined ? 1 : total - lba);
     if (lba + blockCount > total || blockCount < 1) {
-      throw usageError(`blocks ${lba} to ${lba + blockCount - 1} do not exist`, `the LUN has ${total} blocks`, 'give --lba and --count inside it');
+      throw usageError(
+        `blocks ${lba} to ${lba + blockCount - 1} do not exist`,
+        `the LUN has ${total} blocks`,
+        'give --lba and --count inside it',
+      );
     }
     const facts = { path: lun.path, lba, blockCount, blockSize };
     if (output !== undefined) {
@@ -74,7 +78,12 @@ async function copyOut(
 
 function standardOutput(context: CommandContext) {
   const { writeBytes } = context;
-  if (!writeBytes) throw usageError('--output - and --json exclude each other', 'standard output carries one of them', 'give --output FILE');
+  if (!writeBytes)
+    throw usageError(
+      '--output - and --json exclude each other',
+      'standard output carries one of them',
+      'give --output FILE',
+    );
   return {
     write: async (bytes: Uint8Array) => writeBytes(bytes.slice()),
     close: async () => undefined,

@@ -34,10 +34,18 @@ export async function run(request: Request, context: CommandContext): Promise<Co
     const data = wholeBlocks(input, blockSize, request.pad ?? false);
     const blockCount = data.length / blockSize;
     if (blockCount < 1 || request.lba + blockCount > total) {
-      throw usageError(`${data.length} bytes do not fit at block ${request.lba}`, `the LUN has ${total} blocks of ${blockSize} bytes`, 'give a smaller file or another --lba');
+      throw usageError(
+        `${data.length} bytes do not fit at block ${request.lba}`,
+        `the LUN has ${total} blocks of ${blockSize} bytes`,
+        'give a smaller file or another --lba',
+      );
     }
     const facts = { path: lun.path, lba: request.lba, blockCount, blockSize, dryRun: context.dryRun };
-    await confirmName(context, request.lun, `This overwrites ${blockCount} blocks of ${request.lun} from block ${request.lba}`);
+    await confirmName(
+      context,
+      request.lun,
+      `This overwrites ${blockCount} blocks of ${request.lun} from block ${request.lba}`,
+    );
     if (!context.dryRun) await writeAll(lun, request.lba, data, blockSize, context);
     return { changed: !context.dryRun, data: facts };
   });
@@ -45,7 +53,11 @@ export async function run(request: Request, context: CommandContext): Promise<Co
 
 async function readFile(path: string, context: CommandContext): Promise<Uint8Array> {
   return context.services.files.read(path).catch((error: unknown) => {
-    throw usageError(`${path} cannot be read`, error instanceof Error ? error.message : String(error), 'give another --input');
+    throw usageError(
+      `${path} cannot be read`,
+      error instanceof Error ? error.message : String(error),
+      'give another --input',
+    );
   });
 }
 
@@ -67,7 +79,11 @@ function wholeBlocks(input: Uint8Array, blockSize: number, pad: boolean): Uint8A
   const rest = input.length % blockSize;
   if (rest === 0) return input;
   if (!pad) {
-    throw usageError(`${input.length} bytes are no whole number of blocks`, `a block has ${blockSize} bytes`, 'give a file of whole blocks, or --pad');
+    throw usageError(
+      `${input.length} bytes are no whole number of blocks`,
+      `a block has ${blockSize} bytes`,
+      'give a file of whole blocks, or --pad',
+    );
   }
   const padded = new Uint8Array(input.length + blockSize - rest);
   padded.set(input);
@@ -75,7 +91,13 @@ function wholeBlocks(input: Uint8Array, blockSize: number, pad: boolean): Uint8A
 }
 
 /** Several WRITEs in flight, then one flush: durable when this resolves. */
-async function writeAll(lun: Lun, lba: number, data: Uint8Array, blockSize: number, context: CommandContext): Promise<void> {
+async function writeAll(
+  lun: Lun,
+  lba: number,
+  data: Uint8Array,
+  blockSize: number,
+  context: CommandContext,
+): Promise<void> {
   let next = 0;
   const worker = async (): Promise<void> => {
     while (next < data.length) {

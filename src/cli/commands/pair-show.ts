@@ -16,7 +16,10 @@ export interface PairShow {
   readonly groups: readonly GroupState[];
 }
 
-export async function run(request: { readonly group?: string }, context: CommandContext): Promise<CommandResult<PairShow>> {
+export async function run(
+  request: { readonly group?: string },
+  context: CommandContext,
+): Promise<CommandResult<PairShow>> {
   return withSite(context, async (site) => {
     const all = [...site.configuration.groups.values()];
     const wanted = request.group === undefined ? all : [groupNamed(site, request.group)];

@@ -20,5 +20,9 @@ export async function run(request: Request, context: CommandContext): Promise<Co
 function conditionOf({ until, sequence }: Request): WaitCondition {
   if (until !== 'restored') return { until };
   if (sequence !== undefined) return { until, sequence };
-  throw usageError('--sequence is missing', '--until restored needs the write to wait for', 'give --sequence NUMBER (cdctl journal show)');
+  throw usageError(
+    '--sequence is missing',
+    '--until restored needs the write to wait for',
+    'give --sequence NUMBER (cdctl journal show)',
+  );
 }

@@ -42,7 +42,15 @@ export interface GroupTotals {
 
 const INTERVAL_MS = 5000;
 /** Failures that the next cycle may not see again; any other ends the loop for its group. */
-const PASSING: readonly ExitClassName[] = ['no-path', 'timeout', 'busy', 'outcome-unknown', 'does-not-hold', 'refused', 'partial'];
+const PASSING: readonly ExitClassName[] = [
+  'no-path',
+  'timeout',
+  'busy',
+  'outcome-unknown',
+  'does-not-hold',
+  'refused',
+  'partial',
+];
 
 /** Holds the lock of every group before the first cycle, so that overlapping runs exclude each other. */
 export async function run(request: Request, context: CommandContext): Promise<CommandResult<Replicate>> {
@@ -77,18 +85,24 @@ async function lockAll(context: CommandContext, site: Site, groups: readonly Gro
 /** The same for every configuration that means the same group on the same arrays. */
 function lockName(site: Site, group: GroupDefinition): string {
   const serials = group.arrays.map((array) => site.configuration.arrays.get(array)!.serial).sort();
-  const hash = createHash('sha256').update([...serials, group.name].join('\0')).digest('hex');
+  const hash = createHash('sha256')
+    .update([...serials, group.name].join('\0'))
+    .digest('hex');
   return `replicate-${hash.slice(0, 32)}`;
 }
 
 function lockedBy(group: string, holder: Extract<LockResult, { held: false }>['holder']): CliError {
   const who = holder ? `process ${holder.pid} (cdctl ${holder.command}) since ${holder.since}` : 'another process';
-  return new CliError('busy', {
-    what: `group ${group} is being replicated already`,
-    where: `this machine, group ${group}`,
-    why: `${who} holds the lock`,
-    next: holder ? `let it go on, or end it: kill ${holder.pid}` : 'run it again',
-  }, holder ? { holder } : {});
+  return new CliError(
+    'busy',
+    {
+      what: `group ${group} is being replicated already`,
+      where: `this machine, group ${group}`,
+      why: `${who} holds the lock`,
+      next: holder ? `let it go on, or end it: kill ${holder.pid}` : 'run it again',
+    },
+    holder ? { holder } : {},
+  );
 }
 
 async function replicateGroup(

@@ -46,14 +46,23 @@ export function formatArrayFile(description: ArrayDescription): string {
     'target-name': description.targetName,
     listen: description.listen,
     volumes: description.volumes.map(({ lun, name, kind, blockSize, blockCount }) => ({
-      lun, name, kind, 'block-size': blockSize, size: formatSize(blockSize * blockCount),
+      lun,
+      name,
+      kind,
+      'block-size': blockSize,
+      size: formatSize(blockSize * blockCount),
     })),
     remotes: description.remotes,
     'lun-map': description.lunMap.map(({ lun, name, targetSerial, targetLun }) => ({
-      lun, name, 'target-serial': targetSerial, 'target-lun': targetLun,
+      lun,
+      name,
+      'target-serial': targetSerial,
+      'target-lun': targetLun,
     })),
     'command-devices': description.commandDevices.map(({ deviceSerial, deviceName, lun }) => ({
-      'device-serial': deviceSerial, 'device-name': deviceName, lun,
+      'device-serial': deviceSerial,
+      'device-name': deviceName,
+      lun,
     })),
   };
   return dump(plain, { flowLevel: 2, lineWidth: 120, noRefs: true });

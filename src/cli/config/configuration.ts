@@ -47,7 +47,11 @@ function readArrays(path: string, value: Located): Map<string, ArrayDefinition> 
     const array = readArray(path, key, item);
     for (const other of arrays.values()) {
       if (other.serial === array.serial) {
-        throw new ConfigurationError(path, line, `arrays ${other.name} and ${key} have the same serial ${array.serial}`);
+        throw new ConfigurationError(
+          path,
+          line,
+          `arrays ${other.name} and ${key} have the same serial ${array.serial}`,
+        );
       }
     }
     arrays.set(key, array);
@@ -61,11 +65,16 @@ function readArray(path: string, name: string, value: Located): ArrayDefinition 
   const serialValue = reader.required('serial');
   const serial = textOf(path, `arrays.${name}.serial`, serialValue);
   if (!SERIAL.test(serial)) {
-    throw new ConfigurationError(path, serialValue.line, `serial "${serial}" must be 1 to 16 characters of A-Z and 0-9`);
+    throw new ConfigurationError(
+      path,
+      serialValue.line,
+      `serial "${serial}" must be 1 to 16 characters of A-Z and 0-9`,
+    );
   }
   const list = reader.list('command-devices');
   const commandDevices = list.map((item) => readPath(path, `arrays.${name}.command-devices`, item));
-  if (commandDevices.length === 0) throw new ConfigurationError(path, reader.line, `array ${name} has no command device`);
+  if (commandDevices.length === 0)
+    throw new ConfigurationError(path, reader.line, `array ${name} has no command device`);
   const portal = reader.optional('portal');
   reader.end();
   return { name, serial, commandDevices, portal: portal && readPortal(path, `arrays.${name}.portal`, portal) };
@@ -119,7 +128,8 @@ function readGroup(
     throw new ConfigurationError(path, journalsReader.line, `groups.${name}.journals must name exactly two arrays`);
   }
   for (const entry of journalsReader.entries()) {
-    if (!arrays.has(entry.key)) throw new ConfigurationError(path, entry.line, `array "${entry.key}" is not defined in arrays`);
+    if (!arrays.has(entry.key))
+      throw new ConfigurationError(path, entry.line, `array "${entry.key}" is not defined in arrays`);
   }
   const pairs = readPairs(path, name, reader.map('pairs'), [first, second]);
   reader.end();
@@ -128,7 +138,12 @@ function readGroup(
 
 const PAIR_LIMIT = 64;
 
-function readPairs(path: string, group: string, reader: MapReader, arrays: readonly [string, string]): PairDefinition[] {
+function readPairs(
+  path: string,
+  group: string,
+  reader: MapReader,
+  arrays: readonly [string, string],
+): PairDefinition[] {
   const pairs = reader.entries().map(({ key, line, value }): PairDefinition => {
     checkName(path, line, 'a pair', key);
     const where = `groups.${group}.pairs.${key}`;
@@ -142,7 +157,11 @@ function readPairs(path: string, group: string, reader: MapReader, arrays: reado
   });
   if (pairs.length === 0) throw new ConfigurationError(path, reader.line, `group ${group} has no pair`);
   if (pairs.length > PAIR_LIMIT) {
-    throw new ConfigurationError(path, reader.line, `group ${group} has ${pairs.length} pairs, ${PAIR_LIMIT} are possible`);
+    throw new ConfigurationError(
+      path,
+      reader.line,
+      `group ${group} has ${pairs.length} pairs, ${PAIR_LIMIT} are possible`,
+    );
   }
   return pairs;
 }
@@ -189,6 +208,10 @@ function readSecretFiles(path: string, value: Located | undefined): Map<string, 
 
 function checkName(path: string, line: number, what: string, name: string): void {
   if (!NAME.test(name)) {
-    throw new ConfigurationError(path, line, `"${name}" cannot name ${what}: 1 to 32 of letters, digits, "-", "_", "."`);
+    throw new ConfigurationError(
+      path,
+      line,
+      `"${name}" cannot name ${what}: 1 to 32 of letters, digits, "-", "_", "."`,
+    );
   }
 }

@@ -1,4 +1,12 @@
-import { constructFromEvents, EVENT_ID, getScalarValue, parseEvents, YAMLException, type Event, type ScalarEvent } from 'js-yaml';
+import {
+  constructFromEvents,
+  EVENT_ID,
+  getScalarValue,
+  parseEvents,
+  YAMLException,
+  type Event,
+  type ScalarEvent,
+} from 'js-yaml';
 import { ConfigurationError } from './configuration-error.ts';
 
 /** A value with the line (from 1) it stands on, so that errors of meaning carry lines as errors of form do. */
@@ -100,10 +108,14 @@ class EventReader {
   /** js-yaml's own schema decides what `10`, `0x10`, `true` and `"10"` mean. */
   #scalar(event: ScalarEvent): string | number | boolean | null {
     const document: Event = {
-      type: EVENT_ID.DOCUMENT, explicitStart: false, explicitEnd: false, directives: [],
+      type: EVENT_ID.DOCUMENT,
+      explicitStart: false,
+      explicitEnd: false,
+      directives: [],
     };
     const [value] = constructFromEvents([document, event, { type: EVENT_ID.POP }], { source: this.#source });
-    if (value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value;
+    if (value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
+      return value;
     return getScalarValue(this.#source, event);
   }
 
@@ -115,7 +127,8 @@ class EventReader {
 
   #line(offset: number): number {
     let line = 1;
-    for (let at = this.#source.indexOf('\n'); at >= 0 && at < offset; at = this.#source.indexOf('\n', at + 1)) line += 1;
+    for (let at = this.#source.indexOf('\n'); at >= 0 && at < offset; at = this.#source.indexOf('\n', at + 1))
+      line += 1;
     return line;
   }
 }

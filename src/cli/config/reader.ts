@@ -67,7 +67,9 @@ export class MapReader {
     for (const entry of this.#entries) {
       if (!this.#asked.has(entry.key)) {
         throw new ConfigurationError(
-          this.path, entry.line, `unknown key "${entry.key}" in ${this.#where}; known are: ${known}`,
+          this.path,
+          entry.line,
+          `unknown key "${entry.key}" in ${this.#where}; known are: ${known}`,
         );
       }
     }

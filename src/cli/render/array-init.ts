@@ -6,7 +6,12 @@ import type { View } from './view.ts';
 
 export function render(data: ArrayInit, view: View): string {
   const { name, serial, listen, targetName, volumes } = data.description;
-  const rows = volumes.map((volume) => [volume.lun, volume.name, volume.kind, formatBytes(volume.blockSize * volume.blockCount)]);
+  const rows = volumes.map((volume) => [
+    volume.lun,
+    volume.name,
+    volume.kind,
+    formatBytes(volume.blockSize * volume.blockCount),
+  ]);
   const head = data.dryRun ? view.faint('would describe') : view.good('described');
   return [
     `${head} array ${escapeText(name)} (${escapeText(serial)}) in ${escapeText(data.directory)}`,

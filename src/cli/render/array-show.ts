@@ -8,7 +8,9 @@ type Row = Readonly<Record<string, unknown>>;
 /** The report of the array as it is: plain values first, then each table that it has. */
 export function render(data: ArrayShow, view: View): string {
   const entries = Object.entries(data.array);
-  const facts = entries.filter(([, value]) => !Array.isArray(value)).map(([name, value]): [string, Cell] => [name, text(value)]);
+  const facts = entries
+    .filter(([, value]) => !Array.isArray(value))
+    .map(([name, value]): [string, Cell] => [name, text(value)]);
   const tables = entries.filter((entry): entry is [string, Row[]] => Array.isArray(entry[1]) && entry[1].length > 0);
   const drawn = tables.map(([name, rows]) => `${view.strong(escapeText(name))}\n${tableOf(rows, view)}`);
   return [renderFacts(facts, view), ...drawn].join('\n\n');
@@ -17,7 +19,11 @@ export function render(data: ArrayShow, view: View): string {
 function tableOf(rows: readonly Row[], view: View): string {
   const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
   const cells = rows.map((row) => names.map((name) => text(row[name])));
-  return renderTable(names.map((name) => escapeText(name).toUpperCase()), cells, view);
+  return renderTable(
+    names.map((name) => escapeText(name).toUpperCase()),
+    cells,
+    view,
+  );
 }
 
 function text(value: unknown): string {

@@ -7,7 +7,9 @@ import type { View } from './view.ts';
 
 export function renderSections(sections: readonly DumpSection[], view: View): string {
   return sections
-    .map(({ title, fields }) => [view.accent(title), ...annotatedLines(fields).map((line) => `  ${escapeText(line)}`)].join('\n'))
+    .map(({ title, fields }) =>
+      [view.accent(title), ...annotatedLines(fields).map((line) => `  ${escapeText(line)}`)].join('\n'),
+    )
     .join('\n');
 }
 
@@ -16,7 +18,8 @@ export function renderDescription(description: BlockDescription, view: View): st
   const lines: string[] = [];
   if (violation) lines.push(`${view.bad('does not check')}: ${escapeText(describeViolation(violation))}`);
   if (processName) lines.push(`${view.strong(processName)}  ${escapeText(processDoc ?? '')}`);
-  if (statusName) lines.push(`${view.faint('status')}  ${statusName}${refusal === undefined ? '' : `: ${escapeText(refusal)}`}`);
+  if (statusName)
+    lines.push(`${view.faint('status')}  ${statusName}${refusal === undefined ? '' : `: ${escapeText(refusal)}`}`);
   return [...lines, renderSections(sections, view)].join('\n');
 }
 

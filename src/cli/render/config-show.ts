@@ -4,7 +4,13 @@ import { renderTable } from './table.ts';
 import type { View } from './view.ts';
 
 export function render(data: ConfigShow, view: View): string {
-  return [`${view.strong('file')}  ${escapeText(data.file)}`, '', arrayTable(data, view), '', groupTable(data, view)].join('\n');
+  return [
+    `${view.strong('file')}  ${escapeText(data.file)}`,
+    '',
+    arrayTable(data, view),
+    '',
+    groupTable(data, view),
+  ].join('\n');
 }
 
 function arrayTable(data: ConfigShow, view: View): string {

@@ -24,7 +24,10 @@ const PAINT: Readonly<Record<VerdictKind, 'good' | 'warn' | 'bad' | 'faint'>> = 
 /** `oradb  replicating  tokyo -> osaka`, the explanation, lag and the next step. */
 export function renderVerdict(verdict: Verdict, view: View): string {
   const arrow = view.unicode ? '→' : '->';
-  const way = verdict.primary && verdict.auxiliary ? `  ${escapeText(verdict.primary)} ${arrow} ${escapeText(verdict.auxiliary)}` : '';
+  const way =
+    verdict.primary && verdict.auxiliary
+      ? `  ${escapeText(verdict.primary)} ${arrow} ${escapeText(verdict.auxiliary)}`
+      : '';
   const lines = [
     `${view.strong(escapeText(verdict.group))}  ${view[PAINT[verdict.kind]](verdict.kind)}${way}`,
     `  ${escapeText(verdict.explanation)}`,
@@ -96,7 +99,8 @@ function renderJournal(side: ArrayObservation, auxiliary: PresentSide | undefine
 }
 
 function pointers({ journal }: PresentSide): string {
-  if (journal.role === 'primary') return `journal-out ${journal.journalOutSequence}, journal-in ${journal.journalInSequence}`;
+  if (journal.role === 'primary')
+    return `journal-out ${journal.journalOutSequence}, journal-in ${journal.journalInSequence}`;
   const { restoredSequence, toBeRestoredSequence, readSequence, toBeReadSequence } = journal;
   return `restored ${restoredSequence}, to be restored ${toBeRestoredSequence}, read ${readSequence}, to be read ${toBeReadSequence}`;
 }

@@ -20,7 +20,9 @@ export function hexDump(bytes: Uint8Array, base = 0): string {
 }
 
 function hexPairs(row: Uint8Array): string {
-  return Array.from(row, (byte) => byte.toString(16).padStart(2, '0')).join(' ').padEnd(47);
+  return Array.from(row, (byte) => byte.toString(16).padStart(2, '0'))
+    .join(' ')
+    .padEnd(47);
 }
 
 function printable(row: Uint8Array): string {

@@ -22,9 +22,14 @@ function renderReport(lab: LabReport, view: View): string {
     state(array, view),
     array.pid ?? '-',
     `iscsi://${array.host}:${array.port}/${array.targetName}`,
-    lab.links.filter(({ from }) => from === array.name).map((link) => `${link.to} ${link.state}`).join(', ') || '-',
+    lab.links
+      .filter(({ from }) => from === array.name)
+      .map((link) => `${link.to} ${link.state}`)
+      .join(', ') || '-',
   ]);
-  const configurations = lab.arrays.map(({ name, configuration }) => `  export CDCTL_CONFIG=${configuration}   ${view.faint(`# a host at ${name}`)}`);
+  const configurations = lab.arrays.map(
+    ({ name, configuration }) => `  export CDCTL_CONFIG=${configuration}   ${view.faint(`# a host at ${name}`)}`,
+  );
   return [
     renderTable(['ARRAY', 'SERIAL', 'STATE', 'PID', 'PORTAL', 'LINK'], rows, view),
     '',

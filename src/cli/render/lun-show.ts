@@ -12,8 +12,14 @@ export function render(data: LunShow, view: View): string {
     ['revision', identity.revision || '-'],
     ['serial', identity.serial || '-'],
     ['world wide name', identity.worldWideName || '-'],
-    ['blocks', `${capacity.blockCount} of ${capacity.blockSize} bytes (${formatBytes(capacity.blockCount * capacity.blockSize)})`],
-    ['command device', label ? `of array ${label.arraySerial} (${label.arrayName}), ${label.commandNumber} commands so far` : 'no'],
+    [
+      'blocks',
+      `${capacity.blockCount} of ${capacity.blockSize} bytes (${formatBytes(capacity.blockCount * capacity.blockSize)})`,
+    ],
+    [
+      'command device',
+      label ? `of array ${label.arraySerial} (${label.arrayName}), ${label.commandNumber} commands so far` : 'no',
+    ],
   ];
   return renderFacts(facts, view);
 }

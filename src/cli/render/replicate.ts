@@ -14,7 +14,11 @@ function renderTotals(totals: GroupTotals, view: View): string {
   const name = view.strong(escapeText(totals.group));
   if (totals.plan) return `${name}\n${renderPlan(totals.plan, view)}`;
   const moved = `${totals.cycles} cycles, ${totals.recordsAcquired} records acquired (${formatBytes(totals.bytes)}), ${totals.recordsPurged} purged`;
-  const state = totals.error ? view.bad(totals.error.class) : totals.complete ? view.good('all restored') : view.faint('more to come');
+  const state = totals.error
+    ? view.bad(totals.error.class)
+    : totals.complete
+      ? view.good('all restored')
+      : view.faint('more to come');
   return `${name}  ${moved}  ${state}`;
 }
 
@@ -27,7 +31,8 @@ export function renderEvent(event: CommandEvent, view: View): string | undefined
   }
   if (event.event === 'note') return `${group}  ${view.warn('note')}  ${escapeText(String(event['text']))}`;
   if (event.event !== 'cycle-done') return undefined;
-  const { recordsAcquired, recordsRestored, recordsPurged, bytes, lagMs } = event as CommandEvent & Partial<Record<string, number>>;
+  const { recordsAcquired, recordsRestored, recordsPurged, bytes, lagMs } = event as CommandEvent &
+    Partial<Record<string, number>>;
   if (!recordsAcquired && !recordsRestored && !recordsPurged) return undefined;
   const lag = lagMs === undefined ? '' : `, lag ${formatDuration(lagMs)}`;
   return `${group}  acquired ${recordsAcquired} (${formatBytes(bytes ?? 0)}), restored ${recordsRestored}, purged ${recordsPurged}${lag}`;

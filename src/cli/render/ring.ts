@@ -87,7 +87,8 @@ export function renderRing(journal: JournalStatus, regions: readonly Region[], v
 
 function legend(regions: readonly Region[], index: 0 | 1, view: View): string[] {
   const parts = regions.map(
-    (each) => `${view[each.paint](each.glyph[index])} ${each.name} ${each.records} ${each.records === 1 ? 'record' : 'records'}`,
+    (each) =>
+      `${view[each.paint](each.glyph[index])} ${each.name} ${each.records} ${each.records === 1 ? 'record' : 'records'}`,
   );
   return [`     ${[...parts, `${view.faint(FREE[index])} free`].join('  ')}`];
 }

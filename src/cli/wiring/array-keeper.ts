@@ -49,7 +49,10 @@ async function initArray(directory: string, description: ArrayDescription): Prom
 async function readArray(directory: string): Promise<ArrayDescription> {
   const path = join(directory, FILE_NAME);
   const source = await readFile(path, 'utf8').catch(async () => {
-    const exists = await stat(directory).then(() => true, () => false);
+    const exists = await stat(directory).then(
+      () => true,
+      () => false,
+    );
     throw new CliError('configuration', {
       what: 'no array here',
       where: path,

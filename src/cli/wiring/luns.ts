@@ -36,5 +36,7 @@ export function createLunAccess({ clock, random, settings }: LunParts): LunAcces
 
 /** RFC 7143 4.2.7.1 allows lower-case letters, digits, "-", "." and ":". */
 function initiatorName(): string {
-  return `iqn.2026-11.io.cdctl:host.${hostname().toLowerCase().replaceAll(/[^a-z0-9.-]/g, '-')}`;
+  return `iqn.2026-11.io.cdctl:host.${hostname()
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9.-]/g, '-')}`;
 }

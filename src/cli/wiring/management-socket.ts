@@ -110,7 +110,9 @@ function exchange(
   return new Promise((resolve, reject) => {
     const socket = connect(path);
     socket.setTimeout(timeoutMs, () => {
-      reject(unanswered('timeout', path, `no answer within ${timeoutMs} ms`, 'see whether it is paused: cdctl lab status'));
+      reject(
+        unanswered('timeout', path, `no answer within ${timeoutMs} ms`, 'see whether it is paused: cdctl lab status'),
+      );
       socket.destroy();
     });
     socket.on('error', (error) => reject(notRunning(path, error.message, directory)));

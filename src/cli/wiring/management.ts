@@ -15,7 +15,10 @@ export async function answerManagement(management: Management, request: Manageme
   return { ok: true, result: { changed: JSON.stringify(management.show()) !== before } };
 }
 
-async function carryOut(management: Management, request: Exclude<ManagementRequest, { operation: 'show' }>): Promise<void> {
+async function carryOut(
+  management: Management,
+  request: Exclude<ManagementRequest, { operation: 'show' }>,
+): Promise<void> {
   switch (request.operation) {
     case 'volume-add':
       return management.addVolume(request.volume);

@@ -61,12 +61,16 @@ async function lockDirectory(directory: string, clock: Clock): Promise<{ release
   const { dev, ino } = await stat(directory);
   const lock = await createLocks(clock).acquire(`array-${dev}-${ino}`, `array serve ${directory}`);
   if (lock.held) return lock;
-  throw new CliError('busy', {
-    what: 'the array is being served already',
-    where: directory,
-    why: `${holderText(lock.holder)} holds it`,
-    next: 'let it go on, or end that process first',
-  }, lock.holder ? { holder: lock.holder } : {});
+  throw new CliError(
+    'busy',
+    {
+      what: 'the array is being served already',
+      where: directory,
+      why: `${holderText(lock.holder)} holds it`,
+      next: 'let it go on, or end that process first',
+    },
+    lock.holder ? { holder: lock.holder } : {},
+  );
 }
 
 function holderText(holder: LockHolder | undefined): string {
@@ -95,7 +99,11 @@ async function openArray(
     storage: createFileStorage(store),
     log: (text) => hooks.event({ from: 'array', text }),
   });
-  return { ...array, stop: () => array.stop().finally(() => opener.close()) };
+  const stop = async (): Promise<void> => {
+    await array.stop();
+    await opener.close();
+  };
+  return { ...array, stop };
 }
 
 async function openPortal(

@@ -40,9 +40,21 @@ describe('a configuration', () => {
 
 /** What is replaced in the example, by what, the line that is named and the words in the message. */
 const MISTAKES: readonly (readonly [string, string, string, number, RegExp])[] = [
-  ['an unknown key', 'chap:', 'chaps:', 18, /unknown key "chaps" in the file; known are: version, arrays, groups, chap/],
+  [
+    'an unknown key',
+    'chap:',
+    'chaps:',
+    18,
+    /unknown key "chaps" in the file; known are: version, arrays, groups, chap/,
+  ],
   ['an unknown key in an array', '    portal:', '    portals:', 5, /unknown key "portals" in arrays\.tokyo/],
-  ['an unknown key in a group', '    journals:', '    colour: red\n    journals:', 14, /unknown key "colour" in groups\.oradb/],
+  [
+    'an unknown key in a group',
+    '    journals:',
+    '    colour: red\n    journals:',
+    14,
+    /unknown key "colour" in groups\.oradb/,
+  ],
   ['a duplicate', '  osaka:\n', '  tokyo:\n', 9, /"tokyo" stands here twice/],
   ['a duplicate pair', '      log:', '      data:', 17, /"data" stands here twice/],
   ['another version', 'version: 1', 'version: 2', 1, /version must be a whole number from 1 to 1/],
@@ -51,18 +63,60 @@ const MISTAKES: readonly (readonly [string, string, string, number, RegExp])[] =
   ['a serial in lower case', 'TK000001', 'tk000001', 4, /must be 1 to 16 characters of A-Z and 0-9/],
   ['a serial too long', 'TK000001', 'TK000000000000001', 4, /1 to 16 characters/],
   ['the same serial twice', 'OS000001', 'TK000001', 9, /arrays tokyo and osaka have the same serial TK000001/],
-  ['no command device', '[iscsi://127.0.0.1:3260/iqn.2026-11.io.cdctl:tokyo/1]', '[]', 10, /array osaka has no command device/],
+  [
+    'no command device',
+    '[iscsi://127.0.0.1:3260/iqn.2026-11.io.cdctl:tokyo/1]',
+    '[]',
+    10,
+    /array osaka has no command device/,
+  ],
   ['a path of another kind', '/dev/sdb', 'https://x', 8, /neither a device file nor an iscsi:\/\/ URL/],
-  ['a secret in a URL', 'iscsi://127.0.0.1:3260/iqn.2026-11.io.cdctl:tokyo/0', 'iscsi://me:secret@h/iqn.2026-11.x:y/0', 7, /a secret does not belong into a URL/],
+  [
+    'a secret in a URL',
+    'iscsi://127.0.0.1:3260/iqn.2026-11.io.cdctl:tokyo/0',
+    'iscsi://me:secret@h/iqn.2026-11.x:y/0',
+    7,
+    /a secret does not belong into a URL/,
+  ],
   ['a portal with a LUN', 'cdctl:tokyo\n', 'cdctl:tokyo/3\n', 5, /without a LUN/],
-  ['a journal at an array that is not there', 'journals: { tokyo: 20, osaka: 21 }', 'journals: { tokyo: 20, kyoto: 21 }', 14, /array "kyoto" is not defined in arrays/],
+  [
+    'a journal at an array that is not there',
+    'journals: { tokyo: 20, osaka: 21 }',
+    'journals: { tokyo: 20, kyoto: 21 }',
+    14,
+    /array "kyoto" is not defined in arrays/,
+  ],
   ['one journal', 'journals: { tokyo: 20, osaka: 21 }', 'journals: { tokyo: 20 }', 14, /must name exactly two arrays/],
-  ['a pair on another array', 'data: { tokyo: 10, osaka: 12 }', 'data: { tokyo: 10, kyoto: 12 }', 16, /array "kyoto" has no journal in group oradb/],
+  [
+    'a pair on another array',
+    'data: { tokyo: 10, osaka: 12 }',
+    'data: { tokyo: 10, kyoto: 12 }',
+    16,
+    /array "kyoto" has no journal in group oradb/,
+  ],
   ['half a pair', 'data: { tokyo: 10, osaka: 12 }', 'data: { tokyo: 10 }', 16, /lacks "osaka"/],
-  ['a LUN that is no number', 'data: { tokyo: 10,', 'data: { tokyo: ten,', 16, /must be a whole number from 0 to 16383/],
+  [
+    'a LUN that is no number',
+    'data: { tokyo: 10,',
+    'data: { tokyo: ten,',
+    16,
+    /must be a whole number from 0 to 16383/,
+  ],
   ['a LUN too large', 'data: { tokyo: 10,', 'data: { tokyo: 16384,', 16, /from 0 to 16383/],
-  ['a LUN twice', 'log: { tokyo: 0x0b,', 'log: { tokyo: 10,', 13, /LUN 10 of tokyo is both pair data of oradb and pair log of oradb/],
-  ['a LUN as volume and journal', 'log: { tokyo: 0x0b,', 'log: { tokyo: 20,', 13, /LUN 20 of tokyo is both the journal of oradb/],
+  [
+    'a LUN twice',
+    'log: { tokyo: 0x0b,',
+    'log: { tokyo: 10,',
+    13,
+    /LUN 10 of tokyo is both pair data of oradb and pair log of oradb/,
+  ],
+  [
+    'a LUN as volume and journal',
+    'log: { tokyo: 0x0b,',
+    'log: { tokyo: 20,',
+    13,
+    /LUN 20 of tokyo is both the journal of oradb/,
+  ],
   ['a name with a space', '  oradb:', '  "ora db":', 13, /cannot name a group/],
   ['a name too long', '  oradb:', `  ${'x'.repeat(33)}:`, 13, /cannot name a group/],
   ['a list for a map', 'arrays:\n', 'arrays: []\nother:\n', 2, /arrays must be a map/],
@@ -82,7 +136,12 @@ describe('a mistake in a configuration is named with its line', () => {
     expect(error.exit).toBe('configuration');
   });
 
-  it.each([['', 'nothing'], ['# only a comment\n', 'a comment'], ['- 1\n', 'a list'], ['42\n', 'a number']])('%j is %s', (source) => {
+  it.each([
+    ['', 'nothing'],
+    ['# only a comment\n', 'a comment'],
+    ['- 1\n', 'a list'],
+    ['42\n', 'a number'],
+  ])('%j is %s', (source) => {
     expect(errorOf(source).line).toBe(1);
   });
 });
@@ -91,7 +150,14 @@ describe('damage', () => {
   it('of any line is an error or another configuration, never an exception of another kind', () => {
     const lines = EXAMPLE.split('\n');
     for (const [index, line] of lines.entries()) {
-      for (const damaged of [line.slice(1), `${line}:`, `x${line}`, `${line} {`, line.replace(':', ''), `${line}\u0000`]) {
+      for (const damaged of [
+        line.slice(1),
+        `${line}:`,
+        `x${line}`,
+        `${line} {`,
+        line.replace(':', ''),
+        `${line}\u0000`,
+      ]) {
         const source = lines.with(index, damaged).join('\n');
         try {
           parseConfiguration(source, 'c.yaml');

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createMemoryLun } from '../../../src/lun/memory-lun.ts';
 import { LunError, type Lun } from '../../../src/lun/lun.ts';
-import { CliError } from '../../../src/cli/cli-error.ts';
+import type { CliError } from '../../../src/cli/cli-error.ts';
 import { Ledger } from '../../../src/cli/demo/ledger.ts';
 import { proveBlocks, proveRefusesWrites } from '../../../src/cli/demo/proof.ts';
 import { placeOf, readStamp, STAMP_BYTES, stampBytes, type Region } from '../../../src/cli/demo/stamp.ts';
@@ -23,7 +23,9 @@ async function write(luns: readonly Lun[], sequence: number, site = 'tokyo', run
 
 /** 50 acknowledged writes over 32 places: some were written twice. */
 async function scene() {
-  const luns = regions.map((_, index) => createMemoryLun({ path: `memory:${index}`, capacity: { blockSize: BLOCK, blockCount: 256 } }));
+  const luns = regions.map((_, index) =>
+    createMemoryLun({ path: `memory:${index}`, capacity: { blockSize: BLOCK, blockCount: 256 } }),
+  );
   const ledger = new Ledger(regions);
   for (let sequence = 1; sequence <= 50; sequence++) {
     await write(luns, sequence);
@@ -50,7 +52,9 @@ describe('a stamped block', () => {
     const lines = new TextDecoder().decode(bytes).trimEnd().split('\n');
     expect(bytes).toHaveLength(4096);
     expect(lines).toHaveLength(32);
-    expect(lines[31]!.trimEnd()).toBe('cdctl lab demo  run 0badcafe  host at osaka  write 41  region 1  slot 7  line 31');
+    expect(lines[31]!.trimEnd()).toBe(
+      'cdctl lab demo  run 0badcafe  host at osaka  write 41  region 1  slot 7  line 31',
+    );
     expect(readStamp(bytes)).toEqual({ ...stamp, ...place });
   });
 
@@ -79,9 +83,18 @@ describe('the proof', () => {
   });
 
   it('counts a place that no acknowledged write ever touched', async () => {
-    const luns = regions.map((_, index) => createMemoryLun({ path: `memory:${index}`, capacity: { blockSize: BLOCK, blockCount: 256 } }));
+    const luns = regions.map((_, index) =>
+      createMemoryLun({ path: `memory:${index}`, capacity: { blockSize: BLOCK, blockCount: 256 } }),
+    );
     await write(luns, 3);
-    const found = await proveBlocks({ run: RUN, ledger: new Ledger(regions), regions, array: 'osaka', luns, timeoutMs: 1000 });
+    const found = await proveBlocks({
+      run: RUN,
+      ledger: new Ledger(regions),
+      regions,
+      array: 'osaka',
+      luns,
+      timeoutMs: 1000,
+    });
     expect(found).toEqual({ compared: 0, unacknowledged: 1 });
   });
 
@@ -89,21 +102,33 @@ describe('the proof', () => {
     ['an earlier write in its place', (luns) => write(luns, 50 - 32)],
     ['a write of another run', (luns) => write(luns, 82, 'tokyo', 'ffffffff')],
     ['zeros', async (luns) => luns[0]!.write(regions[0]!.offset / BLOCK, new Uint8Array(STAMP_BYTES))],
-    ['one other byte', async (luns) => {
-      const lba = regions[0]!.offset / BLOCK;
-      const bytes = await luns[0]!.read(lba, 1);
-      bytes[100]! ^= 0x20;
-      await luns[0]!.write(lba, bytes);
-    }],
-    ['a block of another place', async (luns) => {
-      const block = await luns[1]!.read(0, STAMP_BYTES / BLOCK);
-      await luns[1]!.write(STAMP_BYTES / BLOCK, block);
-    }],
-    ['half a later block', async (luns) => {
-      const place = placeOf(82, regions);
-      const lba = (regions[place.region]!.offset + place.slot * STAMP_BYTES) / BLOCK;
-      await luns[place.region]!.write(lba, stampBytes({ run: RUN, site: 'tokyo', sequence: 82 }, place).slice(0, 2048));
-    }],
+    [
+      'one other byte',
+      async (luns) => {
+        const lba = regions[0]!.offset / BLOCK;
+        const bytes = await luns[0]!.read(lba, 1);
+        bytes[100]! ^= 0x20;
+        await luns[0]!.write(lba, bytes);
+      },
+    ],
+    [
+      'a block of another place',
+      async (luns) => {
+        const block = await luns[1]!.read(0, STAMP_BYTES / BLOCK);
+        await luns[1]!.write(STAMP_BYTES / BLOCK, block);
+      },
+    ],
+    [
+      'half a later block',
+      async (luns) => {
+        const place = placeOf(82, regions);
+        const lba = (regions[place.region]!.offset + place.slot * STAMP_BYTES) / BLOCK;
+        await luns[place.region]!.write(
+          lba,
+          stampBytes({ run: RUN, site: 'tokyo', sequence: 82 }, place).slice(0, 2048),
+        );
+      },
+    ],
   ];
 
   it.each(damages)('fails on %s', async (_, damage) => {
@@ -125,7 +150,13 @@ describe('the proof', () => {
 
 describe('the refusal of host writes', () => {
   const lun = createMemoryLun({ path: 'memory:0', capacity: { blockSize: BLOCK, blockCount: 16 } });
-  const refusing = (error: Error): Lun => ({ ...lun, path: lun.path, capacity: () => lun.capacity(), read: (...all) => lun.read(...all), write: () => Promise.reject(error) });
+  const refusing = (error: Error): Lun => ({
+    ...lun,
+    path: lun.path,
+    capacity: () => lun.capacity(),
+    read: (...all) => lun.read(...all),
+    write: () => Promise.reject(error),
+  });
 
   it('is proved by the answer write-protected', async () => {
     const protectedLun = refusing(new LunError('write-protected', 'memory:0', 'write protected'));

@@ -45,15 +45,20 @@ describe('the terminal', () => {
     expect(widthOf({ isTTY: true, columns: 40 }, { COLUMNS: '132' })).toBe(40);
   });
 
-  it.each([[{ LANG: 'C.UTF-8' }, true], [{ LANG: 'C' }, false], [{}, false], [{ LANG: 'en_GB.utf8', LC_ALL: 'C' }, false], [{ LANG: 'C.UTF-8', TERM: 'dumb' }, false]] as const)(
-    'with %j has Unicode: %s',
-    (environment, expected) => expect(wantsUnicode(environment)).toBe(expected),
-  );
+  it.each([
+    [{ LANG: 'C.UTF-8' }, true],
+    [{ LANG: 'C' }, false],
+    [{}, false],
+    [{ LANG: 'en_GB.utf8', LC_ALL: 'C' }, false],
+    [{ LANG: 'C.UTF-8', TERM: 'dumb' }, false],
+  ] as const)('with %j has Unicode: %s', (environment, expected) => expect(wantsUnicode(environment)).toBe(expected));
 });
 
 describe('text from outside', () => {
   it('cannot move the cursor, colour, forge lines or reverse direction', () => {
-    expect(escapeText('a\u001b[31mb\nc\rd\u0007e\u009bf\u202eg\u007f')).toBe('a\\x1b[31mb\\x0ac\\x0dd\\x07e\\x9bf\\u{202e}g\\x7f');
+    expect(escapeText('a\u001b[31mb\nc\rd\u0007e\u009bf\u202eg\u007f')).toBe(
+      'a\\x1b[31mb\\x0ac\\x0dd\\x07e\\x9bf\\u{202e}g\\x7f',
+    );
   });
 
   it('keeps every printable character', () => {
@@ -68,13 +73,24 @@ describe('text from outside', () => {
   });
 
   it('is escaped at any depth', () => {
-    expect(escapeDeep({ a: ['\n', { b: '\t' }], c: 1, d: null })).toEqual({ a: ['\\x0a', { b: '\\x09' }], c: 1, d: null });
+    expect(escapeDeep({ a: ['\n', { b: '\t' }], c: 1, d: null })).toEqual({
+      a: ['\\x0a', { b: '\\x09' }],
+      c: 1,
+      d: null,
+    });
   });
 });
 
 describe('a table', () => {
   it('has no colour of its own and escapes its cells', () => {
-    const text = renderTable(['NAME', 'SIZE'], [['a\u001b[31m', 1], [{ painted: 'b' }, 22]], createView(PIPE, {}, 'auto'));
+    const text = renderTable(
+      ['NAME', 'SIZE'],
+      [
+        ['a\u001b[31m', 1],
+        [{ painted: 'b' }, 22],
+      ],
+      createView(PIPE, {}, 'auto'),
+    );
     expect(text).toBe('NAME       SIZE\na\\x1b[31m  1\nb          22');
   });
 });
@@ -95,6 +111,8 @@ describe('a hex dump', () => {
 describe('JSON', () => {
   it('is one line with a schema; bytes are hex, maps are objects', () => {
     const data = { bytes: Uint8Array.of(1, 255), map: new Map([['a', 1]]) };
-    expect(renderJson('lun read', { ok: true, data })).toBe('{"schema":"cdctl/lun.read/v1","ok":true,"bytes":"01ff","map":{"a":1}}\n');
+    expect(renderJson('lun read', { ok: true, data })).toBe(
+      '{"schema":"cdctl/lun.read/v1","ok":true,"bytes":"01ff","map":{"a":1}}\n',
+    );
   });
 });

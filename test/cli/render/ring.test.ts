@@ -9,23 +9,37 @@ const BLOCKS = 100;
 const lbaOf = (sequence: number): number => HEAD + ((sequence - 1) % BLOCKS);
 
 function primary(out: number, next: number): JournalStatus {
-  return { headLba: HEAD, endLba: HEAD + BLOCKS, journalOutSequence: out, journalOutLba: lbaOf(out), journalInSequence: next, journalInLba: lbaOf(next) } as JournalStatus;
+  return {
+    headLba: HEAD,
+    endLba: HEAD + BLOCKS,
+    journalOutSequence: out,
+    journalOutLba: lbaOf(out),
+    journalInSequence: next,
+    journalInLba: lbaOf(next),
+  } as JournalStatus;
 }
 
 function auxiliary(restored: number, toBeRestored: number, read: number, toBeRead: number): JournalStatus {
   return {
-    headLba: HEAD, endLba: HEAD + BLOCKS,
-    restoredSequence: restored, restoredLba: lbaOf(restored + 1),
-    toBeRestoredSequence: toBeRestored, toBeRestoredLba: lbaOf(toBeRestored + 1),
-    readSequence: read, readLba: lbaOf(read + 1),
-    toBeReadSequence: toBeRead, toBeReadLba: lbaOf(toBeRead + 1),
+    headLba: HEAD,
+    endLba: HEAD + BLOCKS,
+    restoredSequence: restored,
+    restoredLba: lbaOf(restored + 1),
+    toBeRestoredSequence: toBeRestored,
+    toBeRestoredLba: lbaOf(toBeRestored + 1),
+    readSequence: read,
+    readLba: lbaOf(read + 1),
+    toBeReadSequence: toBeRead,
+    toBeReadLba: lbaOf(toBeRead + 1),
   } as JournalStatus;
 }
 
 const ascii = createView({ isTTY: false, columns: 0 }, {}, 'never');
 
 function bar(journal: JournalStatus, regions: ReturnType<typeof primaryRegions>): string {
-  return ringCells(journal, regions, 50).map((cell) => cell?.glyph[1] ?? '.').join('');
+  return ringCells(journal, regions, 50)
+    .map((cell) => cell?.glyph[1] ?? '.')
+    .join('');
 }
 
 describe('the journal ring (Fig. 15)', () => {
@@ -36,17 +50,27 @@ describe('the journal ring (Fig. 15)', () => {
   it('of a primary shows what is stored, acquired and being acquired', () => {
     const journal = primary(11, 71);
     const regions = primaryRegions(journal, auxiliary(10, 20, 30, 50));
-    expect(regions.map(({ name, records }) => [name, records])).toEqual([['acquired', 20], ['being acquired', 20], ['stored', 20]]);
-    expect(bar(journal, regions)).toBe(`${'.'.repeat(5)}${'+'.repeat(10)}${'o'.repeat(10)}${'#'.repeat(10)}${'.'.repeat(15)}`);
+    expect(regions.map(({ name, records }) => [name, records])).toEqual([
+      ['acquired', 20],
+      ['being acquired', 20],
+      ['stored', 20],
+    ]);
+    expect(bar(journal, regions)).toBe(
+      `${'.'.repeat(5)}${'+'.repeat(10)}${'o'.repeat(10)}${'#'.repeat(10)}${'.'.repeat(15)}`,
+    );
   });
 
   it('of a primary without its peer is all stored', () => {
-    expect(primaryRegions(primary(11, 71), undefined).map(({ name, records }) => [name, records])).toEqual([['stored', 60]]);
+    expect(primaryRegions(primary(11, 71), undefined).map(({ name, records }) => [name, records])).toEqual([
+      ['stored', 60],
+    ]);
   });
 
   it('of an auxiliary shows what is being restored, acquired and being acquired', () => {
     const journal = auxiliary(10, 20, 30, 50);
-    expect(bar(journal, auxiliaryRegions(journal))).toBe(`${'.'.repeat(5)}${'+'.repeat(5)}${'#'.repeat(5)}${'o'.repeat(10)}${'.'.repeat(25)}`);
+    expect(bar(journal, auxiliaryRegions(journal))).toBe(
+      `${'.'.repeat(5)}${'+'.repeat(5)}${'#'.repeat(5)}${'o'.repeat(10)}${'.'.repeat(25)}`,
+    );
   });
 
   it('runs over the end to the head', () => {

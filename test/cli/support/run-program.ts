@@ -21,10 +21,16 @@ export function plainEnvironment(more: Readonly<Record<string, string>> = {}): N
 }
 
 export function start(argv: readonly string[], environment: Readonly<Record<string, string>> = {}): ChildProcess {
-  return spawn(process.execPath, [PROGRAM, ...argv], { env: plainEnvironment(environment), stdio: ['ignore', 'pipe', 'pipe'] });
+  return spawn(process.execPath, [PROGRAM, ...argv], {
+    env: plainEnvironment(environment),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
 }
 
-export async function program(argv: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<Ended> {
+export async function program(
+  argv: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Ended> {
   return ended(start(argv, environment));
 }
 

@@ -8,7 +8,15 @@ import { realFiles } from '../files.ts';
 import { askManagement } from '../management-socket.ts';
 import { freePorts, processState, signalArray, startArray, waitForState } from './processes.ts';
 import {
-  arrayState, labPlace, readState, requireState, withPid, writeState, type LabArrayState, type LabPlace, type LabState,
+  arrayState,
+  labPlace,
+  readState,
+  requireState,
+  withPid,
+  writeState,
+  type LabArrayState,
+  type LabPlace,
+  type LabState,
 } from './state.ts';
 import { describeArray, LAB_HOST, LAB_SITES, siteConfiguration, targetNameOf, type Site } from './topology.ts';
 
@@ -129,7 +137,8 @@ async function start(
   array: LabArrayState,
   timeoutMs: number,
 ): Promise<{ changed: boolean; report: LabReport }> {
-  if ((await processState(array.pid, array.directory)) !== 'stopped') return { changed: false, report: await report(state) };
+  if ((await processState(array.pid, array.directory)) !== 'stopped')
+    return { changed: false, report: await report(state) };
   const pid = await startArray(parts.programPath, array.directory, parts.clock, timeoutMs);
   const next = withPid(state, array.name, pid);
   await writeState(next);

@@ -47,7 +47,10 @@ export async function startArray(
   });
   let ended: string | undefined;
   child.on('error', (error) => (ended = error.message));
-  child.on('exit', (code, signal) => (ended = signal === null ? `it ended with exit code ${code}` : `it died of ${signal}`));
+  child.on(
+    'exit',
+    (code, signal) => (ended = signal === null ? `it ended with exit code ${code}` : `it died of ${signal}`),
+  );
   await log.close();
   const deadlineMs = clock.monotonicMs() + timeoutMs;
   while (clock.monotonicMs() < deadlineMs) {

@@ -36,7 +36,12 @@ export function portalOf(site: Site): string {
 export function describeArray(site: Site, other: Site, sizes: LabSizes): ArrayDescription {
   const volume = (lun: number, name: string, kind: 'volume' | 'journal' | 'command-device', bytes: number) =>
     ({ lun, name, kind, blockSize: BLOCK_SIZE, blockCount: Math.ceil(bytes / BLOCK_SIZE) }) as const;
-  const mapped = (lun: number, name: string, targetLun: number) => ({ lun, name, targetSerial: other.serial, targetLun });
+  const mapped = (lun: number, name: string, targetLun: number) => ({
+    lun,
+    name,
+    targetSerial: other.serial,
+    targetLun,
+  });
   return {
     format: 1,
     serial: site.serial,
