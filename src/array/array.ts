@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import { createExclusive } from '../base/exclusive.ts';
 import type { Random } from '../base/random.ts';
 import type { Storage } from '../base/storage.ts';
 import type { LunOpener } from '../lun/lun.ts';
@@ -11,7 +12,6 @@ import type { ArrayCore } from './core.ts';
 import type { ArrayDescription, LunMapEntry, VolumeDescription } from './description.ts';
 import { createCommandExecution } from './execution/command-execution.ts';
 import { openGroupRuntime, type GroupRuntime } from './group/group-runtime.ts';
-import { createExclusive } from './group/write-gate.ts';
 import { journalGeometry } from './journal/geometry.ts';
 import { createJournalUnit } from './journal/journal-unit.ts';
 import { openJournalVolume, type JournalVolume } from './journal/journal-volume.ts';
@@ -30,8 +30,9 @@ import {
 } from './management.ts';
 import { createRemoteInterface, unitSerial, type RemoteInterface } from './remote-interface.ts';
 import { initialState, localLun, type ArrayState } from './store/array-state.ts';
-import { chunkBytesFor, openChunkMap } from './store/chunk-map.ts';
+import { chunkBytesFor } from './store/chunk-map.ts';
 import { openStateStore, type StateStore } from './store/state-store.ts';
+import { openThinFile } from './store/thin-file.ts';
 import { openVolume, type Volume } from './store/volume.ts';
 import { createVolumeUnit, worldWideNameOf, type PairedVolume } from './units.ts';
 import { createVirtualUnit } from './virtual-unit.ts';
@@ -51,6 +52,7 @@ export interface EmulatedArray {
   readonly serial: string;
   readonly name: string;
   readonly deviceServer: DeviceServer;
+  readonly units: LogicalUnits;
   readonly management: Management;
   /** Flushes and closes; everything acknowledged is durable when it resolves. */
   stop(): Promise<void>;
@@ -72,6 +74,7 @@ export async function createArray(parts: ArrayParts): Promise<EmulatedArray> {
     serial: description.serial,
     name: description.name,
     deviceServer: body.channel,
+    units: body.core.units,
     management: createManagement(parts, store, remote, body),
     async stop() {
       for (const runtime of body.runtimes.values()) await runtime.stop();
@@ -194,8 +197,8 @@ function createBody(parts: ArrayParts, store: StateStore, remote: RemoteInterfac
   function openVolumeUnit(volume: VolumeDescription): LogicalUnit {
     const volumeBytes = volume.blockSize * volume.blockCount;
     const chunkBytes = chunkBytesFor(volumeBytes);
-    const written = openChunkMap(storage.open(`lun-${volume.lun}.written`), { volumeBytes, chunkBytes, ahead: true });
-    const opened = openVolume(volume, storage.open(`lun-${volume.lun}.data`), written);
+    const files = { data: storage.open(`lun-${volume.lun}.data`), map: storage.open(`lun-${volume.lun}.map`) };
+    const opened = openVolume(volume, openThinFile(files, { volumeBytes, chunkBytes, blockSize: volume.blockSize }));
     volumes.set(volume.lun, opened);
     return createVolumeUnit({
       arraySerial: serial,

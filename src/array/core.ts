@@ -1,9 +1,9 @@
 import type { Clock } from '../base/clock.ts';
+import type { Exclusive } from '../base/exclusive.ts';
 import type { Random } from '../base/random.ts';
 import type { Storage } from '../base/storage.ts';
 import type { CommandDeviceEntry } from './description.ts';
 import type { GroupRuntime } from './group/group-runtime.ts';
-import type { Exclusive } from './group/write-gate.ts';
 import type { JournalVolume } from './journal/journal-volume.ts';
 import type { LogicalUnits } from './logical-unit.ts';
 import type { RemoteInterface } from './remote-interface.ts';

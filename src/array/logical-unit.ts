@@ -25,6 +25,17 @@ export interface LogicalUnit {
   read(lba: number, blockCount: number): Promise<Uint8Array>;
   write(lba: number, data: Uint8Array, options: { readonly forceUnitAccess: boolean }): Promise<void>;
   flush(): Promise<void>;
+  /** Thin units only: the blocks read as zeros from now on and take no room any more (UNMAP). */
+  deallocate?(lba: number, blockCount: number): Promise<void>;
+  /** Thin units only: what is known of the range, from its start, in runs; it may end early (GET LBA STATUS). */
+  allocation?(lba: number, blockCount: number): readonly AllocationRun[];
+}
+
+/** Neighbouring blocks that all hold data, or all hold none and read as zeros. */
+export interface AllocationRun {
+  readonly lba: number;
+  readonly blockCount: number;
+  readonly mapped: boolean;
 }
 
 /** The LUNs of the array as they are at this moment. */

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import type { LogicalUnit } from './logical-unit.ts';
+import type { AllocationRun, LogicalUnit } from './logical-unit.ts';
 import type { GroupRuntime } from './group/group-runtime.ts';
 import { unitSerial } from './remote-interface.ts';
 import type { PairState } from './store/array-state.ts';
+import { announceChange, applyChange, writeOf, type VolumeChange } from './group/change.ts';
 import type { Volume } from './store/volume.ts';
 
 /** NAA 6 (registered extended) name made of the array's serial and the LUN: stable, and different for every volume. */
@@ -33,14 +34,23 @@ export function createVolumeUnit(parts: VolumeUnitParts): LogicalUnit {
   const { description } = volume;
   const { blockSize } = description;
 
-  async function writeAlone(offset: number, data: Uint8Array): Promise<boolean> {
-    const wait = parts.hold() ?? volume.announce(offset, data.length);
+  async function changeAlone(change: VolumeChange): Promise<boolean> {
+    const wait = parts.hold() ?? announceChange(volume, change);
     if (wait) {
       await wait;
       return false;
     }
-    volume.write(offset, data);
+    applyChange(volume, change);
     return true;
+  }
+
+  async function carryOut(change: VolumeChange, durable: boolean): Promise<void> {
+    for (;;) {
+      const paired = parts.paired();
+      if (paired) return paired.runtime.change(paired.pair, volume, change, durable);
+      if (await changeAlone(change)) break;
+    }
+    if (durable) await volume.flush();
   }
 
   return {
@@ -60,18 +70,30 @@ export function createVolumeUnit(parts: VolumeUnitParts): LogicalUnit {
       if (paired) return paired.runtime.read(volume, lba * blockSize, count * blockSize);
       return volume.read(lba * blockSize, count * blockSize);
     },
-    async write(lba, data, options) {
-      const offset = lba * blockSize;
-      for (;;) {
-        const paired = parts.paired();
-        if (paired) return paired.runtime.write(paired.pair, volume, offset, data, options.forceUnitAccess);
-        if (await writeAlone(offset, data)) break;
-      }
-      if (options.forceUnitAccess) await volume.flush();
-    },
+    write: (lba, data, options) => carryOut(writeOf(lba * blockSize, data), options.forceUnitAccess),
+    deallocate: (lba, count) => carryOut({ offset: lba * blockSize, length: count * blockSize }, false),
+    allocation: (lba, count) => allocationRuns(volume, lba, count),
     async flush() {
       const paired = parts.paired();
       await (paired ? paired.runtime.flush(volume) : volume.flush());
     },
   };
 }
+
+/** At most `RUN_LIMIT` runs from the start of the range. */
+function allocationRuns(volume: Volume, lba: number, count: number): AllocationRun[] {
+  const { blockSize } = volume.description;
+  const runs: AllocationRun[] = [];
+  for (let block = lba; block < lba + count; ) {
+    const { hole, end } = volume.holeAt(block * blockSize);
+    const blockCount = Math.min(lba + count, end / blockSize) - block;
+    const last = runs.at(-1);
+    if (last?.mapped === !hole) runs[runs.length - 1] = { ...last, blockCount: last.blockCount + blockCount };
+    else if (runs.length === RUN_LIMIT) break;
+    else runs.push({ lba: block, blockCount, mapped: !hole });
+    block += blockCount;
+  }
+  return runs;
+}
+
+const RUN_LIMIT = 256;

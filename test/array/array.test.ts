@@ -92,6 +92,23 @@ describe('a pair over two arrays', () => {
       await expect(world.osaka.lun('data').write(0, block(9))).rejects.toMatchObject({ kind: 'write-protected' });
     }));
 
+  it('replicates a deallocation, in its place among the writes', () =>
+    withPair(async (world) => {
+      await world.tokyo.lun('data').write(0, block(1, 128 * 512));
+      await formPair(world, 'data');
+      await cycleUntilPair(world, world.tokyo.operations, world.osaka.operations);
+      const unit = world.tokyo.unit('data');
+      await unit.deallocate?.(0, 128);
+      await world.tokyo.lun('data').write(3, block(4));
+      expect((await world.tokyo.lun('data').read(2, 1))[0]).toBe(0);
+      world.tokyo.kill();
+      await world.tokyo.start();
+      await cycle(world, world.tokyo.operations, world.osaka.operations);
+      await same(world, 'data');
+      expect((await world.osaka.lun('data').read(3, 1))[0]).toBe(4);
+      expect((await world.osaka.lun('data').read(4, 1))[0]).toBe(0);
+    }));
+
   it('keeps what was acknowledged over kill -9 of the primary', () =>
     withPair(async (world) => {
       await formPair(world, 'data');

@@ -1,4 +1,5 @@
 import { createArray, type EmulatedArray } from '../../src/array/array.ts';
+import type { LogicalUnit } from '../../src/array/logical-unit.ts';
 import type { ArrayDescription } from '../../src/array/description.ts';
 import type { Clock } from '../../src/base/clock.ts';
 import type { Random } from '../../src/base/random.ts';
@@ -21,6 +22,7 @@ export interface ArrayHandle {
   operations: ArrayOperations;
   /** A host's path to a volume. */
   lun(volume: VolumeName): Lun;
+  unit(volume: VolumeName): LogicalUnit;
   /** Forgets the process, keeps the storage. */
   kill(): void;
   start(): Promise<void>;
@@ -139,6 +141,7 @@ export async function createArrayPair(options: ArrayPairOptions): Promise<ArrayP
       array: () => running.get(serial)!,
       operations: operationsOf(client),
       lun: (volume) => createScsiLun(`memory:${serial}/${volume}`, () => running.get(serial)!.deviceServer, LUNS[name][volume], 'host'),
+      unit: (volume) => running.get(serial)!.units.unit(LUNS[name][volume])!,
       kill() {
         process.alive = false;
         running.delete(serial);

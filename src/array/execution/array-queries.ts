@@ -38,7 +38,7 @@ function volumeRow(core: ArrayCore, unit: LogicalUnit): VolumeRow {
     ...useOf(state.groups, unit.lun),
     targetSerial: mapped?.targetSerial ?? '',
     targetLun: mapped?.targetLun ?? 0,
-    allocatedBytes: volume ? volume.written.markedCount() * volume.written.chunkBytes : 0,
+    allocatedBytes: volume ? volume.allocatedBytes() : 0,
   };
 }
 

@@ -1,9 +1,11 @@
+import { isAllZero } from '../../base/bytes.ts';
 import { JOURNAL_BLOCK_SIZE, MAP_BLOCKS } from '../journal/geometry.ts';
 import type { JournalHeader } from '../journal/header.ts';
 import type { Lun } from '../../lun/lun.ts';
 import type { ChunkMap } from '../store/chunk-map.ts';
 import { isActive, type GroupState, type PairState } from '../store/array-state.ts';
 import type { Volume } from '../store/volume.ts';
+import { announceChange, applyChange, writeOf } from './change.ts';
 import { openPeerJournal, PEER_TIMEOUT_MS, PeerError, readPeerHeader, type FollowerContext, type StepResult } from './follower.ts';
 import { updatePair } from './transitions.ts';
 
@@ -149,11 +151,18 @@ async function copyRun(parts: RunParts, run: ChunkRun): Promise<void> {
   const done = context.copying.begin(pair.slot, run.offset, length);
   try {
     const data = await readSource(parts, run.offset / sourceBlockSize, length);
-    await volume.announce(run.offset, length);
-    if (parts.epoch === context.epoch()) volume.write(run.offset, data);
+    await place(parts, run.offset, data);
   } finally {
     done();
   }
+}
+
+/** Zeros take no room, unless the epoch has ended and this copy is no longer wanted. */
+async function place(parts: RunParts, offset: number, data: Uint8Array): Promise<void> {
+  const { volume, context } = parts;
+  const change = isAllZero(data) ? { offset, length: data.length } : writeOf(offset, data);
+  for (let wait = announceChange(volume, change); wait; wait = announceChange(volume, change)) await wait;
+  if (parts.epoch === context.epoch()) applyChange(volume, change);
 }
 
 /** One chunk can be larger than one READ should be. */

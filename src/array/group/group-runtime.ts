@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
+import { createExclusive, type Exclusive } from '../../base/exclusive.ts';
 import { randomHex, type Random } from '../../base/random.ts';
 import type { Storage } from '../../base/storage.ts';
 import type { Access, SuspendReason } from '../../interface-block/process-table.ts';
@@ -12,12 +13,13 @@ import { currentGeneration, isActive, localLun, type GroupState, type PairState,
 import { withGroup, type StateStore } from '../store/state-store.ts';
 import type { Volume } from '../store/volume.ts';
 import { acquisitionStep } from './acquisition.ts';
+import { announceChange, applyChange, changeOf, type VolumeChange } from './change.ts';
 import { copyStep } from './copy-formation.ts';
 import { createCopyRanges, createWorker, type FollowerContext, type Worker } from './follower.ts';
 import { createJournalStoring, type JournalStoring } from './journal-storing.ts';
 import { flushVolumes, redoRestoration, restorationStep } from './restoration.ts';
 import { settle, startTracking, suspend } from './transitions.ts';
-import { createExclusive, createWriteGate, type Exclusive, type WriteGate } from './write-gate.ts';
+import { createWriteGate, type WriteGate } from './write-gate.ts';
 
 export interface GroupParts {
   readonly name: string;
@@ -46,7 +48,8 @@ export interface GroupRuntime {
   access(pair: PairState): Access;
   /** Byte offset and length; what a host sees now. */
   read(volume: Volume, offset: number, length: number): Uint8Array;
-  write(pair: PairState, volume: Volume, offset: number, data: Uint8Array, durable: boolean): Promise<void>;
+  /** A write or a deallocation by a host. */
+  change(pair: PairState, volume: Volume, change: VolumeChange, durable: boolean): Promise<void>;
   flush(volume: Volume): Promise<void>;
   differences(slot: number): ChunkMap;
   /** Opens the difference map that `prepareDifferences` made for a pair that has just been added. */
@@ -73,7 +76,7 @@ function differencesName(group: string, slot: number): string {
   return `differences-${Buffer.from(group, 'utf8').toString('hex')}-${slot}`;
 }
 
-/** Makes the difference map of a pair to come: everything ever written to the volume. Durable when it resolves. */
+/** Makes the difference map of a pair to come: every chunk that the volume has. Durable when it resolves. */
 export async function prepareDifferences(
   storage: Storage,
   group: string,
@@ -82,9 +85,9 @@ export async function prepareDifferences(
 ): Promise<void> {
   const file = storage.open(differencesName(group, slot));
   const chunkBytes = chunkBytesFor(volume.byteLength);
-  const map = openChunkMap(file, { volumeBytes: volume.byteLength, chunkBytes, ahead: false });
+  const map = openChunkMap(file, { volumeBytes: volume.byteLength, chunkBytes });
   await map.clearAll();
-  await map.union(volume.written.bytes());
+  await map.union(volume.allocatedBits());
   map.close();
 }
 
@@ -116,7 +119,7 @@ export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime>
     const volume = parts.volume(localLun(state(), pair));
     const file = parts.storage.open(differencesName(parts.name, pair.slot));
     const chunkBytes = chunkBytesFor(volume.byteLength);
-    const map = openChunkMap(file, { volumeBytes: volume.byteLength, chunkBytes, ahead: false });
+    const map = openChunkMap(file, { volumeBytes: volume.byteLength, chunkBytes });
     maps.set(pair.slot, map);
     return map;
   }
@@ -157,8 +160,10 @@ export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime>
   };
   const failed = (error: unknown): void => {
     lastError = error instanceof Error ? error.message : String(error);
-    parts.remote.forget(state().peerSerial, state().peerJournalLun);
     parts.log(`group ${parts.name}: ${lastError}`);
+    // Work that was under way when the group was dissolved fails too.
+    const group = store.group(parts.name);
+    if (group) parts.remote.forget(group.peerSerial, group.peerJournalLun);
   };
   const workers: Worker[] = [acquisitionStep, restorationStep, copyStep].map((step) =>
     createWorker(clock, () => (store.group(parts.name) ? step(context) : Promise.resolve('idle')), failed),
@@ -174,7 +179,7 @@ export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime>
       const { record } = stored.value;
       const pair = group.pairs.find((candidate) => candidate.slot === record.slot);
       if (!pair) continue;
-      await differences(pair.slot).mark(record.lba * JOURNAL_BLOCK_SIZE, record.blockCount * JOURNAL_BLOCK_SIZE);
+      await differences(pair.slot).mark(record.lba * JOURNAL_BLOCK_SIZE, record.length * JOURNAL_BLOCK_SIZE);
     }
   }
 
@@ -215,12 +220,12 @@ export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime>
   }
 
   /** Returns false where the writer has to look at the group again. */
-  async function tryWrite(pair: PairState, volume: Volume, offset: number, data: Uint8Array): Promise<boolean> {
+  async function tryChange(pair: PairState, volume: Volume, change: VolumeChange): Promise<boolean> {
     const group = state();
     if (group.role !== 'primary') {
       throw checkCondition(0x07, 0x27, 0x00, `volume ${volume.description.name} is auxiliary in group ${parts.name}`);
     }
-    if (!isActive(group)) return writeTracked(group, pair, volume, offset, data);
+    if (!isActive(group)) return changeTracked(group, pair, volume, change);
     const pressure = storing.pressure();
     if (pressure) {
       await pressure.catch(() => suspendPrimary('error'));
@@ -232,7 +237,7 @@ export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime>
       wallMs: clock.wallMs(),
     };
     try {
-      if (storing.append({ slot: pair.slot, volume, offset, data }, group.purged, stamp)) return true;
+      if (storing.append({ slot: pair.slot, volume, change }, group.purged, stamp)) return true;
     } catch (error) {
       parts.log(`journal of group ${parts.name} failed: ${String(error)}`);
       await suspendPrimary('error');
@@ -242,24 +247,23 @@ export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime>
     return false;
   }
 
-  async function writeTracked(
+  async function changeTracked(
     group: GroupState,
     pair: PairState,
     volume: Volume,
-    offset: number,
-    data: Uint8Array,
+    change: VolumeChange,
   ): Promise<boolean> {
     if (!group.tracking) {
       await update((current) => startTracking(current, randomHex(parts.random, 8)));
       return false;
     }
-    const marked = differences(pair.slot).mark(offset, data.length);
-    const announced = volume.announce(offset, data.length);
+    const marked = differences(pair.slot).mark(change.offset, change.length);
+    const announced = announceChange(volume, change);
     if (marked || announced) {
       await Promise.all([marked, announced]);
       return false;
     }
-    volume.write(offset, data);
+    applyChange(volume, change);
     return true;
   }
 
@@ -281,11 +285,11 @@ export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime>
       storing.overlay(volume, offset, data);
       return data;
     },
-    async write(pair, volume, offset, data, durable) {
+    async change(pair, volume, change, durable) {
       for (let done = false; !done; ) {
         const closed = gate.wait();
         if (closed) await closed;
-        else done = await tryWrite(pair, volume, offset, data);
+        else done = await tryChange(pair, volume, change);
       }
       if (durable) await runtime.flush(volume);
     },
@@ -355,9 +359,10 @@ async function recover(
     const pair = group.pairs.find((candidate) => candidate.slot === record.slot);
     if (!pair || record.sequence <= pair.startSequence) return;
     const volume = context.volume(pair.primaryLun);
+    const change = changeOf(record, data);
     redo.push(async () => {
-      await volume.announce(record.lba * JOURNAL_BLOCK_SIZE, data.length);
-      volume.write(record.lba * JOURNAL_BLOCK_SIZE, data);
+      await announceChange(volume, change);
+      applyChange(volume, change);
     });
   });
   // The journal must be durable before the volumes take what it holds: it may come from the page cache of a killed process.

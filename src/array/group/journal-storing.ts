@@ -3,6 +3,7 @@ import { JOURNAL_BLOCK_SIZE } from '../journal/geometry.ts';
 import type { JournalVolume } from '../journal/journal-volume.ts';
 import type { Position } from '../store/array-state.ts';
 import type { Volume } from '../store/volume.ts';
+import { announceChange, applyChange, overlayChange, type VolumeChange } from './change.ts';
 
 /**
  * The journal storing section (707): the primary journal is the write-ahead log of its volumes. A write is acknowledged
@@ -29,9 +30,7 @@ export interface JournalStoring {
 export interface VolumeWrite {
   readonly slot: number;
   readonly volume: Volume;
-  /** Bytes. */
-  readonly offset: number;
-  readonly data: Uint8Array;
+  readonly change: VolumeChange;
 }
 
 export interface RecordStamp {
@@ -45,9 +44,7 @@ const GATHER_MS = 10;
 const PENDING_BYTES_LIMIT = 16 * 1024 * 1024;
 const PENDING_WRITES_LIMIT = 2048;
 
-interface PendingWrite extends VolumeWrite {
-  readonly sequence: number;
-}
+const bytesOf = (change: VolumeChange): number => change.data?.length ?? 0;
 
 export function createJournalStoring(parts: {
   journal: JournalVolume;
@@ -57,7 +54,7 @@ export function createJournalStoring(parts: {
 }): JournalStoring {
   const { journal, clock } = parts;
   let tail: Position = { sequence: 0, offset: 0 };
-  let pending: PendingWrite[] = [];
+  let pending: VolumeWrite[] = [];
   let pendingBytes = 0;
   let scheduled = false;
   let draining: Promise<void> | undefined;
@@ -87,32 +84,31 @@ export function createJournalStoring(parts: {
   async function drainOnce(journalLost: boolean): Promise<void> {
     const batch = pending.slice();
     if (!journalLost) await journal.flush();
-    for (const write of batch) await write.volume.announce(write.offset, write.data.length);
-    for (const write of batch) write.volume.write(write.offset, write.data);
+    // One after the other: a deallocation may take away the room that was announced for a write behind it.
+    for (const { volume, change } of batch) {
+      await announceChange(volume, change);
+      applyChange(volume, change);
+    }
     pending = pending.slice(batch.length);
-    pendingBytes = pending.reduce((sum, write) => sum + write.data.length, 0);
+    pendingBytes = pending.reduce((sum, { change }) => sum + bytesOf(change), 0);
   }
 
   return {
     tail: () => tail,
     append(write, kept, stamp) {
-      if (!journal.hasRoom(kept, tail, write.data.length / JOURNAL_BLOCK_SIZE)) return false;
-      const lba = write.offset / JOURNAL_BLOCK_SIZE;
-      const lun = write.volume.description.lun;
-      tail = journal.append({ slot: write.slot, lun, lba, data: write.data }, tail, stamp);
-      pending.push({ ...write, sequence: tail.sequence });
-      pendingBytes += write.data.length;
+      const { change, slot } = write;
+      if (!journal.hasRoom(kept, tail, bytesOf(change) / JOURNAL_BLOCK_SIZE)) return false;
+      const lba = change.offset / JOURNAL_BLOCK_SIZE;
+      const length = change.length / JOURNAL_BLOCK_SIZE;
+      const { lun } = write.volume.description;
+      tail = journal.append({ slot, lun, lba, length, ...(change.data ? { data: change.data } : {}) }, tail, stamp);
+      pending.push(write);
+      pendingBytes += bytesOf(change);
       schedule();
       return true;
     },
     overlay(volume, offset, data) {
-      const end = offset + data.length;
-      for (const write of pending) {
-        if (write.volume !== volume) continue;
-        const from = Math.max(offset, write.offset);
-        const to = Math.min(end, write.offset + write.data.length);
-        if (from < to) data.set(write.data.subarray(from - write.offset, to - write.offset), from - offset);
-      }
+      for (const write of pending) if (write.volume === volume) overlayChange(write.change, data, offset);
     },
     pressure() {
       if (pendingBytes < PENDING_BYTES_LIMIT && pending.length < PENDING_WRITES_LIMIT) return undefined;

@@ -3,6 +3,7 @@ import { JOURNAL_BLOCK_SIZE } from '../journal/geometry.ts';
 import type { StoredRecord } from '../journal/journal-volume.ts';
 import { localLun, type GroupState, type PairState, type Position } from '../store/array-state.ts';
 import type { Volume } from '../store/volume.ts';
+import { announceChange, applyChange, changeOf, type VolumeChange } from './change.ts';
 import { yieldTurn, type FollowerContext, type StepResult } from './follower.ts';
 import { settle } from './transitions.ts';
 
@@ -76,28 +77,24 @@ async function applyOne(
     throw new Error(`record ${record.sequence} in the journal of this array: ${describeViolation(data.violation)}`);
   }
   const volume = context.volume(localLun(group, pair));
-  const offset = record.lba * JOURNAL_BLOCK_SIZE;
-  await makeWay(context, pair, volume, offset, data.value.length);
+  const change = changeOf(record, data.value);
+  await makeWay(context, pair, volume, change);
   if (epoch !== context.epoch()) return false;
-  volume.write(offset, data.value);
+  applyChange(volume, change);
   return true;
 }
 
-/** Waits for the volume's map, and for chunks that copy formation is writing: the copy is older than the record. */
+/** Waits for chunks that copy formation is writing (the copy is older than the record), and for room in the volume. */
 async function makeWay(
   context: FollowerContext,
   pair: PairState,
   volume: Volume,
-  offset: number,
-  length: number,
+  change: VolumeChange,
 ): Promise<void> {
-  await volume.announce(offset, length);
-  for (
-    let conflict = context.copying.conflict(pair.slot, offset, length);
-    conflict;
-    conflict = context.copying.conflict(pair.slot, offset, length)
-  ) {
-    await conflict;
+  for (;;) {
+    const wait = context.copying.conflict(pair.slot, change.offset, change.length) ?? announceChange(volume, change);
+    if (!wait) return;
+    await wait;
   }
 }
 
@@ -119,9 +116,9 @@ export async function redoRestoration(context: FollowerContext): Promise<Positio
     if (!data.ok) throw new Error(`record ${stored.record.sequence}: ${describeViolation(data.violation)}`);
     if (pair && pair.primaryLun === stored.record.lun) {
       const volume = context.volume(localLun(group, pair));
-      const offset = stored.record.lba * JOURNAL_BLOCK_SIZE;
-      await volume.announce(offset, data.value.length);
-      volume.write(offset, data.value);
+      const change = changeOf(stored.record, data.value);
+      await announceChange(volume, change);
+      applyChange(volume, change);
     }
     position = stored.end;
   }

@@ -62,8 +62,9 @@ export interface Run {
   readonly blockCount: number;
 }
 
-/** The one or two runs of blocks that hold `blockCount` blocks of data from `offset` on: the ring wraps at its end. */
+/** The runs of blocks that hold `blockCount` blocks of data from `offset` on: none, one, or two where the ring wraps. */
 export function dataRuns(geometry: JournalGeometry, offset: number, blockCount: number): Run[] {
+  if (blockCount === 0) return [];
   const lba = lbaOf(geometry, offset);
   const first = Math.min(blockCount, geometry.endLba - lba);
   const runs: Run[] = [{ lba, blockCount: first }];

@@ -81,10 +81,10 @@ export function createJournalUnit(parts: JournalUnitParts): LogicalUnit {
       wallMs: parts.wallMs(),
       lineage: group.lineage,
       pairs: group.pairs.map((pair): HeaderPair => {
-        const { description, written } = parts.volume(localLun(group, pair));
+        const { description, chunkBytes } = parts.volume(localLun(group, pair));
         const { blockSize, blockCount } = description;
         const { slot, primaryLun, auxiliaryLun } = pair;
-        return { slot, primaryLun, auxiliaryLun, blockSize, blockCount, chunkBytes: written.chunkBytes };
+        return { slot, primaryLun, auxiliaryLun, blockSize, blockCount, chunkBytes };
       }),
     });
   }

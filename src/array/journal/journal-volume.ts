@@ -5,12 +5,15 @@ import type { Position } from '../store/array-state.ts';
 import { dataRuns, hasRoom, JOURNAL_BLOCK_SIZE, lbaOf, metadataLba, type JournalGeometry } from './geometry.ts';
 import { decodeRecord, encodeRecord, proofOf, RECORD_SIZE, type JournalRecord } from './record.ts';
 
-/** A write on its way into the journal; addresses and lengths in blocks of 512 bytes. */
+/** A change of a volume on its way into the journal; addresses and lengths in blocks of 512 bytes. */
 export interface JournalWrite {
   readonly slot: number;
   readonly lun: number;
   readonly lba: number;
-  readonly data: Uint8Array;
+  /** Blocks of the volume. */
+  readonly length: number;
+  /** Absent: a deallocation. */
+  readonly data?: Uint8Array;
 }
 
 export interface StoredRecord {
@@ -51,24 +54,27 @@ export function openJournalVolume(file: StorageFile, geometry: JournalGeometry):
     geometry,
     hasRoom: (kept, tail, blockCount) => hasRoom(geometry, kept, tail, blockCount),
     append(write, tail, stamp) {
-      const blockCount = write.data.length / JOURNAL_BLOCK_SIZE;
+      const data = write.data ?? new Uint8Array(0);
+      const blockCount = data.length / JOURNAL_BLOCK_SIZE;
       const sequence = tail.sequence + 1;
       let at = 0;
       for (const run of dataRuns(geometry, tail.offset, blockCount)) {
         const length = run.blockCount * JOURNAL_BLOCK_SIZE;
-        writeBlocks(run.lba, write.data.subarray(at, at + length));
+        writeBlocks(run.lba, data.subarray(at, at + length));
         at += length;
       }
       const record = encodeRecord({
         sequence,
         ...stamp,
         slot: write.slot,
+        kind: write.data ? 'write' : 'deallocate',
         lun: write.lun,
+        length: write.length,
         blockCount,
         lba: write.lba,
         offset: tail.offset,
         dataLba: lbaOf(geometry, tail.offset),
-        dataCrc: crc32(write.data),
+        dataCrc: crc32(data),
       });
       writeBlocks(metadataLba(geometry, sequence), record);
       return { sequence, offset: tail.offset + blockCount };
@@ -102,8 +108,10 @@ export function checkRecord(bytes: Uint8Array, sequence: number, geometry: Journ
   if (!result.ok) return result;
   const record = result.value;
   if (record.sequence !== sequence) return violated('journal-record.sequence', record.sequence, `${sequence}`);
-  if (record.blockCount === 0 || record.blockCount > geometry.ringBlocks) {
-    return violated('journal-record.blockCount', record.blockCount, `1 to ${geometry.ringBlocks}`);
+  const expected = record.kind === 'write' ? record.length : 0;
+  if (record.length === 0 || record.blockCount !== expected || record.blockCount > geometry.ringBlocks) {
+    const limit = `${expected}, and at most ${geometry.ringBlocks}`;
+    return violated('journal-record.blockCount', record.blockCount, limit);
   }
   const end = { sequence, offset: record.offset + record.blockCount };
   return { ok: true, value: { record, proof: proofOf(bytes), end } };

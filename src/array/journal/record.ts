@@ -3,6 +3,9 @@ import { readU32, writeU32 } from '../../base/bytes.ts';
 import { defineLayout, type ValueOf } from '../../base/layout.ts';
 import { violated, type Decoded } from '../../base/violation.ts';
 
+/** A deallocation has no data: the blocks are zeros from then on. */
+export const RECORD_KINDS = { write: 0, deallocate: 1 } as const;
+
 /**
  * The metadata of one journal record (Fig. 12: time 1203, LBA 1204 of the write, LBA 1206 in the data region, length),
  * in one block. Addresses and lengths are in blocks of 512 bytes, whatever the block size of the volume.
@@ -14,12 +17,14 @@ export const recordLayout = defineLayout('journal-record', 512, [
   { name: 'incarnation', offset: 24, size: 8, kind: 'u64', doc: 'start of the array that stored it' },
   { name: 'wallMs', offset: 32, size: 8, kind: 'u64', doc: 'time of the write, milliseconds since 1970 UTC' },
   { name: 'slot', offset: 40, size: 1, kind: 'u8', doc: 'place of the pair in its group' },
+  { name: 'kind', offset: 41, size: 1, kind: 'enum', values: RECORD_KINDS, doc: 'what was done' },
   { name: 'lun', offset: 42, size: 2, kind: 'u16', doc: 'LUN of the primary volume' },
-  { name: 'blockCount', offset: 44, size: 4, kind: 'u32', doc: 'length of the write' },
+  { name: 'blockCount', offset: 44, size: 4, kind: 'u32', doc: 'blocks of data in the data region' },
   { name: 'lba', offset: 48, size: 8, kind: 'u64', doc: 'where the write went in the volume' },
   { name: 'offset', offset: 56, size: 8, kind: 'u64', doc: 'blocks of data stored before it' },
   { name: 'dataLba', offset: 64, size: 8, kind: 'u64', doc: 'LBA of its data in the data region' },
   { name: 'dataCrc', offset: 72, size: 4, kind: 'u32', doc: 'CRC-32 of its data' },
+  { name: 'length', offset: 80, size: 8, kind: 'u64', doc: 'blocks of the volume that it changed' },
   { name: 'crc', offset: 508, size: 4, kind: 'u32', doc: 'CRC-32 of the 508 bytes before' },
 ]);
 

@@ -1,7 +1,7 @@
 import type { StorageFile } from '../../base/storage.ts';
 
 /**
- * A bit for each chunk of a volume, on disk: which chunks were ever written, or which the peer does not have. A bit is
+ * A bit for each chunk of a volume, on disk: which chunks the peer does not have. A bit is
  * durable before the write that it announces, so that after a power cut the map names at least every changed chunk.
  */
 export const SMALLEST_CHUNK_BYTES = 64 * 1024;
@@ -34,12 +34,9 @@ export interface ChunkMap {
   close(): void;
 }
 
-/** Sequential writers would wait for a flush at each new chunk; this many are marked ahead instead. */
-const MARK_AHEAD = 32;
-
 export function openChunkMap(
   file: StorageFile,
-  options: { volumeBytes: number; chunkBytes: number; ahead: boolean },
+  options: { volumeBytes: number; chunkBytes: number },
 ): ChunkMap {
   const chunkCount = Math.ceil(options.volumeBytes / options.chunkBytes);
   const bits = new Uint8Array(Math.ceil(chunkCount / 8));
@@ -86,7 +83,7 @@ export function openChunkMap(
       let fresh = false;
       for (let chunk = first; chunk <= last && !fresh; chunk += 1) fresh = !isMarked(chunk);
       if (!fresh) return pending;
-      setRange(first, options.ahead ? Math.min(chunkCount - 1, last + MARK_AHEAD) : last);
+      setRange(first, last);
       return flushMarks();
     },
     next(from) {

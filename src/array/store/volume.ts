@@ -1,45 +1,46 @@
-import type { StorageFile } from '../../base/storage.ts';
 import type { VolumeDescription } from '../description.ts';
-import type { ChunkMap } from './chunk-map.ts';
+import type { ThinFile } from './thin-file.ts';
 
-/**
- * The bytes of a volume: a sparse file, and a map of the chunks that were ever written (so that a copy of a 16 TiB
- * volume reads only what is there). Offsets and lengths are bytes.
- */
+/** The bytes of a volume. Offsets and lengths are bytes. */
 export interface Volume {
   readonly description: VolumeDescription;
   readonly byteLength: number;
-  readonly written: ChunkMap;
+  /** Bytes that one bit of the volume's maps stands for. */
+  readonly chunkBytes: number;
   read(offset: number, length: number): Uint8Array;
   /** Must be awaited before `write` of the same range; undefined where nothing has to be waited for. */
   announce(offset: number, length: number): Promise<void> | undefined;
   /** To the page cache; survives the death of the process, not a power cut. */
   write(offset: number, data: Uint8Array): void;
+  /** The range reads as zeros from now on, and whole chunks of it take no room any more. */
+  deallocate(offset: number, length: number): void;
+  /** Whether the block at `offset` is known to hold no data, and a place up to which that is so. */
+  holeAt(offset: number): { readonly hole: boolean; readonly end: number };
+  /** A bit for each chunk that may hold data; all others are zeros. */
+  allocatedBits(): Uint8Array;
+  allocatedBytes(): number;
   /** Everything written before is durable when it resolves. */
   flush(): Promise<void>;
   close(): void;
 }
 
-export function openVolume(description: VolumeDescription, file: StorageFile, written: ChunkMap): Volume {
-  const byteLength = description.blockSize * description.blockCount;
+export function openVolume(description: VolumeDescription, file: ThinFile): Volume {
   return {
     description,
-    byteLength,
-    written,
+    byteLength: description.blockSize * description.blockCount,
+    chunkBytes: file.chunkBytes,
     read(offset, length) {
       const data = new Uint8Array(length);
-      const chunk = Math.floor(offset / written.chunkBytes);
-      const last = Math.floor((offset + length - 1) / written.chunkBytes);
-      const present = written.next(chunk);
-      if (present !== undefined && present <= last) file.read(data, offset);
+      file.read(data, offset);
       return data;
     },
-    announce: (offset, length) => written.mark(offset, length),
+    announce: (offset, length) => file.allocate(offset, length),
     write: (offset, data) => file.write(data, offset),
+    deallocate: (offset, length) => file.deallocate(offset, length),
+    holeAt: (offset) => file.holeAt(offset),
+    allocatedBits: () => file.allocatedBits(),
+    allocatedBytes: () => file.allocatedCount() * file.chunkBytes,
     flush: () => file.flush(),
-    close() {
-      file.close();
-      written.close();
-    },
+    close: () => file.close(),
   };
 }

@@ -13,7 +13,7 @@ function journalWith(records: ReadonlyArray<{ incarnation: number; generation?: 
   const journal = openJournalVolume(createMemoryStorage().open('journal'), journalGeometry(8 + 9 * 8));
   const ends: Position[] = [START];
   for (const { incarnation, generation = GENERATION, blocks = 1 } of records) {
-    const write = { slot: 0, lun: 10, lba: ends.length, data: new Uint8Array(blocks * 512).fill(ends.length) };
+    const write = { slot: 0, lun: 10, lba: ends.length, length: blocks, data: new Uint8Array(blocks * 512).fill(ends.length) };
     ends.push(journal.append(write, ends.at(-1)!, { generation, incarnation, wallMs: 5 }));
   }
   return { journal, ends };
@@ -45,7 +45,7 @@ describe('journal recovery', () => {
     journal.writeBlocks(metadataLba(journal.geometry, 2), new Uint8Array(512));
     const afterCrash = scanJournal(journal, START, LINEAGE, () => undefined);
     expect(afterCrash).toEqual(ends[1]);
-    const write = { slot: 0, lun: 10, lba: 99, data: new Uint8Array(512).fill(9) };
+    const write = { slot: 0, lun: 10, lba: 99, length: 1, data: new Uint8Array(512).fill(9) };
     const refilled = journal.append(write, afterCrash, { generation: GENERATION, incarnation: 2, wallMs: 6 });
     expect(refilled).toEqual(ends[2]);
     expect(scanJournal(journal, START, LINEAGE, () => undefined)).toEqual(refilled);
@@ -60,7 +60,7 @@ describe('journal recovery', () => {
     const journal = openJournalVolume(createMemoryStorage().open('journal'), journalGeometry(8 + 9 * 8));
     const kept = { sequence: 7, offset: 62 };
     const data = Uint8Array.from({ length: 4 * 512 }, (_, index) => (index * 7) & 0xff);
-    const tail = journal.append({ slot: 1, lun: 3, lba: 0, data }, kept, { generation: GENERATION, incarnation: 1, wallMs: 0 });
+    const tail = journal.append({ slot: 1, lun: 3, lba: 0, length: 4, data }, kept, { generation: GENERATION, incarnation: 1, wallMs: 0 });
     const stored = journal.readRecord(8);
     expect(stored.ok && journal.readData(stored.value.record)).toEqual({ ok: true, value: data });
     expect(tail).toEqual({ sequence: 8, offset: 66 });

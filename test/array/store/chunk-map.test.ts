@@ -4,8 +4,8 @@ import { createMemoryStorage } from '../../support/memory-storage.ts';
 
 const CHUNK = SMALLEST_CHUNK_BYTES;
 
-function open(storage = createMemoryStorage(), chunks = 20, ahead = false) {
-  return openChunkMap(storage.open('map'), { volumeBytes: chunks * CHUNK - 512, chunkBytes: CHUNK, ahead });
+function open(storage = createMemoryStorage(), chunks = 20) {
+  return openChunkMap(storage.open('map'), { volumeBytes: chunks * CHUNK - 512, chunkBytes: CHUNK });
 }
 
 describe('chunk map', () => {
@@ -28,7 +28,7 @@ describe('chunk map', () => {
     const file = storage.open('map');
     let release = (): void => undefined;
     const flush = () => new Promise<void>((resolve) => (release = resolve));
-    const map = openChunkMap({ ...file, flush }, { volumeBytes: CHUNK * 4, chunkBytes: CHUNK, ahead: false });
+    const map = openChunkMap({ ...file, flush }, { volumeBytes: CHUNK * 4, chunkBytes: CHUNK });
     const first = map.mark(0, 1);
     expect(map.mark(0, 1)).toBeDefined();
     release();

@@ -1,0 +1,39 @@
+import { JOURNAL_BLOCK_SIZE } from '../journal/geometry.ts';
+import type { JournalRecord } from '../journal/record.ts';
+import type { Volume } from '../store/volume.ts';
+
+/** What a host, or a journal record, does to a range of a volume; bytes. Without data the range is deallocated. */
+export interface VolumeChange {
+  readonly offset: number;
+  readonly length: number;
+  readonly data?: Uint8Array;
+}
+
+export function writeOf(offset: number, data: Uint8Array): VolumeChange {
+  return { offset, length: data.length, data };
+}
+
+export function changeOf(record: JournalRecord, data: Uint8Array): VolumeChange {
+  const offset = record.lba * JOURNAL_BLOCK_SIZE;
+  const length = record.length * JOURNAL_BLOCK_SIZE;
+  return record.kind === 'write' ? { offset, length, data } : { offset, length };
+}
+
+/** Must be awaited before `applyChange`; undefined where nothing has to be waited for. */
+export function announceChange(volume: Volume, change: VolumeChange): Promise<void> | undefined {
+  return change.data ? volume.announce(change.offset, change.length) : undefined;
+}
+
+export function applyChange(volume: Volume, change: VolumeChange): void {
+  if (change.data) volume.write(change.offset, change.data);
+  else volume.deallocate(change.offset, change.length);
+}
+
+/** What a reader of `target`, which lies at `offset` of the volume, sees of a change that the volume does not have yet. */
+export function overlayChange(change: VolumeChange, target: Uint8Array, offset: number): void {
+  const from = Math.max(offset, change.offset);
+  const to = Math.min(offset + target.length, change.offset + change.length);
+  if (from >= to) return;
+  if (change.data) target.set(change.data.subarray(from - change.offset, to - change.offset), from - offset);
+  else target.fill(0, from - offset, to - offset);
+}

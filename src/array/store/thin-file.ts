@@ -1,0 +1,243 @@
+import { readU32, writeU32 } from '../../base/bytes.ts';
+import { createExclusive } from '../../base/exclusive.ts';
+import type { StorageFile } from '../../base/storage.ts';
+
+/**
+ * The bytes of a thin volume: chunks live in slots of a data file, in the order in which they were first written, and a
+ * map says which slot a chunk has. A chunk without a slot reads as zeros; one that is wholly deallocated gives its slot
+ * back, for another chunk to use. Offsets and lengths are bytes.
+ *
+ * Map file: a u32 for each chunk, big-endian: slot + 1, or 0 for none.
+ *
+ * After a power cut the map is what decides, so it is durable first where that matters: a slot is zeroed, durably, before
+ * the map gives it to another chunk, and the map has forgotten the old owner, durably, before that.
+ */
+export interface ThinFile {
+  readonly chunkBytes: number;
+  /** Fills `target`; what has no slot reads as zeros. */
+  read(target: Uint8Array, offset: number): void;
+  /** Must be awaited before `write` of the same range; undefined where nothing has to be waited for. */
+  allocate(offset: number, length: number): Promise<void> | undefined;
+  /** The range must be allocated. To the page cache. */
+  write(source: Uint8Array, offset: number): void;
+  /** Zeros from now on. Whole chunks give their slots back with the next flush. */
+  deallocate(offset: number, length: number): void;
+  /** Whether the block at `offset` is known to hold no data, and where the run of blocks like it ends, at the latest with its chunk. */
+  holeAt(offset: number): { readonly hole: boolean; readonly end: number };
+  allocatedCount(): number;
+  /** Chunks that may hold data: chunk n is bit n modulo 8 of byte n / 8. */
+  allocatedBits(): Uint8Array;
+  flush(): Promise<void>;
+  close(): void;
+}
+
+/** A sequential writer is given slots for this many further chunks at once, so that it seldom waits. */
+const ALLOCATE_AHEAD = 32;
+
+export class ThinFileError extends Error {
+  override readonly name = 'ThinFileError';
+}
+
+export function openThinFile(
+  parts: { readonly data: StorageFile; readonly map: StorageFile },
+  geometry: { readonly volumeBytes: number; readonly chunkBytes: number; readonly blockSize: number },
+): ThinFile {
+  const { data, map } = parts;
+  const { chunkBytes, blockSize } = geometry;
+  const chunkCount = Math.ceil(geometry.volumeBytes / chunkBytes);
+  const slots = readMap(map, chunkCount);
+  const blocksPerChunk = chunkBytes / blockSize;
+  const { free, next } = slotsInUse(slots, Math.ceil(data.size() / chunkBytes), map.name);
+  let nextSlot = next;
+  let freed: number[] = [];
+  let allocated = slots.reduce((count, slot) => count + (slot > 0 ? 1 : 0), 0);
+  /** Chunks whose entry in the map is not durable yet. */
+  const inFlight = new Set<number>();
+  /** Blocks without data in chunks that have a slot; forgotten at a restart, when they count as data. */
+  const holes = new Map<number, Holes>();
+  const queue = createExclusive();
+
+  const firstOf = (offset: number): number => Math.floor(offset / chunkBytes);
+  const lastOf = (offset: number, length: number): number => Math.floor((offset + length - 1) / chunkBytes);
+
+  function needs(first: number, last: number): boolean {
+    for (let chunk = first; chunk <= last; chunk += 1) {
+      if (slots[chunk] === 0 || inFlight.has(chunk)) return true;
+    }
+    return false;
+  }
+
+  function writeEntries(chunks: readonly number[]): void {
+    for (const chunk of chunks) {
+      const entry = new Uint8Array(4);
+      writeU32(entry, 0, slots[chunk]!);
+      map.write(entry, chunk * 4);
+    }
+  }
+
+  const hasData = (chunk: number): boolean => slots[chunk] !== 0 && holes.get(chunk)?.isFull() !== true;
+
+  /** Behind a chunk with data the next ones get slots too, if these are new: a new slot takes no room before it is written. */
+  function chunksToAllocate(first: number, last: number): number[] {
+    const chunks: number[] = [];
+    for (let chunk = first; chunk <= last; chunk += 1) if (slots[chunk] === 0) chunks.push(chunk);
+    if (chunks.length === 0 || free.length > 0 || first === 0 || !hasData(first - 1)) return chunks;
+    const end = Math.min(chunkCount - 1, last + ALLOCATE_AHEAD);
+    for (let chunk = last + 1; chunk <= end && slots[chunk] === 0; chunk += 1) chunks.push(chunk);
+    return chunks;
+  }
+
+  async function give(first: number, last: number): Promise<void> {
+    const chunks = chunksToAllocate(first, last);
+    if (chunks.length === 0) return;
+    const reused = new Map<number, number>();
+    for (const chunk of chunks.slice(0, free.length)) reused.set(chunk, free.pop()!);
+    for (const slot of reused.values()) data.write(new Uint8Array(chunkBytes), slot * chunkBytes);
+    if (reused.size > 0) await data.flush();
+    for (const chunk of chunks) {
+      const slot = reused.get(chunk) ?? nextSlot++;
+      slots[chunk] = slot + 1;
+      holes.set(chunk, createHoles(blocksPerChunk));
+      inFlight.add(chunk);
+    }
+    allocated += chunks.length;
+    writeEntries(chunks);
+    await map.flush();
+    for (const chunk of chunks) inFlight.delete(chunk);
+  }
+
+  /** Calls back for each piece of the range that lies in one chunk. */
+  function eachPiece(
+    offset: number,
+    length: number,
+    visit: (chunk: number, within: number, at: number, size: number) => void,
+  ): void {
+    for (let at = 0; at < length; ) {
+      const chunk = firstOf(offset + at);
+      const within = offset + at - chunk * chunkBytes;
+      const size = Math.min(length - at, chunkBytes - within);
+      visit(chunk, within, at, size);
+      at += size;
+    }
+  }
+
+  function release(chunk: number): void {
+    freed.push(slots[chunk]! - 1);
+    slots[chunk] = 0;
+    allocated -= 1;
+    holes.delete(chunk);
+    writeEntries([chunk]);
+  }
+
+  function deallocatePiece(chunk: number, within: number, size: number): void {
+    const slot = slots[chunk]!;
+    if (slot === 0) return;
+    const known = holes.get(chunk) ?? createHoles(blocksPerChunk, false);
+    holes.set(chunk, known);
+    known.add(Math.ceil(within / blockSize), Math.floor((within + size) / blockSize));
+    if (known.isFull() && !inFlight.has(chunk)) release(chunk);
+    else data.write(new Uint8Array(size), (slot - 1) * chunkBytes + within);
+  }
+
+  return {
+    chunkBytes,
+    read(target, offset) {
+      eachPiece(offset, target.length, (chunk, within, at, size) => {
+        const piece = target.subarray(at, at + size);
+        const slot = slots[chunk]!;
+        if (slot === 0) piece.fill(0);
+        else data.read(piece, (slot - 1) * chunkBytes + within);
+      });
+    },
+    allocate(offset, length) {
+      const first = firstOf(offset);
+      const last = lastOf(offset, length);
+      return needs(first, last) ? queue.run(() => give(first, last)) : undefined;
+    },
+    write(source, offset) {
+      eachPiece(offset, source.length, (chunk, within, at, size) => {
+        const slot = slots[chunk]!;
+        if (slot === 0) throw new ThinFileError(`chunk ${chunk} has no slot`);
+        data.write(source.subarray(at, at + size), (slot - 1) * chunkBytes + within);
+        holes.get(chunk)?.remove(Math.floor(within / blockSize), Math.ceil((within + size) / blockSize));
+      });
+    },
+    deallocate(offset, length) {
+      eachPiece(offset, length, (chunk, within, _at, size) => deallocatePiece(chunk, within, size));
+    },
+    holeAt(offset) {
+      const chunk = firstOf(offset);
+      const end = Math.min(geometry.volumeBytes, (chunk + 1) * chunkBytes);
+      const known = holes.get(chunk);
+      if (slots[chunk] === 0 || !known) return { hole: slots[chunk] === 0, end };
+      let block = Math.floor((offset - chunk * chunkBytes) / blockSize);
+      const hole = known.has(block);
+      while (block < blocksPerChunk && known.has(block) === hole) block += 1;
+      return { hole, end: Math.min(end, chunk * chunkBytes + block * blockSize) };
+    },
+    async flush() {
+      const released = freed;
+      freed = [];
+      await data.flush();
+      await map.flush();
+      free.push(...released);
+    },
+    allocatedCount: () => allocated,
+    allocatedBits() {
+      const bits = new Uint8Array(Math.ceil(chunkCount / 8));
+      for (let chunk = 0; chunk < chunkCount; chunk += 1) if (hasData(chunk)) bits[chunk >>> 3]! |= 1 << (chunk & 7);
+      return bits;
+    },
+    close() {
+      data.close();
+      map.close();
+    },
+  };
+}
+
+function readMap(map: StorageFile, chunkCount: number): Uint32Array {
+  const bytes = new Uint8Array(chunkCount * 4);
+  map.read(bytes, 0);
+  return Uint32Array.from({ length: chunkCount }, (_, chunk) => readU32(bytes, chunk * 4));
+}
+
+/**
+ * Slots inside the data file that no chunk has are free, and hold what their last owner left; the first one that was never
+ * written lies behind the file and behind every slot given. Two chunks in one slot mean that the map is damaged.
+ */
+function slotsInUse(slots: Uint32Array, slotsInFile: number, name: string): { free: number[]; next: number } {
+  const used = new Set<number>();
+  for (const slot of slots) {
+    if (slot > 0 && used.has(slot - 1)) throw new ThinFileError(`${name}: two chunks share slot ${slot - 1}`);
+    if (slot > 0) used.add(slot - 1);
+  }
+  const next = [...used].reduce((most, slot) => Math.max(most, slot + 1), slotsInFile);
+  const free: number[] = [];
+  for (let slot = next - 1; slot >= 0; slot -= 1) if (!used.has(slot)) free.push(slot);
+  return { free, next };
+}
+
+/** A bit for each block of a chunk; the first block of a range counts in, the last does not. */
+interface Holes {
+  add(first: number, end: number): void;
+  remove(first: number, end: number): void;
+  has(block: number): boolean;
+  isFull(): boolean;
+}
+
+function createHoles(blocks: number, all = true): Holes {
+  const bits = new Uint8Array(blocks).fill(all ? 1 : 0);
+  let count = all ? blocks : 0;
+  const set = (first: number, end: number, value: 0 | 1): void => {
+    for (let block = first; block < end; block += 1) {
+      count += value - bits[block]!;
+      bits[block] = value;
+    }
+  };
+  return {
+    add: (first, end) => set(first, end, 1),
+    remove: (first, end) => set(first, end, 0),
+    has: (block) => bits[block] === 1,
+    isFull: () => count === blocks,
+  };
+}

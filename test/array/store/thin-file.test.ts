@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest';
+import { openThinFile, ThinFileError } from '../../../src/array/store/thin-file.ts';
+import type { Storage } from '../../../src/base/storage.ts';
+import { createMemoryStorage } from '../../support/memory-storage.ts';
+import { createSeededRandom } from '../../support/seeded-random.ts';
+
+const CHUNK = 4096;
+const BLOCK = 512;
+const CHUNKS = 20;
+
+function open(storage: Storage = createMemoryStorage()) {
+  const parts = { data: storage.open('data'), map: storage.open('map') };
+  return openThinFile(parts, { volumeBytes: CHUNKS * CHUNK, chunkBytes: CHUNK, blockSize: BLOCK });
+}
+
+async function write(file: ReturnType<typeof open>, offset: number, data: Uint8Array): Promise<void> {
+  for (let wait = file.allocate(offset, data.length); wait; wait = file.allocate(offset, data.length)) await wait;
+  file.write(data, offset);
+}
+
+function read(file: ReturnType<typeof open>, offset = 0, length = CHUNKS * CHUNK): Uint8Array {
+  const bytes = new Uint8Array(length).fill(0xee);
+  file.read(bytes, offset);
+  return bytes;
+}
+
+describe('thin file', () => {
+  it('equals a plain array of bytes through any mix of writes, deallocations, flushes and restarts', async () => {
+    const random = createSeededRandom(5);
+    const storage = createMemoryStorage();
+    const model = new Uint8Array(CHUNKS * CHUNK);
+    let file = open(storage);
+    for (let step = 0; step < 600; step += 1) {
+      const offset = random.below(CHUNKS * 8) * BLOCK;
+      const length = Math.min(model.length - offset, (1 + random.below(20)) * BLOCK);
+      const data = random.bytes(length);
+      switch (random.below(5)) {
+        case 0:
+        case 1:
+          await write(file, offset, data);
+          model.set(data, offset);
+          break;
+        case 2:
+          file.deallocate(offset, length);
+          model.fill(0, offset, offset + length);
+          break;
+        case 3:
+          await file.flush();
+          break;
+        default:
+          file = open(storage);
+      }
+      expect(Buffer.compare(read(file), model)).toBe(0);
+    }
+    expect(storage.open('data').size()).toBeLessThanOrEqual((CHUNKS + 1) * CHUNK);
+  });
+
+  it('takes room for what was written, not for its size', async () => {
+    const storage = createMemoryStorage();
+    const file = open(storage);
+    await write(file, 19 * CHUNK, new Uint8Array(BLOCK).fill(1));
+    expect(file.allocatedCount()).toBe(1);
+    expect(storage.open('data').size()).toBeLessThanOrEqual(CHUNK);
+  });
+
+  it('uses the slot of a deallocated chunk again, with no trace of what was in it', async () => {
+    const storage = createMemoryStorage();
+    const file = open(storage);
+    await write(file, 5 * CHUNK, new Uint8Array(CHUNK).fill(0xaa));
+    file.deallocate(5 * CHUNK, CHUNK);
+    await file.flush();
+    await write(file, 9 * CHUNK, new Uint8Array(BLOCK).fill(0xbb));
+    expect(storage.open('data').size()).toBe(CHUNK);
+    expect(read(file, 9 * CHUNK + BLOCK, CHUNK - BLOCK).every((byte) => byte === 0)).toBe(true);
+  });
+
+  it('does not give a slot to another before the map has durably forgotten its owner', async () => {
+    const storage = createMemoryStorage();
+    const file = open(storage);
+    await write(file, 0, new Uint8Array(CHUNK).fill(1));
+    file.deallocate(0, CHUNK);
+    await write(file, 5 * CHUNK, new Uint8Array(CHUNK).fill(2));
+    expect(storage.open('data').size()).toBe(2 * CHUNK);
+  });
+
+  it('knows blocks without data until it is opened again, and then takes them for data', async () => {
+    const storage = createMemoryStorage();
+    const file = open(storage);
+    await write(file, BLOCK, new Uint8Array(2 * BLOCK).fill(1));
+    expect(file.holeAt(0)).toEqual({ hole: true, end: BLOCK });
+    expect(file.holeAt(BLOCK)).toEqual({ hole: false, end: 3 * BLOCK });
+    expect(file.holeAt(3 * BLOCK)).toEqual({ hole: true, end: CHUNK });
+    file.deallocate(2 * BLOCK, BLOCK);
+    expect(file.holeAt(2 * BLOCK).hole).toBe(true);
+    expect(open(storage).holeAt(0)).toEqual({ hole: false, end: CHUNK });
+    expect(open(storage).holeAt(CHUNK)).toEqual({ hole: true, end: 2 * CHUNK });
+  });
+
+  it('refuses a map in which two chunks share a slot', async () => {
+    const storage = createMemoryStorage();
+    storage.open('map').write(Uint8Array.of(0, 0, 0, 1, 0, 0, 0, 1), 0);
+    expect(() => open(storage)).toThrow(ThinFileError);
+  });
+});
