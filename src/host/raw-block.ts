@@ -72,7 +72,7 @@ async function writeToFreeSlot(parts: RawBlockParts, blockSize: number, deadline
     const slot = (parts.slot + step) % SLOT_COUNT;
     const timeoutMs = Math.max(1, deadlineMs - clock.monotonicMs());
     try {
-      await lun.write(slotOffset(slot) / blockSize, block, { timeoutMs });
+      await lun.write(slotOffset(slot) / blockSize, block, { timeoutMs, onlyAsLastRead: true });
       return slot;
     } catch (error) {
       if (!(error instanceof LunError && error.kind === 'reservation-conflict')) throw error;

@@ -90,7 +90,7 @@ async function writeSlot(
   block: Uint8Array,
 ): Promise<'accepted' | 'occupied' | 'busy'> {
   try {
-    await path.lun.write(slotOffset(slot) / path.blockSize, block, ioOptions(call));
+    await path.lun.write(slotOffset(slot) / path.blockSize, block, { ...ioOptions(call), onlyAsLastRead: true });
   } catch (error) {
     if (!(error instanceof LunError) || error.outcome === 'unknown') recordDelivery(call, slot);
     if (error instanceof LunError && error.kind === 'reservation-conflict') {

@@ -68,6 +68,8 @@ class IscsiLun implements Lun {
   private knownGeometry: Promise<Geometry> | undefined;
   private forceUnitAccessRefused = false;
   private closed = false;
+  /** Connection over which the last READ was answered; 0: none yet. */
+  private lastReadConnection = 0;
 
   constructor(parts: IscsiLunParts, unit: ScsiUnit) {
     this.path = parts.path;
@@ -139,6 +141,7 @@ class IscsiLun implements Lun {
       deadlineMs,
       repeatable: true,
     });
+    this.lastReadConnection = this.parts.session.connectionNumber();
     if (answer.receivedLength === room.length && answer.residual.kind === 'none') return;
     throw this.broken(what, `GOOD with ${answer.receivedLength} of ${room.length} bytes`);
   }
@@ -149,12 +152,13 @@ class IscsiLun implements Lun {
     const blockCount = checkWholeBlocks(this.path, geometry, data);
     checkExtent(this.path, geometry, lba, blockCount);
     const repeatable = options.repeatable ?? false;
+    const only = options.onlyAsLastRead ? { onlyConnection: this.lastReadConnection } : {};
     const wanted = options.forceUnitAccess ?? false;
     const force = wanted && !this.forceUnitAccessRefused;
     const watch = watchPieces();
     const part = (from: number, count: number): Promise<void> => {
       const piece = data.subarray(from * geometry.blockSize, (from + count) * geometry.blockSize);
-      return watch.piece(() => this.writeBlocks(lba + from, count, piece, { force, deadlineMs, repeatable }));
+      return watch.piece(() => this.writeBlocks(lba + from, count, piece, { force, deadlineMs, repeatable, ...only }));
     };
     try {
       await runSplit(blockCount, geometry.transferBlocks, part);
@@ -182,7 +186,7 @@ class IscsiLun implements Lun {
     lba: number,
     blockCount: number,
     data: Uint8Array,
-    how: { force: boolean; deadlineMs: number; repeatable: boolean },
+    how: { force: boolean; deadlineMs: number; repeatable: boolean; onlyConnection?: number },
   ): Promise<void> {
     const what = `WRITE of ${blocks(blockCount)} at block ${lba}`;
     const cdb = writeCdb(lba, blockCount, how.force);
@@ -192,6 +196,7 @@ class IscsiLun implements Lun {
       dataOut: data,
       deadlineMs: how.deadlineMs,
       repeatable: how.repeatable,
+      ...(how.onlyConnection !== undefined && { onlyConnection: how.onlyConnection }),
     });
     if (answer.residual.kind === 'none') return;
     throw this.broken(what, `GOOD with a residual of ${answer.residual.count} bytes`, 'unknown');

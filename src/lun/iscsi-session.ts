@@ -29,11 +29,15 @@ export interface SessionCommand {
   readonly deadlineMs: number;
   /** Doing it twice does no harm: it is sent again when a connection is lost after it was sent. */
   readonly repeatable: boolean;
+  /** Only over this connection, as `connectionNumber` gave it. */
+  readonly onlyConnection?: number;
 }
 
 /** A session with one target, over whatever connections that takes. Rejections are `SessionFailure`. */
 export interface IscsiSession {
   execute(command: SessionCommand): Promise<CommandAnswer>;
+  /** Counts the connections of the session. */
+  connectionNumber(): number;
   sendTargets(deadlineMs: number): Promise<readonly TargetRecord[]>;
   close(): Promise<void>;
 }
@@ -57,7 +61,7 @@ class ReconnectingSession implements IscsiSession {
   private readonly isid: Uint8Array;
   private connection: IscsiConnection | undefined;
   private connecting: Promise<IscsiConnection> | undefined;
-  private everConnected = false;
+  private connections = 0;
   /** The latest deadline of those who wait for a connection. */
   private wantedUntilMs = -Infinity;
   private readonly closing = new AbortController();
@@ -77,6 +81,9 @@ class ReconnectingSession implements IscsiSession {
     };
     for (let resends = 0; ; resends += 1) {
       const connection = await this.connected(deadlineMs);
+      if (command.onlyConnection !== undefined && command.onlyConnection !== this.connections) {
+        throw new SessionFailure('no-path', `${this.name()}: connected anew; what stands behind it may have changed`);
+      }
       const outcome = await connection.execute({ lun, cdb, deadlineMs, ...data });
       if (outcome.kind === 'answered') return outcome;
       const { reason, sent } = outcome;
@@ -86,6 +93,10 @@ class ReconnectingSession implements IscsiSession {
         sent,
       });
     }
+  }
+
+  connectionNumber(): number {
+    return this.connections;
   }
 
   async sendTargets(deadlineMs: number): Promise<readonly TargetRecord[]> {
@@ -120,13 +131,13 @@ class ReconnectingSession implements IscsiSession {
 
   private async connect(): Promise<IscsiConnection> {
     const { clock, random } = this.parts;
-    const pauses = this.everConnected ? RECONNECT_PAUSES_MS : [];
+    const pauses = this.connections > 0 ? RECONNECT_PAUSES_MS : [];
     await this.pause(this.connection?.ended()?.waitMs ?? 0);
     for (let attempt = 0; ; attempt += 1) {
       if (this.closed()) throw this.noSession('the session was closed');
       try {
         this.connection = await this.logIn(this.parts.portal, MAX_REDIRECTS);
-        this.everConnected = true;
+        this.connections += 1;
         return this.connection;
       } catch (error) {
         const pauseMs = pauses[attempt];

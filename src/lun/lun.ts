@@ -30,6 +30,11 @@ export interface WriteOptions extends IoOptions {
    * sent again after a lost connection, where it would otherwise fail with outcome `unknown`.
    */
   readonly repeatable?: boolean;
+  /**
+   * Only where the unit is still what the last `read` saw: after a reconnect, or a unit attention that may mean another
+   * mapping, the write fails with outcome `not-done` instead of being sent.
+   */
+  readonly onlyAsLastRead?: boolean;
 }
 
 /**

@@ -14,6 +14,8 @@ export interface UnitCommand {
   readonly deadlineMs: number;
   /** Doing it twice does no harm. */
   readonly repeatable: boolean;
+  /** Only over this connection, and not after a unit attention. */
+  readonly onlyConnection?: number;
 }
 
 /** One logical unit: sends a command until it is executed, refused, or out of time. Rejections are `LunError`. */
@@ -69,7 +71,7 @@ function createPatience(
       switch (again) {
         case 'at-once':
           attentions += 1;
-          return attentions <= MAX_UNIT_ATTENTIONS;
+          return command.onlyConnection === undefined && attentions <= MAX_UNIT_ATTENTIONS;
         case 'if-repeatable':
           repeats += 1;
           return command.repeatable && repeats <= MAX_REPEATS;

@@ -644,3 +644,29 @@ describe('a timeout', () => {
     expect(bench.portal.sessions()).toEqual([session]);
   });
 });
+
+describe('a write that is only for what the last read saw', () => {
+  it('is not sent over a connection that came after the read', async () => {
+    const bench = await new Bench().start();
+    const lun = await bench.open();
+    await lun.read(0, 1);
+    bench.cut();
+    await settle();
+    const refused = await bench.clock.run(failureOf(lun.write(0, data, { onlyAsLastRead: true })));
+    expect(refused).toMatchObject({ kind: 'no-path', outcome: 'not-done' });
+    expect(bench.count(WRITE)).toBe(0);
+    await bench.clock.run(lun.read(0, 1));
+    await bench.clock.run(lun.write(0, data, { onlyAsLastRead: true }));
+    expect(bench.count(WRITE)).toBe(1);
+  });
+
+  it('is not repeated after a unit attention', async () => {
+    const bench = await new Bench().start();
+    const lun = await bench.open();
+    await lun.read(0, 1);
+    bench.reply(WRITE, fixedSense(6, 0x3f, 0x0e));
+    const refused = await bench.clock.run(failureOf(lun.write(0, data, { onlyAsLastRead: true })));
+    expect(refused.outcome).toBe('not-done');
+    expect(bench.count(WRITE)).toBe(1);
+  });
+});
