@@ -68,8 +68,6 @@ export interface DiskOptions {
 export interface SimDisk {
   /** The storage as a process sees it in this life. */
   storage(life: Life): Storage;
-  /** What the page cache holds, for the checkers. Empty where there is no such file. */
-  peek(name: string): Uint8Array;
   powerCut(): void;
   watcher: DiskWatcher | undefined;
   options: DiskOptions;
@@ -165,10 +163,6 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
         });
       },
     }),
-    peek(name) {
-      const file = directory.get(name);
-      return file ? file.cached.bytes.subarray(0, file.cached.size) : new Uint8Array(0);
-    },
     powerCut() {
       if (draws.chance(0.5)) durableDirectory = new Map(directory);
       const all = draws.chance(0.1);

@@ -36,7 +36,7 @@ export async function heal(world: World, runUntil: (done: () => boolean) => Prom
   const state = { done: false };
   void mend(world, () => (state.done = true));
   await runUntil(() => state.done);
-  world.model.checkEqual();
+  await world.model.checkEqual();
 }
 
 async function mend(world: World, done: () => void): Promise<void> {
@@ -65,6 +65,9 @@ async function act(world: World, context: ReplicationContext, verdict: Verdict):
   switch (verdict.kind) {
     case 'copying':
     case 'replicating':
+      if (world.arrays.some((array) => array.side.group?.pairs.length !== group.pairs.length)) {
+        await createGroup(context, group, { primary: verdict.primary ?? 'tokyo' });
+      }
       return (await drainGroup(context, group)).complete ? 'complete' : 'acted';
     case 'absent':
       await createGroup(context, group, { primary: 'tokyo' });

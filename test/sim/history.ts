@@ -61,21 +61,24 @@ interface Present {
 
 const BASE: Present = { start: -1, end: -1 };
 
+/** What is asked of an image, and what its failure is called. */
+export interface Question {
+  readonly invariant: Invariant;
+  readonly what: string;
+  /** Writes answered before this moment must be there, whatever the image shows. */
+  readonly before?: number;
+  /** Those that belong to the group; all where absent. */
+  readonly volumes?: readonly number[];
+}
+
 /**
  * Whether an image can be what the volumes of the history hold after some prefix of its order of writes. The order is
  * known as far as answers prove it: a write that was answered before another arrived comes before it. So an image is
  * wrong where it shows a write, but not another that was answered earlier and that nothing later on the same sector hides.
- *
- * `everythingBefore`: writes answered before that moment must be there, whatever the image shows.
  */
-export function checkPrefix(
-  history: History,
-  image: Image,
-  invariant: Invariant,
-  what: string,
-  everythingBefore = -1,
-): void {
-  const missing = findMissing(history, image, invariant, what, everythingBefore);
+export function checkPrefix(history: History, image: Image, question: Question): void {
+  const missing = findMissing(history, image, question);
+  const { invariant, what } = question;
   const [first] = missing;
   if (first) throw new SimFailure(invariant, `${what}: ${describeMissing(first)} (${missing.length} such sectors)`);
 }
@@ -96,16 +99,11 @@ export function describeMissing({ volume, sector, shown, write }: Missing): stri
 }
 
 /** Every write that must be in the image and is not; throws where the image shows what was never written there. */
-export function findMissing(
-  history: History,
-  image: Image,
-  invariant: Invariant,
-  what: string,
-  everythingBefore: number,
-): Missing[] {
-  let before = everythingBefore;
+export function findMissing(history: History, image: Image, question: Question): Missing[] {
+  const { invariant, what } = question;
+  let before = question.before ?? -1;
   const suspects: Array<{ volume: number; sector: number; shown: Present }> = [];
-  for (let volume = 0; volume < image.length; volume += 1) {
+  for (const volume of question.volumes ?? image.keys()) {
     const stamps = image[volume]!;
     const sectors = history.sectors[volume]!;
     for (let sector = 0; sector < stamps.length; sector += 1) {

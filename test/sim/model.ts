@@ -14,7 +14,7 @@ import {
   type Write,
 } from './history.ts';
 import type { Tap } from './network.ts';
-import { FIRST_VOLUME_LUN, groupOf, isConsistentAuxiliary, roleOf, type Side } from './side.ts';
+import { FIRST_VOLUME_LUN, groupOf, isConsistentAuxiliary, roleOf, volumesOf, type Side } from './side.ts';
 import { SimFailure } from './verdict.ts';
 
 const WRITE_CODES = new Set([0x0a, 0x2a, 0xaa, 0x8a]);
@@ -29,14 +29,14 @@ export interface Model {
   announce(volume: number, first: number, count: number): Write;
   /** Sees the commands of applications. */
   readonly tap: Tap;
-  /** After each event. */
-  check(): void;
+  /** After each event. Waits for nothing but reads, which wait for no event. */
+  check(): Promise<void> | undefined;
   /** The array has died; what was under way is over. */
   died(side: Side, powerCut: boolean): void;
   /** The array has recovered and serves. */
-  recovered(side: Side): void;
+  recovered(side: Side): Promise<void>;
   /** At the end: both sides hold every write that was answered. */
-  checkEqual(): void;
+  checkEqual(): Promise<void>;
 }
 
 export function createModel(sides: readonly [Side, Side], tick: () => number): Model {
@@ -63,7 +63,13 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
     return task.cdb[0] === 0x88 ? view.getUint32(6) : view.getUint32(2);
   }
 
+  /** A volume that no pair has yet, beside ones of an auxiliary group: nobody's history is told by it. */
+  function isOutside(side: Side, volume: number): boolean {
+    return side.group?.role === 'auxiliary' && !volumesOf(side.group).includes(volume);
+  }
+
   function answeredWrite(side: Side, task: ScsiTask, write: Write, at: { start: number; roleChanges: number }): void {
+    if (isOutside(side, write.volume)) return;
     if (isAuxiliaryThroughout(side, at.roleChanges)) {
       throw new SimFailure('I6-one-primary', `${side.name} is auxiliary and accepted write ${write.id}`);
     }
@@ -128,11 +134,13 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
   /** An auxiliary has become primary (swap, takeover) or stands alone. */
   function leads(side: Side, before: GroupState | undefined, after: GroupState | undefined): void {
     const other = otherOf(side);
-    const image = side.image();
+    const { image } = side;
     const swap = after?.role === 'primary' && after.suspendReason === 'none';
     if (isConsistentAuxiliary(before) && after) {
-      const [invariant, must] = swap ? (['I12-swap', Infinity] as const) : (['I1-prefix', -1] as const);
-      checkPrefix(side.history, image, invariant, `${side.name} became primary by ${swap ? 'swap' : 'takeover'}`, must);
+      const volumes = volumesOf(before);
+      const what = `${side.name} became primary by ${swap ? 'swap' : 'takeover'}`;
+      if (swap) checkPrefix(side.history, image, { invariant: 'I12-swap', what, before: Infinity, volumes });
+      else checkPrefix(side.history, image, { invariant: 'I1-prefix', what, volumes });
     } else if (after && !side.mayBeInconsistent) {
       throw new SimFailure('I1-prefix', `${side.name} became primary with volumes that are not consistent`);
     }
@@ -149,7 +157,8 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
       if (child === side.history) return;
       if (child.parent !== side.history) continue;
       const what = `${side.name} gives way to ${other.name} without being told to discard`;
-      checkPrefix(side.history, child.base, 'I6-one-primary', what, Infinity);
+      const volumes = volumesOf(after);
+      checkPrefix(side.history, child.base, { invariant: 'I6-one-primary', what, before: Infinity, volumes });
       return;
     }
     const own = [...side.history.writes].find((write) => write.good);
@@ -179,11 +188,20 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
     throw new SimFailure('I6-one-primary', 'both arrays are primary in the same generation');
   }
 
+  async function checkAuxiliaries(auxiliaries: readonly Side[]): Promise<void> {
+    for (const side of auxiliaries) {
+      side.volumesChanged = false;
+      side.image = await side.look();
+      const what = `${side.name}, auxiliary and consistent`;
+      checkPrefix(side.history, side.image, { invariant: 'I1-prefix', what, volumes: volumesOf(side.group) });
+    }
+  }
+
   function forgetLost(side: Side): void {
-    const image = side.image();
+    const { image } = side;
     markBroken(side, image);
     const what = `${side.name} after ${side.cut ? 'a power cut' : 'kill -9'}`;
-    const missing = findMissing(side.history, image, 'I2-durable', what, Infinity);
+    const missing = findMissing(side.history, image, { invariant: 'I2-durable', what, before: Infinity });
     for (const lost of missing) {
       if (!side.cut || lost.write.flushed) throw new SimFailure('I2-durable', `${what}: ${describeMissing(lost)}`);
       const known = side.history.sectors[lost.volume]![lost.sector]!;
@@ -218,7 +236,7 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
         const start = tick();
         reads.set(task, { start, roleChanges: side.roleChanges });
         const write = writeOf(task);
-        if (!write) return;
+        if (!write || isOutside(side, write.volume)) return;
         write.start = Math.min(write.start, start);
         side.inFlight.add(write);
         addWrite(side.history, write);
@@ -241,32 +259,31 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
         side.stateChanged = false;
         changed(side);
       }
-      for (const side of sides) {
-        if (!side.volumesChanged || !side.ready) continue;
-        side.volumesChanged = false;
-        if (isConsistentAuxiliary(side.group)) {
-          checkPrefix(side.history, side.image(), 'I1-prefix', `${side.name}, auxiliary and consistent`);
-        }
-      }
+      const looks = sides.filter((side) => side.volumesChanged && side.ready && isConsistentAuxiliary(side.group));
+      return looks.length === 0 ? undefined : checkAuxiliaries(looks);
     },
     died(side, powerCut) {
       side.ready = false;
       side.cut ||= powerCut;
+      if (powerCut) side.peek.powerCut();
       const now = tick();
       for (const write of side.inFlight) write.end = now;
       side.inFlight.clear();
     },
-    recovered(side) {
-      side.ready = true;
+    async recovered(side) {
       side.volumesChanged = true;
-      if (roleOf(side.group) !== 'auxiliary') forgetLost(side);
+      if (roleOf(side.group) !== 'auxiliary') {
+        side.image = await side.look();
+        forgetLost(side);
+      }
+      side.ready = true;
       side.cut = false;
     },
-    checkEqual() {
+    async checkEqual() {
       for (const side of sides) {
         const [leader] = sides.filter((candidate) => roleOf(candidate.group) !== 'auxiliary');
         const history = leader?.history ?? side.history;
-        checkPrefix(history, side.image(), 'I9-liveness', `${side.name} at the end`, Infinity);
+        checkPrefix(history, await side.look(), { invariant: 'I9-liveness', what: `${side.name} at the end`, before: Infinity });
       }
     },
   };

@@ -15,7 +15,6 @@ export interface Link {
 /** An array as the network finds it. */
 export interface Station {
   readonly serial: string;
-  readonly place: string;
   readonly life: Life;
   readonly server: DeviceServer;
 }
@@ -41,7 +40,14 @@ export interface Network {
 const DEFAULT_TIMEOUT_MS = 30_000;
 const CONNECT_MS = 3_000;
 
-export function createNetwork(scheduler: Scheduler, draws: Draws, latencyMs: number): Network {
+export function createNetwork(parts: {
+  scheduler: Scheduler;
+  draws: Draws;
+  latencyMs: number;
+  /** Places of the arrays, by serial. */
+  places: Readonly<Record<string, string>>;
+}): Network {
+  const { scheduler, draws, latencyMs, places } = parts;
   const links = new Map<string, Link>();
   const stations = new Map<string, Station>();
   let sessions = 0;
@@ -75,7 +81,7 @@ export function createNetwork(scheduler: Scheduler, draws: Draws, latencyMs: num
 
       async function execute(task: ScsiTask): Promise<ScsiReply> {
         const changes = task.dataOut.length > 0;
-        const between = link(place, stations.get(serial)?.place ?? serial);
+        const between = link(place, places[serial] ?? serial);
         const broken = async (outcome: 'not-done' | 'unknown', text: string): Promise<never> => {
           await wait(draws.latency(between.latencyMs * 4), life);
           throw new LunError('no-path', path, text, { outcome: changes ? outcome : 'not-done' });
@@ -105,7 +111,7 @@ export function createNetwork(scheduler: Scheduler, draws: Draws, latencyMs: num
     return {
       async open(path) {
         const [, serial, lun] = /^sim:([A-Z0-9]+)\/(\d+)$/.exec(path) ?? [];
-        const between = link(place, stations.get(serial ?? '')?.place ?? '');
+        const between = link(place, places[serial ?? ''] ?? '');
         await wait(draws.latency(between.latencyMs), life);
         if (!between.up) {
           await wait(draws.chance(0.5) ? 1 : CONNECT_MS, life);

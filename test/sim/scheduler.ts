@@ -70,13 +70,23 @@ export function createScheduler(): Scheduler {
         const { callback } = event;
         event.callback = undefined;
         callback();
-        // A turn of the event loop empties the queue of microtasks: whatever needs no further event has then run.
-        await new Promise((resolve) => setImmediate(resolve));
+        await settled(events);
         return true;
       }
       return false;
     },
   };
+}
+
+/**
+ * Everything has run that needs no further event: a tick comes when the queue of microtasks is empty, and costs no turn of
+ * the event loop. Now and then it has its turn all the same, because only then unhandled rejections are reported.
+ */
+function settled(events: number): Promise<void> {
+  return new Promise((resolve) => {
+    if (events % 64 === 0) setImmediate(resolve);
+    else process.nextTick(resolve);
+  });
 }
 
 /** One life of a party: from its start to its death. What it began and what still waits for it dies with it. */

@@ -1,6 +1,6 @@
 import type { GroupState } from '../../src/array/store/array-state.ts';
 import type { SimDisk } from './disk.ts';
-import { createHistory, stampsOf, type History, type Image, type Write } from './history.ts';
+import { createHistory, type History, type Image, type Write } from './history.ts';
 import { createStatePeek, type StatePeek } from './state-peek.ts';
 
 export const GROUP = 'oradb';
@@ -31,7 +31,10 @@ export interface Side {
   /** The operator has said that this side's own writes may be given up. */
   mayDiscard: boolean;
   mayBeInconsistent: boolean;
-  image(): Image;
+  /** What its volumes held when they were last looked at. */
+  image: Image;
+  /** Reads the volumes of the array that runs now, as a host would. */
+  look: () => Promise<Image>;
 }
 
 export function createSide(parts: {
@@ -59,23 +62,29 @@ export function createSide(parts: {
     roleChanges: 0,
     mayDiscard: false,
     mayBeInconsistent: false,
-    image: () => empty.map((_, volume) => stampsOf(disk.peek(`lun-${FIRST_VOLUME_LUN + volume}.data`), sectors)),
+    image: empty,
+    look: () => Promise.resolve(empty),
   };
   disk.watcher = {
     written(file, offset, data) {
-      if (file === 'state') peek.written(offset, data);
-      else if (file.endsWith('.data')) side.volumesChanged = true;
+      if (isStateLog(file)) peek.written(offset, data);
+      else if (file.startsWith('lun-') && !file.endsWith('.journal')) side.volumesChanged = true;
     },
     truncated(file, size) {
-      if (file === 'state') peek.truncated(size);
+      if (isStateLog(file)) peek.truncated(size);
     },
     flushed(file) {
-      if (file !== 'state') return;
+      if (!isStateLog(file)) return;
       peek.flushed();
       side.stateChanged = true;
     },
   };
   return side;
+}
+
+/** A compacted log goes on in the file that was renamed over the old one. */
+function isStateLog(file: string): boolean {
+  return file === 'state' || file === 'state.new';
 }
 
 export function groupOf(side: Side): GroupState | undefined {
@@ -89,4 +98,9 @@ export function roleOf(group: GroupState | undefined): Role {
 /** As the product's own tables say it: the auxiliary may be read, and taken over. */
 export function isConsistentAuxiliary(group: GroupState | undefined): boolean {
   return group?.role === 'auxiliary' && group.pairs.length > 0 && group.pairs.every((pair) => pair.progress === 'pair');
+}
+
+/** Indices of the volumes that are in pairs of the group. */
+export function volumesOf(group: GroupState | undefined): number[] {
+  return (group?.pairs ?? []).map((pair) => pair.primaryLun - FIRST_VOLUME_LUN);
 }

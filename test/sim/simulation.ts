@@ -65,7 +65,7 @@ async function play(world: World): Promise<void> {
 async function runUntil(world: World, done: () => boolean): Promise<void> {
   while (!done()) {
     const moved = await world.scheduler.step();
-    world.model.check();
+    await world.model.check();
     if (world.failure !== undefined) throw world.failure;
     if (!moved) throw new SimFailure('I9-liveness', 'nothing is left that could move the world');
     if (world.scheduler.events() > EVENT_LIMIT) throw new SimFailure('I9-liveness', `more than ${EVENT_LIMIT} events`);

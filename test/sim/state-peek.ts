@@ -5,7 +5,6 @@ interface Logged {
   readonly offset: number;
   readonly state: ArrayState | undefined;
   readonly requestIds: readonly string[];
-  durable: boolean;
 }
 
 /**
@@ -19,6 +18,8 @@ export interface StatePeek {
   written(offset: number, data: Uint8Array): void;
   truncated(size: number): void;
   flushed(): void;
+  /** What was not flushed may be gone; where it survives, the next commit shows it. */
+  powerCut(): void;
 }
 
 const RECORD_HEADER = 12;
@@ -26,15 +27,14 @@ const RECORD_HEADER = 12;
 export function createStatePeek(array: string): StatePeek {
   let logged: Logged[] = [];
   let state: ArrayState | undefined;
-  let unflushed = 0;
   const committed = new Map<string, number>();
 
   function commit(entry: Logged): void {
-    entry.durable = true;
     state = entry.state ?? state;
     for (const requestId of entry.requestIds) {
       const before = committed.get(requestId);
-      if (before !== undefined && before !== entry.offset) {
+      // A compaction repeats all that is remembered in one record.
+      if (before !== undefined && before !== entry.offset && entry.requestIds.length === 1) {
         throw new SimFailure('I4-once', `array ${array} executed request ${requestId} twice`);
       }
       committed.set(requestId, entry.offset);
@@ -48,16 +48,17 @@ export function createStatePeek(array: string): StatePeek {
       const text = Buffer.from(data.subarray(RECORD_HEADER)).toString('utf8');
       const entry = JSON.parse(text) as { state?: ArrayState; requests?: Array<{ requestId: string }> };
       const requestIds = (entry.requests ?? []).map((request) => request.requestId);
-      logged.push({ offset, state: entry.state, requestIds, durable: false });
-      unflushed += 1;
+      logged.push({ offset, state: entry.state, requestIds });
     },
     truncated(size) {
       logged = logged.filter((entry) => entry.offset < size);
     },
     flushed() {
-      if (unflushed === 0) return;
-      unflushed = 0;
-      for (const entry of logged) if (!entry.durable) commit(entry);
+      const entries = logged;
+      logged = [];
+      entries.forEach(commit);
+    },
+    powerCut() {
       logged = [];
     },
   };

@@ -1,7 +1,10 @@
 import { createArray } from '../../src/array/array.ts';
 import type { ArrayDescription } from '../../src/array/description.ts';
 import type { GroupDefinition } from '../../src/replication/definition.ts';
+import type { DeviceServer } from '../../src/scsi/task.ts';
+import { createScsiLun } from '../support/scsi-lun.ts';
 import { createDisk, type SimDisk } from './disk.ts';
+import { stampsOf, type Image } from './history.ts';
 import { createModel, type Model } from './model.ts';
 import { createNetwork, end, type Network, type Tap } from './network.ts';
 import type { SimOptions } from './options.ts';
@@ -47,7 +50,12 @@ const STORY_LINES = 400;
 export function createWorld(seed: number, options: SimOptions, wrap: Wrappers = {}): World {
   const scheduler = createScheduler();
   const draws = (party: string): Draws => createDraws(seed, party);
-  const network = createNetwork(scheduler, draws('network'), options.latencyMs);
+  const network = createNetwork({
+    scheduler,
+    draws: draws('network'),
+    latencyMs: options.latencyMs,
+    places: { TK000001: 'tokyo', OS000001: 'osaka' },
+  });
   const arrays = [
     createParty('tokyo', 'TK000001', scheduler, draws('disk-tokyo'), options),
     createParty('osaka', 'OS000001', scheduler, draws('disk-osaka'), options),
@@ -113,6 +121,7 @@ function createParty(
 }
 
 async function startArray(world: World, party: ArrayParty, wrap: Wrappers): Promise<void> {
+  const { options } = world;
   const life: Life = { alive: true };
   party.life = life;
   world.note(`${party.name} starts`);
@@ -129,11 +138,11 @@ async function startArray(world: World, party: ArrayParty, wrap: Wrappers): Prom
     });
     const [one, other] = world.arrays;
     party.setLink = (state) => void array.management.setLink(party === one ? other.serial : one.serial, state);
-    world.model.check();
-    world.model.recovered(party.side);
+    party.side.look = () => readVolumes(array.deviceServer, options);
+    await world.model.check();
+    await world.model.recovered(party.side);
     world.network.stations.set(party.serial, {
       serial: party.serial,
-      place: party.name,
       life,
       server: array.deviceServer,
     });
@@ -142,6 +151,17 @@ async function startArray(world: World, party: ArrayParty, wrap: Wrappers): Prom
     if (error instanceof SimFailure) world.fail(error);
     else world.fail(new SimFailure('no-crash', `${party.name} does not start: ${describeError(error)}`));
   }
+}
+
+/** Every sector of every volume, without the network. */
+function readVolumes(server: DeviceServer, options: SimOptions): Promise<Image> {
+  return Promise.all(
+    Array.from({ length: options.volumes }, async (_, index) => {
+      const lun = createScsiLun('checker', () => server, FIRST_VOLUME_LUN + index, 'checker');
+      const { blockCount } = await lun.capacity();
+      return stampsOf(await lun.read(0, blockCount), options.sectors);
+    }),
+  );
 }
 
 export function describeError(error: unknown): string {
