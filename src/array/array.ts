@@ -54,6 +54,8 @@ export interface EmulatedArray {
   readonly deviceServer: DeviceServer;
   readonly units: LogicalUnits;
   readonly management: Management;
+  /** Resolves with the error when the array's tables cannot be made durable any more: it must not go on serving. */
+  readonly failed: Promise<unknown>;
   /** Flushes and closes; everything acknowledged is durable when it resolves. */
   stop(): Promise<void>;
 }
@@ -76,6 +78,7 @@ export async function createArray(parts: ArrayParts): Promise<EmulatedArray> {
     deviceServer: body.channel,
     units: body.core.units,
     management: createManagement(parts, store, remote, body),
+    failed: store.failed,
     async stop() {
       for (const runtime of body.runtimes.values()) await runtime.stop();
       await remote.close();

@@ -176,4 +176,16 @@ describe('a pair over two arrays', () => {
       await same(world, 'data');
       expect((await world.tokyo.lun('data').read(2, 1))[0]).toBe(0);
     }));
+
+  it('answers nothing more once its tables cannot be made durable, and knows after a restart what it did', () =>
+    withPair(async (world) => {
+      await world.tokyo.operations.createPair(pairRequest('primary', 'data'));
+      world.tokyo.breakFlush('state');
+      const split = world.tokyo.operations.splitGroup('oradb', { timeoutMs: 20_000 });
+      await expect(world.tokyo.array().failed).resolves.toMatchObject({ message: 'flush failed' });
+      world.tokyo.kill();
+      await world.tokyo.start();
+      expect((await split).state).toBe('suspended');
+      expect((await world.tokyo.operations.showArray()).commandNumber).toBe(2);
+    }));
 });

@@ -23,6 +23,8 @@ export interface ArrayHandle {
   /** A host's path to a volume. */
   lun(volume: VolumeName): Lun;
   unit(volume: VolumeName): LogicalUnit;
+  /** Every flush of the file fails from now on, until the process is started again. */
+  breakFlush(file: string): void;
   /** Forgets the process, keeps the storage. */
   kill(): void;
   start(): Promise<void>;
@@ -71,7 +73,12 @@ function describe(name: ArrayName, serial: string, peer: [string, string], optio
 }
 
 /** What a killed process still had in mind reaches the storage no more. */
-function mortal(storage: Storage, process: { readonly alive: boolean }): Storage {
+interface Process {
+  alive: boolean;
+  readonly broken: Set<string>;
+}
+
+function mortal(storage: Storage, process: Process): Storage {
   const never = new Promise<never>(() => undefined);
   return {
     ...storage,
@@ -81,7 +88,10 @@ function mortal(storage: Storage, process: { readonly alive: boolean }): Storage
         ...file,
         write: (source, offset) => (process.alive ? file.write(source, offset) : undefined),
         truncate: (size) => (process.alive ? file.truncate(size) : undefined),
-        flush: () => (process.alive ? file.flush() : never),
+        flush() {
+          if (process.broken.has(name)) return Promise.reject(new Error('flush failed'));
+          return process.alive ? file.flush() : never;
+        },
       };
     },
     rename: (from, to) => (process.alive ? storage.rename(from, to) : never),
@@ -108,10 +118,10 @@ export async function createArrayPair(options: ArrayPairOptions): Promise<ArrayP
     const storage = options.storage(name);
     const description = describe(name, serial, peer, options);
     const log: string[] = [];
-    let process = { alive: true };
+    let process: Process = { alive: true, broken: new Set() };
     const start = async (): Promise<void> => {
       const { clock, random } = options;
-      process = { alive: true };
+      process = { alive: true, broken: new Set() };
       const array = await createArray({
         description,
         storage: mortal(storage, process),
@@ -142,6 +152,7 @@ export async function createArrayPair(options: ArrayPairOptions): Promise<ArrayP
       operations: operationsOf(client),
       lun: (volume) => createScsiLun(`memory:${serial}/${volume}`, () => running.get(serial)!.deviceServer, LUNS[name][volume], 'host'),
       unit: (volume) => running.get(serial)!.units.unit(LUNS[name][volume])!,
+      breakFlush: (file) => void process.broken.add(file),
       kill() {
         process.alive = false;
         running.delete(serial);

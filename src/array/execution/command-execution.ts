@@ -34,6 +34,12 @@ export type Change = (core: ArrayCore, request: AnyMessage, commit: Commit) => P
  */
 export function createCommandExecution(core: ArrayCore): ExecuteCommand {
   async function execute(request: CommandRequest): Promise<CommandOutcome> {
+    const outcome = await decide(request);
+    // The array stops; the host asks again after its restart and learns from the log what became of the request.
+    return core.store.hasFailed() ? new Promise<never>(() => undefined) : outcome;
+  }
+
+  async function decide(request: CommandRequest): Promise<CommandOutcome> {
     const process = processByNumber(request.process);
     if (!process) return refusal('unknown-process', `process number 0x${request.process.toString(16)} is not known here`);
     if (!process.changes) return executeQuery(process, request);

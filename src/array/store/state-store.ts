@@ -25,6 +25,12 @@ export interface StateStore {
   state(): ArrayState;
   group(name: string): GroupState | undefined;
   readonly requests: RequestTable;
+  /**
+   * Resolves with the error when the log cannot be written any more. Whether the last change will be found after a
+   * restart is not known then, so nothing may be answered from here on.
+   */
+  readonly failed: Promise<unknown>;
+  hasFailed(): boolean;
   /** Resolves to the state before and after; a change that returns its argument, with no decision, writes nothing. */
   update(
     change: (state: ArrayState) => ArrayState,
@@ -47,6 +53,11 @@ export async function openStateStore(storage: Storage, initial: () => ArrayState
   logged ??= initial();
   let current = logged;
   let tail: Promise<unknown> = Promise.resolve();
+  let hasFailed = false;
+  let reportFailure: (error: unknown) => void = () => undefined;
+  const failed = new Promise<unknown>((resolve) => {
+    reportFailure = resolve;
+  });
 
   async function commit(
     change: (state: ArrayState) => ArrayState,
@@ -58,10 +69,16 @@ export async function openStateStore(storage: Storage, initial: () => ArrayState
     const decision = decide?.(before, after);
     pending = decision && requests.entryFor(decision.request, decision.outcome);
     logged = after;
-    await opened.log.append({
-      ...(after === before ? {} : { state: after }),
-      ...(pending ? { requests: [toLogged(pending)] } : {}),
-    });
+    try {
+      await opened.log.append({
+        ...(after === before ? {} : { state: after }),
+        ...(pending ? { requests: [toLogged(pending)] } : {}),
+      });
+    } catch (error) {
+      hasFailed = true;
+      reportFailure(error);
+      throw error;
+    }
     if (pending) requests.remember(pending);
     pending = undefined;
     current = after;
@@ -72,6 +89,8 @@ export async function openStateStore(storage: Storage, initial: () => ArrayState
     state: () => current,
     group: (name) => current.groups.find((group) => group.name === name),
     requests,
+    failed,
+    hasFailed: () => hasFailed,
     update(change, decide) {
       const result = tail.then(() => commit(change, decide));
       tail = result.catch(() => undefined);

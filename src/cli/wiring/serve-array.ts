@@ -50,7 +50,7 @@ export async function serveArray(settings: ServeSettings, parts: ServeParts, hoo
       pid: process.pid,
       socket: socket.path,
     });
-    await raised(hooks.stop);
+    await Promise.race([raised(hooks.stop), array.failed.then((error) => stopServing(array, error))]);
   } finally {
     for (const step of undo.toReversed()) await step();
   }
@@ -131,6 +131,14 @@ async function openPortal(
       next: 'free the address, or give another one with --listen',
     });
   }
+}
+
+function stopServing(array: EmulatedArray, error: unknown): never {
+  throw new CliError('refused', {
+    what: `array ${array.name} stops: its tables cannot be made durable any more`,
+    why: error instanceof Error ? error.message : String(error),
+    next: 'mend the storage, then serve it again; hosts that wait for an answer ask again by themselves',
+  });
 }
 
 function raised(signal: AbortSignal): Promise<void> {
