@@ -108,6 +108,7 @@ export const REFUSAL_CLASS: Readonly<Record<RefusalKind, ExitClassName>> = {
   'bad-request': 'usage',
   'state-does-not-hold': 'does-not-hold',
   'refused-for-safety': 'unsafe',
+  'would-be-refused': 'refused',
   'array-unreachable': 'no-path',
   timeout: 'timeout',
   cancelled: 'partial',

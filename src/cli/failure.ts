@@ -1,5 +1,5 @@
 import { CommandError } from '../host/command-error.ts';
-import { LunError } from '../lun/lun.ts';
+import { LunError, type LunErrorKind } from '../lun/lun.ts';
 import { ReplicationRefusal } from '../replication/refusal.ts';
 import { CliError } from './cli-error.ts';
 import {
@@ -84,13 +84,27 @@ function commandFailure(error: CommandError): Failure {
   });
 }
 
+const LUN_ADVICE: Readonly<Partial<Record<LunErrorKind, string>>> = {
+  'write-protected': 'an auxiliary volume takes no writes: see which side is primary with cdctl pair show',
+  'no-such-lun': 'see the LUNs that there are: cdctl lun list ARRAY',
+  'not-ready': 'see whether it is being copied (cdctl pair show) or its array is away (cdctl lab status)',
+  'refused-for-safety': 'unmount it, or end what holds it, or correct the path',
+  'bad-argument': 'see the form of paths: cdctl lun show --help',
+};
+
+/** The path stands in the line before already. */
+function withoutPath({ message, path }: LunError): string {
+  return message.startsWith(`${path}: `) ? message.slice(path.length + 2) : message;
+}
+
 function lunFailure(error: LunError): Failure {
   const name =
     error.outcome === 'unknown' && error.kind !== 'timeout' ? 'outcome-unknown' : LUN_ERROR_CLASS[error.kind];
   return failure(name, {
-    what: `LUN: ${error.kind}`,
+    what: `the LUN answered: ${error.kind}`,
     where: error.path,
-    why: error.message,
+    why: withoutPath(error),
+    ...(LUN_ADVICE[error.kind] && { next: LUN_ADVICE[error.kind] }),
     evidence: defined({ kind: error.kind, path: error.path, outcome: error.outcome, sense: error.sense }),
   });
 }

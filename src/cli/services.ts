@@ -162,6 +162,8 @@ export interface Lab {
 export interface Stage {
   /** A file that every installation has: the program that runs this one. */
   readonly sampleFile: string;
+  /** Where the command `cdctl` itself lies. */
+  readonly programDirectory: string;
   /** A new directory for this user alone. */
   makeDirectory(): Promise<string>;
   removeDirectory(path: string): Promise<void>;

@@ -1,12 +1,23 @@
-import { isCancelled, startRun, type ReplicationContext, type Run } from './context.ts';
+import { CommandError } from '../host/command-error.ts';
+import type { VolumeRow } from '../host/operations.ts';
+import {
+  emit,
+  isCancelled,
+  observeLimitMs,
+  operationsAt,
+  startRun,
+  type ReplicationContext,
+  type Run,
+} from './context.ts';
 import type { GroupDefinition } from './definition.ts';
-import { drive } from './drive.ts';
+import { drive, perform } from './drive.ts';
 import type { StepResult } from './events.ts';
 import { observe, type GroupObservation } from './observe.ts';
 import { planCreate, type CreateIntent } from './plan-create.ts';
 import { planDelete, type DeleteIntent } from './plan-delete.ts';
 import { planSplit } from './plan-split.ts';
-import type { Plan, Step } from './plan.ts';
+import { step, type Plan, type Step, type StepOf } from './plan.ts';
+import { refuseMisfits, type VolumesByArray } from './plan-volumes.ts';
 import { ReplicationRefusal } from './refusal.ts';
 
 export interface ChangeOptions {
@@ -30,12 +41,59 @@ export interface ChangeResult {
 }
 
 /** Forms the configured pairs (Fig. 11). They are in state pair only after cycles: `drainGroup`. */
-export function createGroup(
+export async function createGroup(
   context: ReplicationContext,
   group: GroupDefinition,
   intent: CreateIntent & ChangeOptions,
 ): Promise<ChangeResult> {
-  return change(context, group, intent, (before) => planCreate(group, before, intent));
+  const run = startRun(context, group);
+  const before = await observe(run);
+  const { steps, notes } = accept(planCreate(group, before, intent), before);
+  const dryRun = intent.dryRun === true;
+  if (steps.length === 0) return resultOf(run, { dryRun, steps, notes, before });
+  const misfit = refuseMisfits(`create ${group.name}`, steps, await listVolumes(run));
+  if (misfit) throw new ReplicationRefusal(misfit.refusal, before);
+  if (dryRun) return resultOf(run, { dryRun, steps, notes, before });
+  await formPairs(run, steps);
+  const after = isCancelled(run) ? undefined : await observe(run);
+  return resultOf(run, { dryRun, steps, notes, before, ...(after ? { after } : {}) });
+}
+
+async function listVolumes(run: Run): Promise<VolumesByArray> {
+  const lists = run.group.arrays.map(async (array): Promise<[string, readonly VolumeRow[]]> => {
+    const rows = await operationsAt(run, array).listVolumes({ timeoutMs: observeLimitMs(run) });
+    return [array, rows];
+  });
+  return new Map(await Promise.all(lists));
+}
+
+/**
+ * Where an array refuses a pair that the other side has just formed, that side dissolves it again: nothing would ever follow
+ * it. The array's own refusal is what the caller gets.
+ */
+async function formPairs(run: Run, steps: readonly Step[]): Promise<void> {
+  try {
+    await drive(run, steps);
+  } catch (error) {
+    const last = run.done.at(-1);
+    const formed = steps[run.done.length - 1];
+    const failed = steps[run.done.length];
+    const orphan = last?.changed === true && formed?.process === 'pair.create' && failed?.process === 'pair.create';
+    const refusal = error instanceof CommandError && error.kind === 'refused';
+    if (orphan && refusal && formed.request.header.pair === failed.request.header.pair) await dissolve(run, formed);
+    throw error;
+  }
+}
+
+async function dissolve(run: Run, formed: StepOf<'pair.create'>): Promise<void> {
+  const { group, pair } = formed.request.header;
+  const why = `take pair ${pair} back: the other array refused it`;
+  try {
+    await perform(run, step('undo', formed.array, 'pair.delete', { group, pair }, why));
+  } catch (error) {
+    const text = `pair ${pair} stays formed at ${formed.array}: ${error instanceof Error ? error.message : String(error)}`;
+    emit(run, { kind: 'note', text });
+  }
 }
 
 export function splitGroup(

@@ -6,6 +6,8 @@ export type RefusalKind =
   | 'state-does-not-hold'
   /** It could lose writes or make two primaries. */
   | 'refused-for-safety'
+  /** An array would refuse it; seen before anything was sent. The status that it would answer stands in the reason. */
+  | 'would-be-refused'
   /** An array that the verb needs does not answer. */
   | 'array-unreachable'
   /** The deadline passed; what was begun is resumed by the same command. */

@@ -57,6 +57,7 @@ const REFUSAL_CODES: Record<RefusalKind, number> = {
   'bad-request': 2,
   'state-does-not-hold': 1,
   'refused-for-safety': 8,
+  'would-be-refused': 5,
   'array-unreachable': 4,
   timeout: 6,
   cancelled: 9,

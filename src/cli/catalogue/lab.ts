@@ -50,7 +50,7 @@ export const LAB_COMMANDS: readonly CommandDefinition[] = [
     options: [directory],
     examples: ['cdctl lab fault kill tokyo', 'cdctl lab fault link-down osaka'],
     load: () => import('../commands/lab-fault.ts'),
-    text: () => import('../render/lab.ts'),
+    text: () => import('../render/lab-fault.ts'),
   },
   {
     path: 'lab demo',

@@ -44,7 +44,8 @@ async function stageDemo(parts: Parts): Promise<DemoSummary> {
     const play = new Play({ context, stage, source, lab, regions: regionsFor(source), startedMs });
     const { file, sinceKillMs } = await perform(play, hosts);
     keep = request.keep ?? false;
-    return summaryOf(play, file, sinceKillMs, keep ? lab : undefined);
+    const summary = summaryOf(play, file, sinceKillMs);
+    return keep ? { ...summary, kept: { lab, programDirectory: stage.programDirectory } } : summary;
   } finally {
     await Promise.all(hosts.map((host) => host.kill()));
     if (!keep) await takeDown(context, stage, directory, startedMs);
@@ -77,15 +78,10 @@ function fileEnd(source: DemoSource): number {
   return Math.ceil(source.byteLength / MIB) * MIB;
 }
 
-function summaryOf(
-  play: Play,
-  file: DemoSummary['file'],
-  sinceKillMs: number,
-  lab: LabReport | undefined,
-): DemoSummary {
+function summaryOf(play: Play, file: DemoSummary['file'], sinceKillMs: number): DemoSummary {
   const acknowledged = Object.fromEntries(play.lab.arrays.map(({ name }) => [name, play.ledger.count(name)]));
   const { proofs, counts, elapsedMs } = play;
-  return { file, acknowledged, proofs, ...counts, sinceKillMs, elapsedMs, ...(lab && { lab }) };
+  return { file, acknowledged, proofs, ...counts, sinceKillMs, elapsedMs };
 }
 
 /** Runs after success, failure and interruption alike; the files go even where an array would not end. */

@@ -30,8 +30,23 @@ export async function run(
         return { group: group.name, observation, verdict: verdictOf(observation) };
       }),
     );
-    return { data: { groups }, exit: exitOf(groups) };
+    const exit = exitOf(groups);
+    return exit === 'done' ? { data: { groups } } : { data: { groups }, exit, note: silenceNote(groups) };
   });
+}
+
+/** Who does not answer, and why. */
+function silenceNote(groups: readonly GroupState[]): NonNullable<CommandResult['note']> {
+  const silent = new Map<string, string>();
+  for (const { observation } of groups) {
+    for (const side of observation.sides) if (!side.reachable) silent.set(side.array, side.error.message);
+  }
+  return {
+    what: `no answer from ${[...silent.keys()].join(' and ')}`,
+    where: [...silent.keys()].map((array) => `array ${array}`).join(', '),
+    why: [...silent.values()].join('; '),
+    next: groups.find(({ verdict }) => verdict.unreachable.length > 0)?.verdict.nextStep ?? 'check the paths',
+  };
 }
 
 /** A picture with a missing half is partial; one of which nothing could be seen has no path. */

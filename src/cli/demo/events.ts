@@ -81,8 +81,8 @@ export interface DemoSummary {
   readonly largestLagMs: number;
   readonly sinceKillMs: number;
   readonly elapsedMs: number;
-  /** Where the lab was left running; absent where it was taken down. */
-  readonly lab?: LabReport;
+  /** Present where the lab was left running. */
+  readonly kept?: { readonly lab: LabReport; readonly programDirectory: string };
 }
 
 export interface BlockCounts {

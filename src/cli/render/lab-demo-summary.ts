@@ -1,5 +1,4 @@
 import type { DemoSummary } from '../demo/events.ts';
-import type { LabReport } from '../services.ts';
 import { formatBytes, formatDuration } from '../values.ts';
 import { escapeText } from './escape.ts';
 import type { View } from './view.ts';
@@ -14,7 +13,7 @@ export function renderSummary(data: DemoSummary, view: View): string {
       '\n',
     );
   });
-  const next = data.lab ? ['', ...whatNext(data.lab, view)] : [];
+  const next = data.kept ? ['', ...whatNext(data.kept, view)] : [];
   return ['', view.strong('What happened'), ...lines, ...next].join('\n');
 }
 
@@ -45,18 +44,27 @@ function factsOf(data: DemoSummary): [string, string][] {
   ];
 }
 
-function whatNext(lab: LabReport, view: View): string[] {
-  const directory = escapeText(lab.directory);
+/** Commands that work one after the other, from the state that the story ends in: osaka is primary. */
+function whatNext({ lab, programDirectory }: NonNullable<DemoSummary['kept']>, view: View): string[] {
+  const directory = quote(lab.directory);
   const configuration = (site: string): string =>
-    escapeText(lab.arrays.find(({ name }) => name === site)?.configuration ?? '');
+    quote(lab.arrays.find(({ name }) => name === site)?.configuration ?? '');
   return [
     view.strong('The lab is still up. Try next'),
-    `export CDCTL_CONFIG=${configuration('osaka')} CDCTL_LAB=${directory}`,
-    `cdctl pair show oradb               ${view.faint('# state, lag and what to do')}`,
-    `cdctl journal show oradb            ${view.faint('# both rings with their pointers')}`,
-    `cdctl swap oradb --to tokyo         ${view.faint('# back to tokyo')}`,
-    `cdctl lab fault kill osaka          ${view.faint('# lose an array; then, with the configuration of tokyo:')}`,
-    `cdctl takeover oradb --at tokyo --dry-run --config ${configuration('tokyo')}`,
-    `cdctl lab down && rm -r ${directory}   ${view.faint('# when you are done')}`,
+    `export PATH=${quote(programDirectory)}:"$PATH"`,
+    `export CDCTL_LAB=${directory} CDCTL_CONFIG=${configuration('tokyo')}`,
+    `cdctl pair show oradb                          ${view.faint('# state, lag, and what to do')}`,
+    `cdctl journal show oradb                       ${view.faint('# both rings with their pointers')}`,
+    `cdctl lab fault kill osaka                     ${view.faint('# lose the primary array')}`,
+    `cdctl takeover oradb --at tokyo --dry-run      ${view.faint('# what would be done about it')}`,
+    `cdctl lab fault start osaka                    ${view.faint('# it comes back as it was')}`,
+    `cdctl swap oradb --to tokyo                    ${view.faint('# the planned way back')}`,
+    `cdctl lab down && rm -r ${directory}`,
   ];
+}
+
+/** For a shell, where the text has anything in it that a shell would take for itself. */
+function quote(text: string): string {
+  const shown = escapeText(text);
+  return /^[\w/.:@%+=-]+$/.test(shown) ? shown : `'${shown.replaceAll("'", "'\\''")}'`;
 }

@@ -6,7 +6,7 @@ import type { View } from './view.ts';
 
 export function render(data: LabUp, view: View): string {
   if (data.plan) return renderPlanLines(data.plan, view);
-  return data.lab ? renderReport(data.lab, view) : '';
+  return data.lab ? `${renderArrays(data.lab, view)}\n\n${renderUse(data.lab, view)}` : '';
 }
 
 /** What would be done, where no interface block is concerned. */
@@ -15,28 +15,29 @@ export function renderPlanLines(lines: readonly string[], view: View): string {
   return lines.map((line, index) => `${view.faint(`${index + 1}.`)} ${escapeText(line)}`).join('\n');
 }
 
-function renderReport(lab: LabReport, view: View): string {
+export function renderArrays(lab: LabReport, view: View): string {
   const rows = lab.arrays.map((array): Cell[] => [
     array.name,
     array.serial,
     state(array, view),
     array.pid ?? '-',
     `iscsi://${array.host}:${array.port}/${array.targetName}`,
-    lab.links
-      .filter(({ from }) => from === array.name)
-      .map((link) => `${link.to} ${link.state}`)
-      .join(', ') || '-',
+    links(lab, array),
   ]);
-  const configurations = lab.arrays.map(
-    ({ name, configuration }) => `  export CDCTL_CONFIG=${configuration}   ${view.faint(`# a host at ${name}`)}`,
+  return renderTable(['ARRAY', 'SERIAL', 'STATE', 'PID', 'PORTAL', 'LINK'], rows, view);
+}
+
+function links(lab: LabReport, { name }: LabArray): string {
+  const own = lab.links.filter(({ from }) => from === name).map((link) => `${link.to} ${link.state}`);
+  return own.join(', ') || '-';
+}
+
+function renderUse(lab: LabReport, view: View): string {
+  const lines = lab.arrays.map(
+    ({ name, configuration }) =>
+      `  export CDCTL_CONFIG=${escapeText(configuration)}   ${view.faint(`# a host at ${escapeText(name)}`)}`,
   );
-  return [
-    renderTable(['ARRAY', 'SERIAL', 'STATE', 'PID', 'PORTAL', 'LINK'], rows, view),
-    '',
-    `${view.faint('directory')}  ${escapeText(lab.directory)}`,
-    view.faint('to use it:'),
-    ...configurations,
-  ].join('\n');
+  return [`${view.faint('directory')}  ${escapeText(lab.directory)}`, view.faint('to use it:'), ...lines].join('\n');
 }
 
 function state({ state: now }: LabArray, view: View): Cell {

@@ -39,8 +39,11 @@ export async function openManagementSocket(
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => socket.destroy());
+    let answered = Promise.resolve();
     eachLine(socket, (line) => {
-      void answerLine(line, answer).then((text) => socket.write(text));
+      answered = answered.then(async () => {
+        socket.write(await answerLine(line, answer));
+      });
     });
   });
   await listen(server, path);

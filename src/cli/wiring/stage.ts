@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { mkdtemp, open, rm, stat, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import type { FileSource, Stage, StagedProcess } from '../services.ts';
@@ -9,6 +9,7 @@ import type { FileSource, Stage, StagedProcess } from '../services.ts';
 export function createStage(programPath: string): Stage {
   return {
     sampleFile: process.execPath,
+    programDirectory: dirname(programPath),
     makeDirectory: () => mkdtemp(join(tmpdir(), 'cdctl-demo-')),
     removeDirectory: (path) => rm(path, { recursive: true, force: true }),
     async freeBytes(directory) {

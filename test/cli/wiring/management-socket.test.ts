@@ -1,0 +1,77 @@
+import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { CliError } from '../../../src/cli/cli-error.ts';
+import { askManagement, managementPath, openManagementSocket } from '../../../src/cli/wiring/management-socket.ts';
+import { temporaryDirectory } from '../support/run-program.ts';
+
+const place = temporaryDirectory();
+afterAll(() => place.remove());
+
+const exitOf = (error: unknown): string => (error instanceof CliError ? error.exit : `no CliError: ${String(error)}`);
+
+describe('the management socket', () => {
+  it('answers each request on a line of its own', async () => {
+    const socket = await openManagementSocket(place.path, async (request) => ({ ok: true, result: { echo: request } }));
+    const asked = { operation: 'unmap', lun: 30 } as const;
+    expect(await askManagement(place.path, asked, 1000)).toEqual({ echo: asked });
+    const lines = await new Promise<string>((resolve) => {
+      const raw = connect(socket.path, () => raw.write('{"operation":"show"}\nnot json\n'));
+      let text = '';
+      raw.on('data', (chunk) => {
+        text += String(chunk);
+        if (text.split('\n').length === 3) resolve(text);
+      });
+    });
+    expect(
+      lines
+        .trim()
+        .split('\n')
+        .map((line) => (JSON.parse(line) as { ok: boolean }).ok),
+    ).toEqual([true, false]);
+    await socket.close();
+    expect(existsSync(socket.path)).toBe(false);
+  });
+
+  it('lets nobody else into its directory', async () => {
+    const socket = await openManagementSocket(place.path, async () => ({ ok: true, result: {} }));
+    expect(statSync(place.path).mode & 0o777).toBe(0o700);
+    await socket.close();
+  });
+
+  it('takes the place of one that a dead process left', async () => {
+    writeFileSync(managementPath(place.path), '');
+    const socket = await openManagementSocket(place.path, async () => ({ ok: true, result: { alive: true } }));
+    expect(await askManagement(place.path, { operation: 'show' }, 1000)).toEqual({ alive: true });
+    await socket.close();
+  });
+
+  it('passes on what the array refuses', async () => {
+    const socket = await openManagementSocket(place.path, async () => ({
+      ok: false,
+      message: 'LUN 10 is data already',
+    }));
+    const error = await askManagement(place.path, { operation: 'show' }, 1000).catch((thrown: unknown) => thrown);
+    expect(exitOf(error)).toBe('refused');
+    expect((error as CliError).text.why).toBe('LUN 10 is data already');
+    await socket.close();
+  });
+
+  it('that does not answer is a timeout, one that is not there has no path', async () => {
+    const silent = await openManagementSocket(place.path, () => new Promise(() => undefined));
+    expect(exitOf(await askManagement(place.path, { operation: 'show' }, 50).catch((thrown: unknown) => thrown))).toBe(
+      'timeout',
+    );
+    await silent.close();
+    const gone = await askManagement(place.path, { operation: 'show' }, 1000).catch((thrown: unknown) => thrown);
+    expect(exitOf(gone)).toBe('no-path');
+    expect((gone as CliError).text.next).toBe(`start it: cdctl array serve ${place.path}`);
+  });
+
+  it('has a path of at most 107 bytes', () => {
+    const fits = join('/', 'x'.repeat(107 - '/'.length - '/array.sock'.length));
+    expect(managementPath(fits)).toHaveLength(107);
+    expect(() => managementPath(`${fits}x`)).toThrow(/at most 107 bytes, this one has 108/);
+  });
+});
