@@ -76,6 +76,7 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
     write.end = tick();
     write.good = true;
     write.flushed = (task.cdb[1]! & FUA) !== 0;
+    if (!write.flushed) side.unflushed.add(write);
     side.inFlight.delete(write);
     // It may have waited for a change of role and then begun in the history after it.
     addWrite(side.history, write);
@@ -86,8 +87,10 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
   }
 
   function answeredFlush(side: Side, volume: number, start: number): void {
-    for (const write of side.history.writes) {
-      if (write.volume === volume && write.good && write.end < start) write.flushed = true;
+    for (const write of side.unflushed) {
+      if (write.volume !== volume || write.end >= start) continue;
+      write.flushed = true;
+      side.unflushed.delete(write);
     }
   }
 

@@ -22,6 +22,8 @@ export interface Side {
   /** The writes that this side leads, or that its volumes are to be a prefix of. */
   history: History;
   readonly inFlight: Set<Write>;
+  /** Answered with GOOD here, and covered by no flush here yet. */
+  readonly unflushed: Set<Write>;
   stateChanged: boolean;
   volumesChanged: boolean;
   /** Since it was last ready its power was cut. */
@@ -56,6 +58,7 @@ export function createSide(parts: {
     group: undefined,
     history: createHistory(name, empty),
     inFlight: new Set(),
+    unflushed: new Set(),
     stateChanged: false,
     volumesChanged: false,
     cut: false,

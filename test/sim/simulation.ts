@@ -22,6 +22,9 @@ export interface SimResult {
 /** A run that takes more events than this makes no progress. */
 const EVENT_LIMIT = 2_000_000;
 
+/** The copy has this long to end before the faults begin. */
+const WARM_UP_MS = 2_000;
+
 export interface SimParts {
   readonly options?: Partial<SimOptions>;
   readonly wrappers?: Wrappers;
@@ -51,7 +54,8 @@ async function play(world: World): Promise<void> {
   for (let index = 0; index < options.applications; index += 1) startApplication(world, `host${index}`, life);
   const formed = { done: false };
   void formGroup(world, () => (formed.done = true));
-  if (!options.early) await runUntil(world, () => formed.done);
+  const warmMs = scheduler.nowMs() + (options.early ? 0 : WARM_UP_MS);
+  await runUntil(world, () => formed.done || scheduler.nowMs() >= warmMs);
   for (let index = 0; index < options.loops; index += 1) startLoop(world, `loop${index}`);
   startOperator(world, 'operator');
   startFaults(world);
