@@ -1,5 +1,6 @@
 import { createArray } from '../../src/array/array.ts';
 import type { ArrayDescription } from '../../src/array/description.ts';
+import type { Storage } from '../../src/base/storage.ts';
 import type { GroupDefinition } from '../../src/replication/definition.ts';
 import type { DeviceServer } from '../../src/scsi/task.ts';
 import { createScsiLun } from '../support/scsi-lun.ts';
@@ -104,7 +105,7 @@ export function createWorld(seed: number, options: SimOptions, wrap: Wrappers = 
 
 /** What a test may put between the array and the world, to plant a mistake that the checkers must find. */
 export interface Wrappers {
-  storage?(storage: ReturnType<SimDisk['storage']>): ReturnType<SimDisk['storage']>;
+  storage?(storage: Storage, array: string): Storage;
 }
 
 function createParty(
@@ -129,7 +130,7 @@ async function startArray(world: World, party: ArrayParty, wrap: Wrappers): Prom
     const storage = party.disk.storage(life);
     const array = await createArray({
       description: describe(world, party),
-      storage: wrap.storage?.(storage) ?? storage,
+      storage: wrap.storage?.(storage, party.name) ?? storage,
       clock: createPartyClock(world.scheduler, life),
       random: createDraws(world.seed, `${party.name}-${world.scheduler.tick()}`).random,
       opener: world.network.opener(party.name, life),

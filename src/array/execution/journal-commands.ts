@@ -3,7 +3,7 @@ import { fromHex } from '../../base/bytes.ts';
 import type { ArrayCore } from '../core.ts';
 import type { GroupRuntime } from '../group/group-runtime.ts';
 import { flushVolumes } from '../group/restoration.ts';
-import { acceptAcquisition, acceptRestore, purge } from '../group/transitions.ts';
+import { acceptAcquisition, acceptRestore, hasFollowed, purge } from '../group/transitions.ts';
 import { CommandRefusal } from '../refusal.ts';
 import { isActive, type GroupState, type Position } from '../store/array-state.ts';
 import { withGroup } from '../store/state-store.ts';
@@ -62,7 +62,7 @@ export async function purgeJournal(
   await runtime.exclusive.run(async () => {
     const group = runtime.state();
     const through = checkPurge(runtime, group, request.header);
-    const copied = slotsOf(request.header.copiedPairs);
+    const copied = copiedSlots(group, request.header);
     if (through.sequence > group.purged.sequence) {
       await runtime.storing.drain();
       await flushVolumes({ volume: (lun) => needVolume(core, lun) }, group);
@@ -105,6 +105,12 @@ function checkPurge(runtime: GroupRuntime, group: GroupState, request: RequestOf
     throw new CommandRefusal('unsafe', `the proof for record ${request.toSequence} is not that of the record stored here`);
   }
   return stored.value.end;
+}
+
+/** The pairs whose copy has ended, where that is said of the copy that runs now. */
+function copiedSlots(group: GroupState, request: RequestOf<'journal.purge'>['header']): ReadonlySet<number> {
+  const { generation, toSequence: sequence, copiedPairs } = request;
+  return hasFollowed(group, { generation, sequence }) ? slotsOf(copiedPairs) : new Set();
 }
 
 /** Bit n of the mask stands for the pair in slot n. */

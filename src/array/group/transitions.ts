@@ -353,6 +353,16 @@ export function settle(group: GroupState, restored: Position): GroupState {
   return { ...group, restored, pairs };
 }
 
+/**
+ * Whether an auxiliary at this position has met the primary since its last resync. What it said earlier about its pairs, in a
+ * command that arrives late, must not end the copy of differences that it has never seen.
+ */
+export function hasFollowed(group: GroupState, position: LineagePosition): boolean {
+  const place = group.lineage.findIndex((entry) => entry.generation === position.generation);
+  const from = group.lineage.findIndex((entry) => entry.generation === group.followFrom.generation);
+  return place >= 0 && place >= from && position.sequence >= group.followFrom.sequence;
+}
+
 /** S1610; `through` is the place behind the last record to free. */
 export function purge(group: GroupState, through: Position, copiedPairs: ReadonlySet<number>): GroupState {
   const pairs = group.pairs.map((pair) =>

@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest';
+import corpus from './corpus.json' with { type: 'json' };
+import { reportOf } from './main.ts';
+import { MUTANTS } from './mutants.ts';
+import { runSeed } from './simulation.ts';
+
+const FIRST_SEED = 1;
+const SEEDS = 24;
+const PROBES = 25;
+
+async function expectToPass(seed: number): Promise<void> {
+  const result = await runSeed(seed);
+  if (result.invariant) expect.fail(reportOf(result, 40));
+}
+
+/** The number of the first seed that finds the mutant, and what it calls it. */
+async function hunt(name: string): Promise<string> {
+  for (let seed = 1; seed <= PROBES; seed += 1) {
+    const { invariant } = await runSeed(seed, MUTANTS[name]!.parts);
+    if (invariant) return invariant;
+  }
+  return `not found in ${PROBES} seeds`;
+}
+
+describe('the simulation', { timeout: 120_000 }, () => {
+  it.each(corpus)('passes seed $seed, which once failed: $found', ({ seed }) => expectToPass(seed));
+
+  it(`passes ${SEEDS} seeds of the swarm`, async () => {
+    for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed += 1) await expectToPass(seed);
+  });
+
+  it('tells the same story for the same seed', async () => {
+    for (const seed of [3, 11, 29]) {
+      const [first, second] = [await runSeed(seed), await runSeed(seed)];
+      expect(second.digest).toBe(first.digest);
+      expect(second.events).toBe(first.events);
+    }
+  });
+
+  it.each(Object.keys(MUTANTS))('finds an array that %s', async (name) => {
+    expect(await hunt(name)).toBe(MUTANTS[name]!.expect);
+  });
+});
