@@ -19,6 +19,8 @@ export interface IscsiSessionParts {
   readonly credentials?: InitiatorCredentials;
   readonly requireDigests?: { readonly header: boolean; readonly data: boolean };
   readonly limits?: Partial<InitiatorLimits>;
+  /** Before each attempt to connect again after the session was lost; its callers wait that long at least. */
+  readonly reconnectPausesMs?: readonly number[];
 }
 
 export interface SessionCommand {
@@ -131,7 +133,7 @@ class ReconnectingSession implements IscsiSession {
 
   private async connect(): Promise<IscsiConnection> {
     const { clock, random } = this.parts;
-    const pauses = this.connections > 0 ? RECONNECT_PAUSES_MS : [];
+    const pauses = this.connections > 0 ? (this.parts.reconnectPausesMs ?? RECONNECT_PAUSES_MS) : [];
     await this.pause(this.connection?.ended()?.waitMs ?? 0);
     for (let attempt = 0; ; attempt += 1) {
       if (this.closed()) throw this.noSession('the session was closed');

@@ -29,6 +29,8 @@ export interface OpenerParts {
   /** For calls that bring no timeout of their own. */
   readonly timeoutMs?: number;
   readonly limits?: Partial<InitiatorLimits>;
+  /** Before each attempt to connect again to a target that was lost; fewer tell callers sooner that it is gone. */
+  readonly reconnectPausesMs?: readonly number[];
 }
 
 /** Opens LUNs by path; LUNs of one target share one session for as long as any of them is open. */
@@ -163,8 +165,9 @@ class Opener implements PathOpener {
   }
 
   private sessionParts(): Omit<Parameters<typeof createIscsiSession>[0], 'portal'> {
-    const { transport, clock, random, initiatorName, limits } = this.parts;
-    return { transport, clock, random, initiatorName, ...(limits && { limits }) };
+    const { transport, clock, random, initiatorName, limits, reconnectPausesMs } = this.parts;
+    const optional = { ...(limits && { limits }), ...(reconnectPausesMs && { reconnectPausesMs }) };
+    return { transport, clock, random, initiatorName, ...optional };
   }
 
   private timeout(options: IoOptions): number {

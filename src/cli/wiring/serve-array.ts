@@ -14,6 +14,8 @@ import { createLocks } from './locks.ts';
 import { answerManagement } from './management.ts';
 import { managementPath, openManagementSocket } from './management-socket.ts';
 
+const REMOTE_RECONNECT_PAUSES_MS: readonly number[] = [50, 100];
+
 export interface ServeSettings {
   readonly directory: string;
   readonly description: ArrayDescription;
@@ -91,6 +93,8 @@ async function openArray(
     clock: parts.clock,
     random: parts.random,
     initiatorName: `${description.targetName}.remote`,
+    // A host that waits for a virtual volume shall soon hear that the far array is gone: it decides about a takeover.
+    reconnectPausesMs: REMOTE_RECONNECT_PAUSES_MS,
   });
   const array = await createArray({
     ...parts,
