@@ -66,6 +66,7 @@ export async function purgeJournal(
     if (through.sequence > group.purged.sequence) {
       await runtime.storing.drain();
       await flushVolumes({ volume: (lun) => needVolume(core, lun) }, group);
+      await flushNotes(runtime, group);
     }
     await commit(
       (state) => withGroup(state, runtime.name, (current) => purge(current, through, copied)),
@@ -111,6 +112,11 @@ function checkPurge(runtime: GroupRuntime, group: GroupState, request: RequestOf
 function copiedSlots(group: GroupState, request: RequestOf<'journal.purge'>['header']): ReadonlySet<number> {
   const { generation, toSequence: sequence, copiedPairs } = request;
   return hasFollowed(group, { generation, sequence }) ? slotsOf(copiedPairs) : new Set();
+}
+
+/** What the journal forgets of pairs that are being copied, their difference maps have to know. */
+async function flushNotes(runtime: GroupRuntime, group: GroupState): Promise<void> {
+  for (const pair of group.pairs) if (pair.progress === 'copy') await runtime.differences(pair.slot).flush();
 }
 
 /** Bit n of the mask stands for the pair in slot n. */

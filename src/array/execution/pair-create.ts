@@ -43,7 +43,9 @@ async function formPair(core: ArrayCore, request: Create, commit: Commit<ReplyOf
   try {
     await volume.flush();
     const slot = peer?.slot ?? existing?.nextSlot ?? 0;
-    await prepareDifferences(core.storage, request.group, slot, volume);
+    if (existing) addPair(existing, request, 0, slot);
+    const noCopy = request.noCopy && request.role === 'primary';
+    await prepareDifferences(core.storage, { group: request.group, slot, noCopy }, volume);
     const generation = request.role === 'primary' ? randomHex(core.random, 8) : '';
     await commit(
       (state) => withPair(core, state, request, { slot, generation }),
@@ -86,12 +88,8 @@ function withPair(
 }
 
 async function startPair(core: ArrayCore, request: Create): Promise<void> {
-  const runtime = core.runtime(request.group);
-  const pair = core.store.group(request.group)?.pairs.find((candidate) => candidate.name === request.pair);
-  if (!pair) throw new Error(`pair ${request.pair} is gone`);
-  if (runtime) runtime.openDifferences(pair);
-  else await core.openRuntime(request.group);
-  core.runtime(request.group)?.wake();
+  const runtime = core.runtime(request.group) ?? (await core.openRuntime(request.group));
+  runtime.wake();
 }
 
 function checkRequest(core: ArrayCore, request: Create): void {
@@ -165,6 +163,7 @@ async function meetPrimary(core: ArrayCore, request: Create, volume: Volume): Pr
     (pair) => pair.primaryLun === request.primaryLun && pair.auxiliaryLun === request.auxiliaryLun,
   );
   if (!row) refuse('wrong-state', `array ${request.primarySerial} has not formed pair ${request.pair} as primary yet`);
+  checkJoinable(row, request);
   const { blockSize, blockCount } = volume.description;
   if (row.blockSize * row.blockCount !== blockSize * blockCount) {
     refuse(
@@ -173,6 +172,13 @@ async function meetPrimary(core: ArrayCore, request: Create, volume: Volume): Pr
     );
   }
   return row;
+}
+
+/** An auxiliary that joins late, or for the second time, would lack what the primary's difference map no longer names. */
+function checkJoinable(row: HeaderPair, request: Create): void {
+  const again = `delete pair ${request.pair} on array ${request.primarySerial}, then form it anew on both`;
+  if (!row.fresh) refuse('wrong-state', `pair ${request.pair} has had an auxiliary that was copied: ${again}`);
+  if (row.noCopy && !request.noCopy) refuse('wrong-state', `the primary formed pair ${request.pair} without a copy: ${again}`);
 }
 
 async function readPrimaryHeader(core: ArrayCore, request: Create): Promise<JournalHeader> {

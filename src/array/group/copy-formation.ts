@@ -37,7 +37,10 @@ export async function copyStep(context: FollowerContext): Promise<StepResult> {
   return 'again';
 }
 
-/** Joins the difference maps of both sides; both were complete before the primary's journal began to flow. */
+/**
+ * Joins the difference maps of both sides; both were complete before the primary's journal began to flow, and the
+ * primary's names what it has stored since for a pair that was not formed here yet.
+ */
 async function beginCopy(
   context: FollowerContext,
   epoch: number,
@@ -46,8 +49,10 @@ async function beginCopy(
 ): Promise<void> {
   const differences = context.differences(pair.slot);
   checkFit(context, pair, header, differences);
+  const ofPeer = await readPeerMap(context, pair, header, differences);
+  if (epoch !== context.epoch()) return;
   if (pair.noCopy) await differences.clearAll();
-  else await differences.union(await readPeerMap(context, pair, header, differences));
+  await differences.union(ofPeer);
   const copyChunks = differences.markedCount();
   await context.update(epoch, (state) => updatePair(state, pair.slot, { copyBegun: true, copyChunks }));
 }

@@ -52,8 +52,6 @@ export interface GroupRuntime {
   change(pair: PairState, volume: Volume, change: VolumeChange, durable: boolean): Promise<void>;
   flush(volume: Volume): Promise<void>;
   differences(slot: number): ChunkMap;
-  /** Opens the difference map that `prepareDifferences` made for a pair that has just been added. */
-  openDifferences(pair: PairState): void;
   dropDifferences(slot: number): Promise<void>;
   /** Everything acknowledged is in the volumes and durable there. The gate must be closed. */
   settleVolumes(): Promise<void>;
@@ -76,18 +74,20 @@ function differencesName(group: string, slot: number): string {
   return `differences-${Buffer.from(group, 'utf8').toString('hex')}-${slot}`;
 }
 
-/** Makes the difference map of a pair to come: every chunk that the volume has. Durable when it resolves. */
+/**
+ * Makes the difference map of a pair to come: every chunk that the volume has, or none where the volumes are declared
+ * equal. Durable when it resolves.
+ */
 export async function prepareDifferences(
   storage: Storage,
-  group: string,
-  slot: number,
+  pair: { readonly group: string; readonly slot: number; readonly noCopy: boolean },
   volume: Volume,
 ): Promise<void> {
-  const file = storage.open(differencesName(group, slot));
+  const file = storage.open(differencesName(pair.group, pair.slot));
   const chunkBytes = chunkBytesFor(volume.byteLength);
   const map = openChunkMap(file, { volumeBytes: volume.byteLength, chunkBytes });
   await map.clearAll();
-  await map.union(volume.allocatedBits());
+  if (!pair.noCopy) await map.union(volume.allocatedBits());
   map.close();
 }
 
@@ -124,10 +124,19 @@ export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime>
     return map;
   }
 
+  /** Opened when first asked for: a host may write to a pair the moment it has been added. */
   function differences(slot: number): ChunkMap {
-    const map = maps.get(slot);
-    if (!map) throw new Error(`group ${parts.name} has no pair in slot ${slot}`);
-    return map;
+    const pair = state().pairs.find((candidate) => candidate.slot === slot);
+    if (!pair) throw new Error(`group ${parts.name} has no pair in slot ${slot}`);
+    return maps.get(slot) ?? openMap(pair);
+  }
+
+  /**
+   * The far side may form its half of a pair after it has passed over, and had purged, records of it: until it is said
+   * to be copied, its map names what was stored.
+   */
+  function noteCopying(pair: PairState, change: VolumeChange): void {
+    if (pair.progress === 'copy') differences(pair.slot).note(change.offset, change.length);
   }
 
   const tail = (): Position => (state().role === 'primary' ? storing.tail() : state().read);
@@ -237,7 +246,10 @@ export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime>
       wallMs: clock.wallMs(),
     };
     try {
-      if (storing.append({ slot: pair.slot, volume, change }, group.purged, stamp)) return true;
+      if (storing.append({ slot: pair.slot, volume, change }, group.purged, stamp)) {
+        noteCopying(pair, change);
+        return true;
+      }
     } catch (error) {
       parts.log(`journal of group ${parts.name} failed: ${String(error)}`);
       await suspendPrimary('error');
@@ -304,7 +316,6 @@ export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime>
       await volume.flush();
     },
     differences,
-    openDifferences: (pair) => void openMap(pair),
     async dropDifferences(slot) {
       maps.get(slot)?.close();
       maps.delete(slot);
@@ -360,6 +371,7 @@ async function recover(
     if (!pair || record.sequence <= pair.startSequence) return;
     const volume = context.volume(pair.primaryLun);
     const change = changeOf(record, data);
+    if (pair.progress === 'copy') runtime.differences(pair.slot).note(change.offset, change.length);
     redo.push(async () => {
       await announceChange(volume, change);
       applyChange(volume, change);

@@ -62,6 +62,11 @@ export function newGroup(request: CreateRequest, generation: string): GroupState
 /** Adds a pair. The primary gives it the next slot; the auxiliary takes the slot that its primary's header names. */
 export function addPair(group: GroupState, request: CreateRequest, startSequence: number, slot: number): GroupState {
   if (!isActive(group)) refuse('wrong-state', `group ${group.name} is suspended: resync it before adding a pair`);
+  if (group.role !== request.role) {
+    refuse('wrong-state', `this array is ${group.role} in group ${group.name}, not ${request.role}`);
+  }
+  const holder = group.pairs.find((candidate) => candidate.slot === slot);
+  if (holder) refuse('wrong-state', `pair ${holder.name} of group ${group.name} has slot ${slot} here; delete it first`);
   if (slot >= PAIRS_PER_GROUP_LIMIT) {
     refuse('limit-reached', `group ${group.name} has given out all of its ${PAIRS_PER_GROUP_LIMIT} slots`);
   }
@@ -77,6 +82,7 @@ export function addPair(group: GroupState, request: CreateRequest, startSequence
     copyBegun: false,
     copyChunks: 0,
     noCopy: request.noCopy,
+    fresh: request.role === 'primary',
   };
   return { ...group, pairs: [...group.pairs, pair], nextSlot: Math.max(group.nextSlot, slot + 1) };
 }
@@ -119,11 +125,12 @@ export function resumePrimary(group: GroupState, tail: Position): GroupState {
 
 /** The pair management table swaps copy source and destination (S2002, S2101). */
 function reversed(pair: PairState): PairState {
-  return { ...pair, primaryLun: pair.auxiliaryLun, auxiliaryLun: pair.primaryLun };
+  return { ...pair, primaryLun: pair.auxiliaryLun, auxiliaryLun: pair.primaryLun, fresh: false };
 }
 
 function recopied(pair: PairState): PairState {
-  return { ...pair, progress: 'copy', copied: false, consistentFrom: 0, copyBegun: false, copyChunks: 0, noCopy: false };
+  const fresh = pair.fresh === true && !pair.noCopy;
+  return { ...pair, progress: 'copy', copied: false, consistentFrom: 0, copyBegun: false, copyChunks: 0, noCopy: false, fresh };
 }
 
 /** Where this side's data stands: what it would lose, if anything, by following another. */
@@ -366,7 +373,7 @@ export function hasFollowed(group: GroupState, position: LineagePosition): boole
 /** S1610; `through` is the place behind the last record to free. */
 export function purge(group: GroupState, through: Position, copiedPairs: ReadonlySet<number>): GroupState {
   const pairs = group.pairs.map((pair) =>
-    copiedPairs.has(pair.slot) && pair.progress === 'copy' ? { ...pair, progress: 'pair' as const } : pair,
+    copiedPairs.has(pair.slot) && pair.progress === 'copy' ? { ...pair, progress: 'pair' as const, fresh: false } : pair,
   );
   const moved = through.sequence > group.purged.sequence;
   if (!moved && pairs.every((pair, index) => pair === group.pairs[index])) return group;

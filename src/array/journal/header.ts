@@ -44,8 +44,10 @@ const lineageLayout = defineLayout('journal-header-lineage', 16, [
 
 const pairLayout = defineLayout('journal-header-pair', 32, [
   { name: 'slot', offset: 0, size: 1, kind: 'u8', doc: 'place in the group' },
+  { name: 'fresh', offset: 1, size: 1, kind: 'flag', doc: 'the map names all that an auxiliary formed now would lack' },
   { name: 'primaryLun', offset: 2, size: 2, kind: 'u16', doc: 'primary LUN' },
   { name: 'auxiliaryLun', offset: 4, size: 2, kind: 'u16', doc: 'auxiliary LUN' },
+  { name: 'noCopy', offset: 6, size: 1, kind: 'flag', doc: 'the volumes were declared equal: the map begins empty' },
   { name: 'blockSize', offset: 8, size: 4, kind: 'u32', doc: 'bytes in a block of the volume here' },
   { name: 'chunkBytes', offset: 12, size: 4, kind: 'u32', doc: 'bytes that one bit of the maps stands for' },
   { name: 'blockCount', offset: 16, size: 8, kind: 'u64', doc: 'blocks of the volume here' },

@@ -83,8 +83,8 @@ export function createJournalUnit(parts: JournalUnitParts): LogicalUnit {
       pairs: group.pairs.map((pair): HeaderPair => {
         const { description, chunkBytes } = parts.volume(localLun(group, pair));
         const { blockSize, blockCount } = description;
-        const { slot, primaryLun, auxiliaryLun } = pair;
-        return { slot, primaryLun, auxiliaryLun, blockSize, blockCount, chunkBytes };
+        const { slot, primaryLun, auxiliaryLun, noCopy, fresh = false } = pair;
+        return { slot, fresh, primaryLun, auxiliaryLun, noCopy, blockSize, blockCount, chunkBytes };
       }),
     });
   }

@@ -85,6 +85,11 @@ export interface PairState {
   readonly copyChunks: number;
   /** The volumes were declared equal when the pair was formed. */
   readonly noCopy: boolean;
+  /**
+   * Primary: the difference map still names everything that an auxiliary formed now would lack, because no auxiliary was
+   * ever said to be copied. Only then may one join.
+   */
+  readonly fresh?: boolean;
 }
 
 export const START: Position = { sequence: 0, offset: 0 };

@@ -17,8 +17,10 @@ export function chunkBytesFor(volumeBytes: number): number {
 export interface ChunkMap {
   readonly chunkBytes: number;
   readonly chunkCount: number;
-  /** Marks every chunk that the range touches; undefined where nothing has to be waited for. */
+  /** Marks every chunk that the range touches; undefined where all of them are durable already. */
   mark(byteOffset: number, byteLength: number): Promise<void> | undefined;
+  /** Marks them for everybody who asks, but no more durably than the next `flush` makes it. */
+  note(byteOffset: number, byteLength: number): void;
   isMarked(chunk: number): boolean;
   /** First marked chunk at or after `from`. */
   next(from: number): number | undefined;
@@ -42,11 +44,18 @@ export function openChunkMap(
   const bits = new Uint8Array(Math.ceil(chunkCount / 8));
   file.read(bits, 0);
   let marked = countBits(bits);
-  let pending: Promise<void> | undefined;
+  /** Chunks whose mark this process has seen become durable; what a killed one left may still be in the page cache. */
+  const durable = new Set<number>();
+  const flushing = new Map<number, Promise<void>>();
+  let clears = 0;
 
   const isMarked = (chunk: number): boolean => (bits[chunk >>> 3]! & (1 << (chunk & 7))) !== 0;
 
-  function setRange(first: number, last: number): boolean {
+  function chunksOf(byteOffset: number, byteLength: number): readonly [first: number, last: number] {
+    return [Math.floor(byteOffset / options.chunkBytes), Math.floor((byteOffset + byteLength - 1) / options.chunkBytes)];
+  }
+
+  function setRange(first: number, last: number): void {
     let fresh = false;
     for (let chunk = first; chunk <= last; chunk += 1) {
       if (isMarked(chunk)) continue;
@@ -55,17 +64,24 @@ export function openChunkMap(
       fresh = true;
     }
     if (fresh) file.write(bits.subarray(first >>> 3, (last >>> 3) + 1), first >>> 3);
-    return fresh;
   }
 
-  function flushMarks(): Promise<void> {
-    const flushed = file.flush();
-    pending = flushed;
-    const settle = (): void => {
-      if (pending === flushed) pending = undefined;
-    };
-    flushed.then(settle, settle);
-    return flushed;
+  /** A mark that could not be flushed is asked for again by the next writer: it must never count as durable. */
+  async function flushMarks(chunks: readonly number[]): Promise<void> {
+    const begun = clears;
+    try {
+      await file.flush();
+      if (begun === clears) for (const chunk of chunks) durable.add(chunk);
+    } finally {
+      for (const chunk of chunks) flushing.delete(chunk);
+    }
+  }
+
+  function forget(): void {
+    clears += 1;
+    durable.clear();
+    flushing.clear();
+    marked = countBits(bits);
   }
 
   async function persistAll(): Promise<void> {
@@ -78,13 +94,24 @@ export function openChunkMap(
     chunkCount,
     isMarked,
     mark(byteOffset, byteLength) {
-      const first = Math.floor(byteOffset / options.chunkBytes);
-      const last = Math.floor((byteOffset + byteLength - 1) / options.chunkBytes);
-      let fresh = false;
-      for (let chunk = first; chunk <= last && !fresh; chunk += 1) fresh = !isMarked(chunk);
-      if (!fresh) return pending;
-      setRange(first, last);
-      return flushMarks();
+      const [first, last] = chunksOf(byteOffset, byteLength);
+      const waits = new Set<Promise<void>>();
+      const fresh: number[] = [];
+      for (let chunk = first; chunk <= last; chunk += 1) {
+        const under = flushing.get(chunk);
+        if (under) waits.add(under);
+        else if (!durable.has(chunk)) fresh.push(chunk);
+      }
+      if (fresh.length > 0) {
+        setRange(first, last);
+        const flushed = flushMarks(fresh);
+        for (const chunk of fresh) flushing.set(chunk, flushed);
+        waits.add(flushed);
+      }
+      return waits.size > 0 ? Promise.all(waits).then(() => undefined) : undefined;
+    },
+    note(byteOffset, byteLength) {
+      setRange(...chunksOf(byteOffset, byteLength));
     },
     next(from) {
       for (let chunk = from; chunk < chunkCount; chunk += 1) {
@@ -102,12 +129,12 @@ export function openChunkMap(
     },
     async clear(chunks) {
       for (const chunk of chunks) bits[chunk >>> 3]! &= ~(1 << (chunk & 7));
-      marked = countBits(bits);
+      forget();
       await persistAll();
     },
     async clearAll() {
       bits.fill(0);
-      marked = 0;
+      forget();
       await persistAll();
     },
     bytes: () => bits.slice(),

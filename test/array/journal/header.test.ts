@@ -23,8 +23,10 @@ const HEADER: JournalHeader = {
   lineage: [{ generation: '0102030405060708', startSequence: 0 }],
   pairs: Array.from({ length: 64 }, (_, slot) => ({
     slot,
+    fresh: slot % 2 === 0,
     primaryLun: 100 + slot,
     auxiliaryLun: 200 + slot,
+    noCopy: slot % 3 === 0,
     blockSize: 512,
     chunkBytes: 65_536,
     blockCount: 4096,

@@ -55,4 +55,21 @@ describe('chunk map', () => {
     expect(map.next(97)).toBe(97);
     expect(map.next(98)).toBeUndefined();
   });
+
+  it('takes no mark for durable whose flush failed, that was only noted, or that an earlier process left', async () => {
+    const storage = createMemoryStorage();
+    const file = storage.open('map');
+    let broken = true;
+    const flush = () => (broken ? Promise.reject(new Error('EIO')) : Promise.resolve());
+    const geometry = { volumeBytes: CHUNK * 4, chunkBytes: CHUNK };
+    const map = openChunkMap({ ...file, flush }, geometry);
+    await expect(map.mark(0, 1)).rejects.toThrow('EIO');
+    await expect(map.mark(0, 1)).rejects.toThrow('EIO');
+    broken = false;
+    map.note(CHUNK, 1);
+    expect(map.isMarked(1)).toBe(true);
+    await map.mark(0, 2 * CHUNK);
+    expect(map.mark(0, 2 * CHUNK)).toBeUndefined();
+    expect(openChunkMap(storage.open('map'), geometry).mark(0, 1)).toBeDefined();
+  });
 });

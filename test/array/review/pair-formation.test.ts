@@ -1,0 +1,88 @@
+import { describe, expect, it } from 'vitest';
+import { LUNS, pairRequest } from '../../support/array-pair.ts';
+import { cycle, cycleUntilPair, expectSame, formPair, inWorld, restoreAll, acquireAll, resync, purgeRequest, sleep, stamp } from './world.ts';
+
+describe('pair formation', () => {
+  it('loses no write to a pair that joins a running group between its two commands', () =>
+    inWorld(async (world) => {
+      const { tokyo, osaka } = world;
+      await formPair(world, 'data');
+      await cycleUntilPair(world);
+      await tokyo.operations.createPair(pairRequest('primary', 'log'));
+      await tokyo.lun('log').write(40, stamp(7, 4096));
+      await cycle(world, tokyo.operations, osaka.operations);
+      await osaka.operations.createPair(pairRequest('auxiliary', 'log'));
+      await cycleUntilPair(world);
+      await expectSame(world, 'log');
+    }));
+
+  it('loses none after a restart of the primary in between, or without a copy', () =>
+    inWorld(async (world) => {
+      const { tokyo, osaka } = world;
+      await formPair(world, 'data');
+      await cycleUntilPair(world);
+      await tokyo.operations.createPair({ ...pairRequest('primary', 'log'), noCopy: true });
+      await tokyo.lun('log').write(40, stamp(7, 4096));
+      await cycle(world, tokyo.operations, osaka.operations);
+      await tokyo.lun('log').write(80, stamp(8, 4096));
+      await tokyo.lun('log').flush();
+      tokyo.kill();
+      world.disks.tokyo.powerCut();
+      await tokyo.start();
+      await acquireAll(world, tokyo.operations, osaka.operations);
+      await restoreAll(world, osaka.operations);
+      await osaka.operations.createPair({ ...pairRequest('auxiliary', 'log'), noCopy: true });
+      await cycleUntilPair(world);
+      await expectSame(world, 'log');
+    }));
+
+  it('does not take an auxiliary formed anew for a copy of a primary that was told of one long ago', () =>
+    inWorld(async (world) => {
+      const { tokyo, osaka } = world;
+      await tokyo.lun('data').write(3, stamp(3));
+      await formPair(world, 'data');
+      await cycleUntilPair(world);
+      osaka.kill();
+      for (const name of world.disks.osaka.list()) await world.disks.osaka.remove(name);
+      await osaka.start();
+      await expect(osaka.operations.createPair(pairRequest('auxiliary', 'data'))).rejects.toMatchObject({ status: 'wrong-state' });
+    }));
+
+  it('does not add a pair as primary to a group that was swapped meanwhile', () =>
+    inWorld(async (world) => {
+      const { tokyo, osaka } = world;
+      await formPair(world, 'data');
+      await cycleUntilPair(world);
+      const { generation, readSequence: sequence } = await osaka.operations.showJournal('oradb');
+      const stall = world.disks.tokyo.stall(`lun-${LUNS.tokyo.log}.data`);
+      const adding = tokyo.operations.createPair(pairRequest('primary', 'log'));
+      adding.catch(() => undefined);
+      while (stall.begun() === 0) await sleep(world, 1);
+      await tokyo.operations.swapGroup({ group: 'oradb', role: 'auxiliary', generation, sequence });
+      stall.resume();
+      await expect(adding).rejects.toMatchObject({ status: 'wrong-state' });
+      expect(await tokyo.operations.showPairs('oradb')).toHaveLength(1);
+      tokyo.kill();
+      await tokyo.start();
+    }));
+});
+
+describe('purge', () => {
+  it('does not forget differences on the word of a purge that was sent before a resync', () =>
+    inWorld(async (world) => {
+      const { tokyo, osaka } = world;
+      await tokyo.lun('data').write(3, stamp(3));
+      await formPair(world, 'data');
+      await acquireAll(world, tokyo.operations, osaka.operations);
+      await sleep(world, 200);
+      const late = await purgeRequest(osaka.operations);
+      expect(late.copiedPairs).toBe('0000000000000001');
+      await tokyo.operations.splitGroup('oradb');
+      await osaka.operations.splitGroup('oradb');
+      await tokyo.lun('data').write(900, stamp(9));
+      await resync(tokyo.operations, osaka.operations);
+      await tokyo.operations.purge(late).catch(() => undefined);
+      await cycleUntilPair(world);
+      await expectSame(world, 'data');
+    }));
+});

@@ -1,0 +1,108 @@
+import type { Clock } from '../../../src/base/clock.ts';
+import type { Storage, StorageFile } from '../../../src/base/storage.ts';
+
+interface Written {
+  readonly offset: number;
+  readonly data: Uint8Array;
+}
+
+interface File {
+  cached: Uint8Array;
+  durable: Uint8Array;
+  unflushed: Written[];
+}
+
+/** Storage with a page cache: a flush takes a millisecond, and a power cut loses what was not flushed. */
+export interface VolatileStorage extends Storage {
+  /** Keeps what `keeps` says of the writes that were not flushed. */
+  powerCut(keeps?: (name: string, write: Written) => boolean): void;
+  /** Flushes of these files begin only when `resume` is called. */
+  stall(name: string): { resume(): void; begun(): number };
+  /** From now on the file's flushes fail. */
+  breakFlush(name: string, times?: number): void;
+}
+
+function patched(bytes: Uint8Array, { offset, data }: Written): Uint8Array {
+  const result = new Uint8Array(Math.max(bytes.length, offset + data.length));
+  result.set(bytes);
+  result.set(data, offset);
+  return result;
+}
+
+export function createVolatileStorage(clock: Clock): VolatileStorage {
+  const files = new Map<string, File>();
+  const stalled = new Map<string, { promise: Promise<void>; begun: number }>();
+  const broken = new Map<string, number>();
+
+  async function flush(name: string, file: File): Promise<void> {
+    const covered = file.unflushed.length;
+    const stall = stalled.get(name);
+    if (stall) stall.begun += 1;
+    await stall?.promise;
+    await new Promise<void>((resolve) => clock.setTimer(1, resolve));
+    const left = broken.get(name) ?? 0;
+    if (left > 0) {
+      broken.set(name, left - 1);
+      throw Object.assign(new Error(`${name}: flush failed`), { code: 'EIO' });
+    }
+    for (const write of file.unflushed.slice(0, covered)) file.durable = patched(file.durable, write);
+    file.unflushed = file.unflushed.slice(covered);
+  }
+
+  function open(name: string): StorageFile {
+    const file = files.get(name) ?? { cached: new Uint8Array(0), durable: new Uint8Array(0), unflushed: [] };
+    files.set(name, file);
+    return {
+      name,
+      size: () => file.cached.length,
+      read(target, offset) {
+        target.fill(0);
+        if (offset < file.cached.length) target.set(file.cached.subarray(offset, offset + target.length));
+      },
+      write(source, offset) {
+        const write = { offset, data: source.slice() };
+        file.unflushed.push(write);
+        file.cached = patched(file.cached, write);
+      },
+      truncate(size) {
+        file.cached = file.cached.slice(0, size);
+        file.durable = file.durable.slice(0, size);
+      },
+      flush: () => flush(name, file),
+      close: () => undefined,
+    };
+  }
+
+  return {
+    open,
+    exists: (name) => files.has(name),
+    list: () => [...files.keys()].toSorted(),
+    async rename(from, to) {
+      files.set(to, files.get(from)!);
+      files.delete(from);
+    },
+    async remove(name) {
+      files.delete(name);
+    },
+    powerCut(keeps = () => false) {
+      for (const [name, file] of files) {
+        for (const write of file.unflushed) if (keeps(name, write)) file.durable = patched(file.durable, write);
+        file.unflushed = [];
+        file.cached = file.durable.slice();
+      }
+    },
+    stall(name) {
+      let resume = (): void => undefined;
+      const entry = { promise: new Promise<void>((resolve) => (resume = resolve)), begun: 0 };
+      stalled.set(name, entry);
+      return {
+        resume() {
+          stalled.delete(name);
+          resume();
+        },
+        begun: () => entry.begun,
+      };
+    },
+    breakFlush: (name, times = Infinity) => void broken.set(name, times),
+  };
+}

@@ -1,0 +1,117 @@
+import { expect } from 'vitest';
+import type { ArrayOperations } from '../../../src/host/operations.ts';
+import { createArrayPair, pairRequest, type ArrayPair } from '../../support/array-pair.ts';
+import { createFakeClock, type FakeClock } from '../../support/fake-clock.ts';
+import { createSeededRandom } from '../../support/seeded-random.ts';
+import { createVolatileStorage, type VolatileStorage } from './volatile-storage.ts';
+
+export interface World extends ArrayPair {
+  readonly clock: FakeClock;
+  readonly disks: Readonly<Record<'tokyo' | 'osaka', VolatileStorage>>;
+}
+
+export interface WorldOptions {
+  readonly journalBlocks?: number;
+  /** Blocks of 512 bytes; the default has 16 chunks. */
+  readonly volumeBlocks?: number;
+}
+
+export async function inWorld(work: (world: World) => Promise<void>, options: WorldOptions = {}): Promise<void> {
+  const clock = createFakeClock();
+  const disks = { tokyo: createVolatileStorage(clock), osaka: createVolatileStorage(clock) };
+  const build = async (): Promise<void> => {
+    const pair = await createArrayPair({
+      clock,
+      random: createSeededRandom(7),
+      storage: (name) => disks[name as 'tokyo' | 'osaka'],
+      volumeBlocks: 2048,
+      ...options,
+    });
+    await work({ ...pair, clock, disks });
+  };
+  await clock.run(build());
+}
+
+export type VolumeName = 'data' | 'log';
+
+export function stamp(fill: number, size = 512): Uint8Array {
+  return new Uint8Array(size).fill(fill);
+}
+
+export async function formPair(world: World, pair: VolumeName): Promise<void> {
+  await world.tokyo.operations.createPair(pairRequest('primary', pair));
+  await world.osaka.operations.createPair(pairRequest('auxiliary', pair));
+}
+
+export async function sleep(world: World, ms: number): Promise<void> {
+  await new Promise<void>((resolve) => world.clock.setTimer(ms, resolve));
+}
+
+export async function until(world: World, what: string, holds: () => Promise<boolean> | boolean, everyMs = 20): Promise<void> {
+  for (let tries = 0; tries < 300; tries += 1) {
+    if (await holds()) return;
+    await sleep(world, everyMs);
+  }
+  throw new Error(`never: ${what}; ${world.osaka.log.join('; ')} ${world.tokyo.log.join('; ')}`);
+}
+
+export function maskOf(pairs: ReadonlyArray<{ state: string; slot: number }>): string {
+  const bits = pairs.filter((pair) => pair.state === 'pair').reduce((sum, pair) => sum | (1n << BigInt(pair.slot)), 0n);
+  return bits.toString(16).padStart(16, '0');
+}
+
+export async function acquireAll(world: World, from: ArrayOperations, to: ArrayOperations): Promise<void> {
+  const primary = await from.showJournal('oradb');
+  await to.acquire({ group: 'oradb', toSequence: primary.journalInSequence - 1 });
+  await until(world, 'acquired', async () => {
+    const status = await to.showJournal('oradb');
+    return status.readSequence === status.toBeReadSequence;
+  });
+}
+
+export async function restoreAll(world: World, to: ArrayOperations): Promise<void> {
+  const auxiliary = await to.showJournal('oradb');
+  await to.restore({ group: 'oradb', toSequence: auxiliary.readSequence });
+  await until(world, 'restored', async () => {
+    const status = await to.showJournal('oradb');
+    return status.restoredSequence === status.toBeRestoredSequence;
+  });
+}
+
+/** The request of S1610 from what the auxiliary says now. */
+export async function purgeRequest(to: ArrayOperations) {
+  const { readSequence, generation, readProof } = await to.showJournal('oradb');
+  const copiedPairs = maskOf(await to.showPairs('oradb'));
+  return { group: 'oradb', toSequence: readSequence, generation, proof: readProof, copiedPairs };
+}
+
+/** Fig. 16 by hand. */
+export async function cycle(world: World, from: ArrayOperations, to: ArrayOperations): Promise<void> {
+  await acquireAll(world, from, to);
+  await restoreAll(world, to);
+  await from.purge(await purgeRequest(to));
+}
+
+export async function cycleUntilPair(world: World, from = world.tokyo.operations, to = world.osaka.operations): Promise<void> {
+  await until(world, 'pair', async () => {
+    await cycle(world, from, to);
+    const rows = [...(await from.showPairs('oradb')), ...(await to.showPairs('oradb'))];
+    return rows.every((row) => row.state === 'pair');
+  });
+}
+
+/** Resync by hand: first the side that is to follow, then the primary. */
+export async function resync(from: ArrayOperations, to: ArrayOperations, discard = false): Promise<void> {
+  const { generation, lineage } = await from.showJournal('oradb');
+  await to.resyncGroup({ group: 'oradb', role: 'auxiliary', discard, generation, lineage });
+  await from.resyncGroup({ group: 'oradb', role: 'primary', discard: false, generation, lineage });
+}
+
+export async function expectSame(world: World, name: VolumeName): Promise<void> {
+  const { blockCount, blockSize } = await world.tokyo.lun(name).capacity();
+  const left = await world.tokyo.lun(name).read(0, blockCount);
+  const right = await world.osaka.lun(name).read(0, blockCount);
+  const at = left.findIndex((byte, index) => byte !== right[index]);
+  const where = at < 0 ? 'equal' : `block ${Math.floor(at / blockSize)}: tokyo ${left[at]}, osaka ${right[at]}`;
+  expect(where).toBe('equal');
+}
