@@ -2,6 +2,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { render, renderEvent } from '../../src/cli/render/lab-demo.ts';
+import { createView } from '../../src/cli/render/view.ts';
 import { ended, lineOf, program, start, temporaryDirectory, type Ended } from './support/run-program.ts';
 
 /** The demonstration as a whole, with real processes; whatever happens to it, nothing of it stays. */
@@ -85,11 +87,23 @@ describe('lab demo', () => {
     expect(end.proofs[0].compared + end.proofs[0].unacknowledged).toBeGreaterThan(100);
     expect(end.acknowledged.osaka).toBeGreaterThanOrEqual(300);
 
+    theSameIsToldOnAPlainTerminal(story);
     everyBlockTookTheOnlyWayThereIs(story);
     theJournalHeldWhatNoCycleHadCarriedOver(story);
     expect(pidsOf(story).filter(runs)).toEqual([]);
     expect(readdirSync(directory)).toEqual([]);
   }, 60_000);
+
+  /** 60 columns and a locale without UTF-8: no line is longer but for a word that is, and no character is lost. */
+  function theSameIsToldOnAPlainTerminal(story: readonly Data[]): void {
+    const view = createView({ isTTY: false, columns: 60 }, { LC_ALL: 'C' }, 'never');
+    const told = story.slice(0, -1).map((event) => ({ event, text: renderEvent(event, view) }));
+    expect(told.filter(({ text }) => text !== undefined && !/^[\x20-\x7e\n]*$/.test(text))).toEqual([]);
+    expect(told.filter(({ event, text }) => text === undefined && event.kind !== 'sent')).toEqual([]);
+    const prose = told.filter(({ event }) => !['block', 'cycle', 'arrays', 'journals'].includes(event.event));
+    const lines = [...prose.map(({ text }) => text), render(story.at(-1), view)].flatMap((text) => text!.split('\n'));
+    expect(lines.filter((line) => line.length > 60 && line.trim().split(' ').length > 2)).toEqual([]);
+  }
 
   function everyBlockTookTheOnlyWayThereIs(story: readonly Data[]): void {
     const end = story.at(-1)!;
