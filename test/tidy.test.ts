@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { EXIT_CLASSES } from '../src/cli/exit-classes.ts';
 
 /** The rules of this code that a compiler does not know. Where one is in the way of something clearer, change it here. */
 
@@ -324,6 +325,42 @@ describe('dependencies', () => {
     };
     expect(dependencies).toBeUndefined();
     expect(Object.values(devDependencies).filter((version) => !/^\d+\.\d+\.\d+$/.test(version))).toEqual([]);
+  });
+});
+
+/** Words that belong to how a text came to be, and paths of one machine: no part of the project. */
+const FOREIGN = new RegExp(
+  [
+    ['/work', '/'],
+    ['/tmp', '/plan'],
+    ['\\bhelper ', '[A-G]\\b'],
+    ['\\b(?:language ', 'model|chat', 'bot)\\b'],
+    ['\\bA', 'I\\b'],
+  ]
+    .map((parts) => parts.join(''))
+    .join('|'),
+);
+
+describe('words', () => {
+  const documents = ['README.md', 'CHANGELOG.md', '.ci/run', 'bin/build.mjs', 'package.json'];
+  const readmes = readdirSync(join(root, 'src')).map((layer) => `src/${layer}/README.md`);
+
+  it('speak of the project alone', () => {
+    const paths = [...documents, ...readmes].filter((path) => existsSync(join(root, path)));
+    const texts = paths.map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }));
+    expect([...texts, ...sources, ...tests].filter(({ text }) => FOREIGN.test(text)).map(({ path }) => path)).toEqual(
+      [],
+    );
+  });
+
+  it('of the README begin with the two commands, and list the exit codes', () => {
+    const readme = readFileSync(join(root, 'README.md'), 'utf8');
+    expect(readme).toContain('npm ci && npm run demo');
+    expect(readme).toContain('npm ci && npm test');
+    const missing = Object.values(EXIT_CLASSES).filter(
+      ({ code, meaning }) => !readme.includes(String(code)) || !readme.includes(meaning),
+    );
+    expect(missing).toEqual([]);
   });
 });
 

@@ -3,10 +3,11 @@ import type { CommandContext, CommandEvent } from './context.ts';
 import type { CommandResult, TextModule } from './definition.ts';
 import { EXIT_CLASSES, type ExitClassName } from './exit-classes.ts';
 import type { Failure } from './failure.ts';
+import { Interruption } from './interruption.ts';
 import { createProgram, isUsageError, usageOf, type GlobalOptions, type Invocation } from './program.ts';
+import { ProgressLine } from './progress-line.ts';
 import { canSpin, type ColourChoice } from './render/terminal.ts';
 import type { Shell } from './shell.ts';
-import type { Spinner } from './render/spinner.ts';
 
 /** Carries out one command line; resolves with the exit code and never throws. */
 export async function runProgram(argv: readonly string[], shell: Shell): Promise<number> {
@@ -64,31 +65,32 @@ class Run {
   readonly #options: GlobalOptions;
   readonly #path: string;
   readonly #shell: Shell;
-  readonly #stop = new AbortController();
-  readonly #abort = new AbortController();
+  readonly #interruption: Interruption;
   #configuration: Promise<Configuration> | undefined;
   #text: TextModule<object> | undefined;
-  #spinner: Promise<Spinner> | undefined;
-  #spinnerText = '';
+  #progressLine: ProgressLine | undefined;
 
   constructor(invocation: Invocation, shell: Shell) {
     this.#invocation = invocation;
     this.#options = invocation.global;
     this.#path = invocation.definition.path;
     this.#shell = shell;
+    this.#interruption = new Interruption(invocation.definition, (text) => {
+      if (!this.#options.json) this.#notice(text);
+    });
   }
 
   async carryOut(): Promise<number> {
-    const ignoreSignals = this.#shell.onStopSignal((signal) => this.#signalled(signal));
+    this.#interruption.listen((callback) => this.#shell.onStopSignal(callback));
     try {
       const result = await this.#run();
-      await this.#clearProgress();
+      this.#progressLine?.hide();
       return await this.#printResult(result);
     } catch (error) {
-      await this.#clearProgress();
-      return await this.#printError(error);
+      this.#progressLine?.hide();
+      return await this.#printError(this.#interruption.explain(error));
     } finally {
-      ignoreSignals();
+      this.#interruption.end();
     }
   }
 
@@ -103,6 +105,7 @@ class Run {
 
   async #context(): Promise<CommandContext> {
     const services = await this.#shell.services();
+    this.#progressLine = new ProgressLine(this.#shell.stderr.stream, services.clock);
     const { json, confirm, timeout, dryRun, verbose } = this.#options;
     const canAsk = this.#shell.input.isTTY && this.#shell.stderr.facts.isTTY && !json;
     return {
@@ -112,12 +115,12 @@ class Run {
       dryRun: dryRun ?? false,
       verbose: verbose ?? false,
       confirm,
-      stop: this.#stop.signal,
-      abort: this.#abort.signal,
-      ask: canAsk ? (question) => this.#shell.input.ask(question) : undefined,
+      stop: this.#interruption.stop,
+      abort: this.#interruption.abort,
+      ask: canAsk ? (question) => this.#ask(question) : undefined,
       configuration: () => (this.#configuration ??= this.#loadConfiguration()),
       emit: (event) => this.#emit(event),
-      notice: (text) => this.#shell.stderr.write(`${text}\n`),
+      notice: (text) => this.#notice(text),
       progress: (text) => this.#progress(text),
       readInput: () => this.#shell.input.readAll(),
       writeBytes: json ? undefined : (bytes) => this.#shell.stdout.write(bytes),
@@ -130,17 +133,6 @@ class Run {
     return await loadConfiguration(files, this.#shell.environment, this.#options.config);
   }
 
-  #signalled(signal: string): void {
-    if (this.#stop.signal.aborted) {
-      this.#abort.abort(new Error(`${signal}, the second`));
-      return;
-    }
-    this.#stop.abort(new Error(signal));
-    if (!this.#options.json) this.#shell.stderr.write(`${signal}: finishing what is in hand; once more to abort\n`);
-    const { streams, graceful } = this.#invocation.definition;
-    if (!streams && !graceful) this.#abort.abort(new Error(signal));
-  }
-
   #pendingEvents: Promise<void> = Promise.resolve();
 
   #emit(event: CommandEvent): void {
@@ -151,7 +143,9 @@ class Run {
         return;
       }
       const line = this.#text?.renderEvent?.(event, await this.#view());
-      if (line !== undefined) this.#shell.stdout.write(`${line}\n`);
+      if (line === undefined) return;
+      this.#progressLine?.hide();
+      this.#shell.stdout.write(`${line}\n`);
     });
   }
 
@@ -160,18 +154,19 @@ class Run {
     return createView(this.#shell.stdout.facts, this.#shell.environment, this.#options.color);
   }
 
-  #progress(text: string): void {
-    this.#spinnerText = text;
-    if (this.#options.json || !canSpin(this.#shell.stderr.facts, this.#shell.environment)) return;
-    this.#spinner ??= import('./render/spinner.ts').then(({ startSpinner }) =>
-      startSpinner(text, this.#shell.stderr.stream),
-    );
-    void this.#spinner.then((spinner) => spinner.update(this.#spinnerText));
+  #ask(question: string): Promise<string> {
+    this.#progressLine?.hide();
+    return this.#shell.input.ask(question);
   }
 
-  async #clearProgress(): Promise<void> {
-    (await this.#spinner)?.stop();
-    this.#spinner = undefined;
+  #notice(text: string): void {
+    this.#progressLine?.hide();
+    this.#shell.stderr.write(`${text}\n`);
+  }
+
+  #progress(text: string): void {
+    if (this.#options.json || !canSpin(this.#shell.stderr.facts, this.#shell.environment)) return;
+    this.#progressLine?.show(text);
   }
 
   async #printResult(result: CommandResult): Promise<number> {

@@ -27,21 +27,36 @@ export async function withSite<T>(
     [...configuration.arrays.values()].map((array) => [array.name, openArray(context, access, array, watch)]),
   );
   const arrays = new Map([...clients].map(([name, client]) => [name, operationsOf(client)]));
-  try {
-    return await use({ configuration, arrays, clients, access });
-  } finally {
+  const closeAll = async (): Promise<void> => {
     await Promise.allSettled([...clients.values()].map((client) => client.close()));
     await access.close();
-  }
+  };
+  return closingOnAbort(context, closeAll, () => use({ configuration, arrays, clients, access }));
 }
 
 /** LUN access without a configuration, for paths given on the command line; its secrets are used where there is one. */
 export async function withLuns<T>(context: CommandContext, use: (access: LunAccess) => Promise<T>): Promise<T> {
   const access = await context.services.luns({ secrets: await secretsIfAny(context) });
+  return closingOnAbort(
+    context,
+    () => access.close(),
+    () => use(access),
+  );
+}
+
+/** Aborting closes what is open, so that everything under way fails at once. */
+async function closingOnAbort<T>(
+  context: CommandContext,
+  close: () => Promise<void>,
+  use: () => Promise<T>,
+): Promise<T> {
+  const abort = (): void => void close();
+  context.abort.addEventListener('abort', abort, { once: true });
   try {
-    return await use(access);
+    return await use();
   } finally {
-    await access.close();
+    context.abort.removeEventListener('abort', abort);
+    await close();
   }
 }
 

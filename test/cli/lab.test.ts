@@ -297,6 +297,24 @@ async function acquired(): Promise<void> {
   }
 }
 
+describe('a wait', () => {
+  it('ends by a signal, and says that it did not get what it waited for', async () => {
+    const waiting = start(['--verbose', 'pair', 'wait', 'oradb', '--until', 'suspended'], at.tokyo);
+    const end = ended(waiting);
+    await new Promise((resolve) => waiting.stderr!.once('data', resolve));
+    waiting.kill('SIGTERM');
+    const { code, stderr } = await end;
+    expect(code).toBe(9);
+    expect(stderr).toMatch(/SIGTERM: finishing what is in hand[\s\S]*not suspended/);
+  });
+
+  it('ends by its timeout', async () => {
+    const { code, stderr } = await cdctl(['pair', 'wait', 'oradb', '--until', 'suspended', '--timeout', '300ms']);
+    expect(code).toBe(6);
+    expect(stderr).toMatch(/not suspended/);
+  });
+});
+
 describe('the replication loop', () => {
   it('excludes another one, and ends with its cycle on SIGTERM', async () => {
     const loop = start(['replicate', 'oradb', '--interval', '200ms', '--json'], at.tokyo);

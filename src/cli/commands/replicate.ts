@@ -198,6 +198,7 @@ class GroupLoop {
   }
 
   #failed(error: unknown): void {
+    if (this.#context.abort.aborted) throw error;
     const failure = failureOf(error, `replicate ${this.#group.name}`);
     this.#totals = { ...this.#totals, complete: false, error: failure };
     this.#context.emit({ event: 'cycle-failed', group: this.#group.name, error: failure });

@@ -25,12 +25,20 @@ export function renderJson(command: string, result: JsonResult): string {
     ...data,
     ...(failure === undefined ? {} : { error: failure }),
   };
-  return `${JSON.stringify(whole, plain)}\n`;
+  return line(whole);
 }
 
 /** One line of a stream of events: `hello` first, `end` last. */
 export function renderEvent(command: string, event: object): string {
-  return `${JSON.stringify({ schema: schemaName(command), ...event }, plain)}\n`;
+  return line({ schema: schemaName(command), ...event });
+}
+
+/** JSON leaves DEL, the C1 controls and the reversing characters as they are; a terminal would obey them. */
+const OBEYED = /[\u007f-\u009f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
+
+function line(value: object): string {
+  const text = JSON.stringify(value, plain);
+  return `${text.replaceAll(OBEYED, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)}\n`;
 }
 
 function plain(_key: string, value: unknown): unknown {

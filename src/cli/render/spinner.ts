@@ -1,3 +1,5 @@
+import ora from 'ora';
+
 /** Progress of one wait, on a terminal. */
 export interface Spinner {
   update(text: string): void;
@@ -5,18 +7,8 @@ export interface Spinner {
   stop(): void;
 }
 
-export const NO_SPINNER: Spinner = {
-  update() {
-    // Nothing to show where there is no terminal.
-  },
-  stop() {
-    // Nothing was shown.
-  },
-};
-
 /** The caller has asked `canSpin` first: ora prints even where it may not move the cursor. */
-export async function startSpinner(text: string, stream: NodeJS.WritableStream): Promise<Spinner> {
-  const { default: ora } = await import('ora');
+export function startSpinner(text: string, stream: NodeJS.WritableStream): Spinner {
   const spinner = ora({ text, stream, discardStdin: false }).start();
   return {
     update(next) {
