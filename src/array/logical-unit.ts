@@ -15,6 +15,13 @@ export interface LogicalUnit {
   readonly worldWideName: Uint8Array;
   readonly blockSize: number;
   readonly blockCount: number;
+  /** Hosts may take its medium out (RMB); never the default, since Linux makes I/O errors of such a unit's attentions. */
+  readonly removable?: boolean;
+  /**
+   * Blocks that one `write` stores wholly or not at all, also where a crash or a loss of power comes in between; absent
+   * where the unit promises no such thing.
+   */
+  readonly atomicWriteBlocks?: number;
   /** What hosts may do now; a write to a `read-only` unit never reaches `write`. */
   access(): Access;
   /**
@@ -29,6 +36,8 @@ export interface LogicalUnit {
   deallocate?(lba: number, blockCount: number): Promise<void>;
   /** Thin units only: what is known of the range, from its start, in runs; it may end early (GET LBA STATUS). */
   allocation?(lba: number, blockCount: number): readonly AllocationRun[];
+  /** Blocks that take up and give back room together (OPTIMAL UNMAP GRANULARITY); 1 where absent. */
+  readonly deallocationGranularity?: number;
 }
 
 /** Neighbouring blocks that all hold data, or all hold none and read as zeros. */

@@ -35,11 +35,14 @@ export function decodeCapacity10(bytes: Uint8Array): Decoded<Capacity | undefine
   return checked('READ CAPACITY(10)', lastLba + 1, readU32(bytes, 4));
 }
 
-/** 32 bytes. */
-export function encodeCapacity16(capacity: Capacity): Uint8Array {
+const THIN_READING_ZEROS = 0xc0;
+
+/** 32 bytes; of a thin unit LBPME and LBPRZ: a block that is given back reads as zeros. */
+export function encodeCapacity16(capacity: Capacity, thin = false): Uint8Array {
   const bytes = new Uint8Array(LONG_LENGTH);
   writeU64(bytes, 0, capacity.blockCount - 1);
   writeU32(bytes, 8, capacity.blockSize);
+  if (thin) bytes[14] = THIN_READING_ZEROS;
   return bytes;
 }
 

@@ -33,10 +33,16 @@ export const BLOCK_OPTION = {
   immediate: 0x02,
 } as const;
 
-/** BYTCHK of VERIFY and WRITE AND VERIFY: 0 medium only, 1 compared with the Data-Out buffer. */
+/** BYTCHK of VERIFY and WRITE AND VERIFY: 0 medium only, 1 compared with the Data-Out buffer, 3 each block with one. */
 export function byteCheck(fields: BlockFields): number {
   return (fields.options >>> 1) & 0x03;
 }
+
+/** Commands with 16 bytes whose length has fewer than 32 bits. */
+const LENGTH_LIMIT: Readonly<Record<number, number>> = {
+  [OPCODE.compareAndWrite]: 0xff,
+  [OPCODE.writeAtomic16]: 0xffff,
+};
 
 /** Any command with an LBA and a length; the operation code decides the form (6, 10, 12 or 16 bytes). */
 export function blockCdb(opcode: number, lba: number, blockCount: number, options = 0): Uint8Array {
@@ -58,7 +64,7 @@ export function blockCdb(opcode: number, lba: number, blockCount: number, option
       break;
     default:
       writeU64(cdb, 2, fit('lba', lba, Number.MAX_SAFE_INTEGER));
-      writeU32(cdb, 10, fit('blockCount', blockCount, opcode === OPCODE.compareAndWrite ? 0xff : 0xffff_ffff));
+      writeU32(cdb, 10, fit('blockCount', blockCount, LENGTH_LIMIT[opcode] ?? 0xffff_ffff));
   }
   cdb[1] = fit('options', options, 0xff);
   return cdb;
@@ -79,12 +85,13 @@ export function decodeBlockCdb(cdb: Uint8Array): Decoded<BlockFields> {
 function readBlockCount(cdb: Uint8Array, length: number): number {
   if (length === 10) return readU16(cdb, 7);
   if (length === 12) return readU32(cdb, 6);
-  // COMPARE AND WRITE has a single byte where the others have four; the three before it are reserved.
-  return cdb[0] === OPCODE.compareAndWrite ? cdb[13]! : readU32(cdb, 10);
+  // COMPARE AND WRITE has a single byte where the others have four, and WRITE ATOMIC two after an atomic boundary.
+  if (cdb[0] === OPCODE.compareAndWrite) return cdb[13]!;
+  return cdb[0] === OPCODE.writeAtomic16 ? readU16(cdb, 12) : readU32(cdb, 10);
 }
 
 /** A 64-bit LBA; `Infinity` where a Number could not hold it exactly: no logical unit has such a block. */
-function readLba64(bytes: Uint8Array, offset: number): number {
+export function readLba64(bytes: Uint8Array, offset: number): number {
   return readU32(bytes, offset) >= 2 ** 21 ? Number.POSITIVE_INFINITY : readU64(bytes, offset);
 }
 
@@ -243,6 +250,8 @@ export function decodeModeSelectCdb(cdb: Uint8Array): Decoded<ModeSelectFields> 
 export interface StartStopFields {
   readonly start: boolean;
   readonly loadEject: boolean;
+  /** What is in the cache need not reach the medium first. */
+  readonly noFlush: boolean;
   readonly powerCondition: number;
 }
 
@@ -251,6 +260,7 @@ export function decodeStartStopCdb(cdb: Uint8Array): Decoded<StartStopFields> {
   return decoded({
     start: (cdb[4]! & 0x01) !== 0,
     loadEject: (cdb[4]! & 0x02) !== 0,
+    noFlush: (cdb[4]! & 0x04) !== 0,
     powerCondition: cdb[4]! >>> 4,
   });
 }

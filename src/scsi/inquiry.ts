@@ -8,6 +8,8 @@ export interface StandardInquiry {
   /** 00h a disk, 1Fh none. */
   readonly deviceType: number;
   readonly removable: boolean;
+  /** 3PC: the unit takes EXTENDED COPY. */
+  readonly thirdPartyCopy: boolean;
   /** VERSION: 6 is SPC-4. */
   readonly version: number;
   /** At most 8 characters of printable ASCII. */
@@ -38,6 +40,7 @@ export function encodeStandardInquiry(inquiry: StandardInquiry): Uint8Array {
   bytes[2] = inquiry.version;
   bytes[3] = 0x12;
   bytes[4] = LENGTH - 5;
+  bytes[5] = inquiry.thirdPartyCopy ? 0x08 : 0;
   bytes[7] = 0x02;
   writeAscii(bytes, 8, 8, inquiry.vendor);
   writeAscii(bytes, 16, 16, inquiry.product);
@@ -60,6 +63,7 @@ export function decodeStandardInquiry(bytes: Uint8Array): Decoded<StandardInquir
     peripheralQualifier: bytes[0]! >>> 5,
     deviceType: bytes[0]! & 0x1f,
     removable: (bytes[1]! & 0x80) !== 0,
+    thirdPartyCopy: (bytes[5]! & 0x08) !== 0,
     version: bytes[2]!,
     vendor: readAscii(bytes, 8, 8),
     product: readAscii(bytes, 16, 16),

@@ -30,12 +30,26 @@ export function encodeCachingPage(writeCache: boolean): Uint8Array {
 /** 30 s, in 100 ms. */
 const BUSY_TIMEOUT_PERIOD = 300;
 
-/** Page 0Ah: one task set, fixed format sense, no log saving, unrestricted reordering, no SWP. */
-export function encodeControlPage(): Uint8Array {
+const SOFTWARE_WRITE_PROTECT = 0x08;
+
+/** Page 0Ah: one task set, fixed format sense, no log saving, unrestricted reordering; SWP as given. */
+export function encodeControlPage(writeProtected: boolean): Uint8Array {
   const page = new Uint8Array(12);
-  page.set([MODE_PAGE.control, page.length - 2, 0x02, 0x10]);
+  page.set([MODE_PAGE.control, page.length - 2, 0x02, 0x10, writeProtected ? SOFTWARE_WRITE_PROTECT : 0]);
   writeU16(page, 8, BUSY_TIMEOUT_PERIOD);
   return page;
+}
+
+/** SWP of a control mode page, or of its changeable mask. */
+export function isWriteProtectSet(controlPage: Uint8Array): boolean {
+  return ((controlPage[4] ?? 0) & SOFTWARE_WRITE_PROTECT) !== 0;
+}
+
+/** The changeable mask of the control page where SWP is all that can be changed. */
+export function writeProtectChangeable(): Uint8Array {
+  const mask = nothingChangeable(encodeControlPage(false));
+  mask[4] = SOFTWARE_WRITE_PROTECT;
+  return mask;
 }
 
 /** The page with every parameter bit 0: the changeable mask of a page in which nothing can be changed. */

@@ -117,6 +117,13 @@ export interface BlockLimits {
   readonly optimalTransfer: number;
   readonly maximumPrefetch: number;
   readonly maximumWriteSame: number;
+  /** In one UNMAP command; 0 of both without UNMAP. */
+  readonly maximumUnmap: number;
+  readonly maximumUnmapDescriptors: number;
+  /** OPTIMAL UNMAP GRANULARITY, with an alignment of 0. */
+  readonly unmapGranularity: number;
+  /** MAXIMUM ATOMIC TRANSFER LENGTH; 0 without WRITE ATOMIC. */
+  readonly maximumAtomic: number;
 }
 
 /** SBC-3 claims the long form of the page. */
@@ -130,23 +137,34 @@ export function encodeBlockLimits(limits: BlockLimits): Uint8Array {
   writeU32(content, 4, limits.maximumTransfer);
   writeU32(content, 8, limits.optimalTransfer);
   writeU32(content, 12, limits.maximumPrefetch);
+  writeU32(content, 16, limits.maximumUnmap);
+  writeU32(content, 20, limits.maximumUnmapDescriptors);
+  writeU32(content, 24, limits.unmapGranularity);
+  // UGAVALID: the alignment of 0 that follows it counts.
+  if (limits.unmapGranularity > 0) content[28] = 0x80;
   writeU64(content, 32, limits.maximumWriteSame);
+  writeU32(content, 40, limits.maximumAtomic);
   return encodeVpd(VPD_PAGE.blockLimits, content);
 }
 
-/** MAXIMUM WRITE SAME LENGTH reads as 0 in the short form of the page (SBC-2). */
+/** What the short form of the page (SBC-2) has no room for reads as 0. */
 export function decodeBlockLimits(bytes: Uint8Array): Decoded<BlockLimits> {
   const page = decodeVpd(bytes, VPD_PAGE.blockLimits);
   if (!page.ok) return page;
   const { content } = page.value;
   if (content.length < 12) return violated('VPD page b0h', `${content.length} bytes`, 'at least 12 bytes');
+  const number = (at: number) => (content.length >= at + 4 ? readU32(content, at) : 0);
   return decoded({
     maximumCompareAndWrite: content[1]!,
     optimalGranularity: readU16(content, 2),
     maximumTransfer: readU32(content, 4),
     optimalTransfer: readU32(content, 8),
-    maximumPrefetch: content.length >= 16 ? readU32(content, 12) : 0,
+    maximumPrefetch: number(12),
     maximumWriteSame: content.length >= 40 ? readU64(content, 32) : 0,
+    maximumUnmap: number(16),
+    maximumUnmapDescriptors: number(20),
+    unmapGranularity: number(24),
+    maximumAtomic: number(40),
   });
 }
 
@@ -157,7 +175,12 @@ export function encodeBlockDeviceCharacteristics(): Uint8Array {
   return encodeVpd(VPD_PAGE.blockDeviceCharacteristics, content);
 }
 
-/** Page B2h of a fully provisioned unit: no UNMAP, no WRITE SAME with UNMAP. */
-export function encodeLogicalBlockProvisioning(): Uint8Array {
-  return encodeVpd(VPD_PAGE.logicalBlockProvisioning, new Uint8Array(4));
+/** LBPU, LBPWS, LBPWS10: UNMAP, WRITE SAME(16) and (10) with UNMAP; LBPRZ: what is given back reads as zeros. */
+const THIN_COMMANDS = 0xe4;
+const THIN_PROVISIONED = 2;
+
+/** Page B2h; of a fully provisioned unit it says that nothing can be given back. */
+export function encodeLogicalBlockProvisioning(thin: boolean): Uint8Array {
+  const content = thin ? Uint8Array.of(0, THIN_COMMANDS, THIN_PROVISIONED, 0) : new Uint8Array(4);
+  return encodeVpd(VPD_PAGE.logicalBlockProvisioning, content);
 }

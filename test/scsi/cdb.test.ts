@@ -164,7 +164,7 @@ describe('CDB decoders', () => {
     expect(decodeModeSelectCdb(fromHex('55100000000000010000'))).toMatchObject({ value: { parameterListLength: 256 } });
     expect(decodeStartStopCdb(fromHex('1b0000003200'))).toEqual({
       ok: true,
-      value: { start: false, loadEject: true, powerCondition: 3 },
+      value: { start: false, loadEject: true, noFlush: false, powerCondition: 3 },
     });
     expect(decodeReportOpcodesCdb(fromHex('a30c839e0010000002000000'))).toEqual({
       ok: true,

@@ -6,6 +6,7 @@ const INQUIRY = {
   peripheralQualifier: 0,
   deviceType: 0,
   removable: false,
+  thirdPartyCopy: true,
   version: 6,
   vendor: 'CDCTL',
   product: 'VOLUME',
@@ -20,7 +21,7 @@ const INQUIRY = {
 
 /** By hand from SPC-4 table 181. */
 const GOLDEN = [
-  '00 00 06 12 5b 00 00 02',
+  '00 00 06 12 5b 08 00 02',
   '4344 4354 4c20 2020',
   '564f 4c55 4d45 2020 2020 2020 2020 2020',
   '302e 3120',

@@ -5,7 +5,9 @@ import {
   encodeCachingPage,
   encodeControlPage,
   encodeModeData,
+  isWriteProtectSet,
   nothingChangeable,
+  writeProtectChangeable,
 } from '../../src/scsi/mode-page.ts';
 
 const hex = (text: string) => text.replaceAll(' ', '');
@@ -16,7 +18,7 @@ const CONTROL = hex('0a 0a 02 10 00 00 0000 012c 0000');
 const DATA = {
   deviceSpecific: 0x90,
   blockDescriptor: { blockCount: 0x20000, blockSize: 512 },
-  pages: [encodeCachingPage(true), encodeControlPage()],
+  pages: [encodeCachingPage(true), encodeControlPage(false)],
 };
 
 describe('mode parameters', () => {
@@ -26,8 +28,18 @@ describe('mode parameters', () => {
   });
 
   it('have a control page', () => {
-    expect(toHex(encodeControlPage())).toBe(CONTROL);
-    expect(toHex(nothingChangeable(encodeControlPage()))).toBe(hex('0a 0a 00000000 00000000 0000'));
+    expect(toHex(encodeControlPage(false))).toBe(CONTROL);
+    expect(toHex(nothingChangeable(encodeControlPage(false)))).toBe(hex('0a 0a 00000000 00000000 0000'));
+  });
+
+  it('have SWP in the control page, and in its changeable mask', () => {
+    expect(toHex(encodeControlPage(true))).toBe(hex('0a 0a 02 10 08 00 0000 012c 0000'));
+    expect(toHex(writeProtectChangeable())).toBe(hex('0a 0a 00000800 00000000 0000'));
+    expect([encodeControlPage(true), encodeControlPage(false), fromHex('0a00')].map(isWriteProtectSet)).toEqual([
+      true,
+      false,
+      false,
+    ]);
   });
 
   it('come with the header of MODE SENSE(6)', () => {

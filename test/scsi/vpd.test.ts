@@ -27,7 +27,8 @@ const IDENTIFICATION = hex(
     '53 a8 00 10 69716e2e323032362d31312e613a6200',
 );
 const LIMITS = hex(
-  '00 b0 00 3c 00 ff 0008 00010000 00000800 00000000' + '00'.repeat(16) + '0000000000010000' + '00'.repeat(20),
+  '00 b0 00 3c 00 ff 0008 00010000 00000800 00000000 00100000 00000100 00000008 80000000 0000000000010000 00000100' +
+    '00'.repeat(16),
 );
 
 const DESIGNATORS = [
@@ -43,6 +44,10 @@ const BLOCK_LIMITS = {
   optimalTransfer: 2048,
   maximumPrefetch: 0,
   maximumWriteSame: 65536,
+  maximumUnmap: 1_048_576,
+  maximumUnmapDescriptors: 256,
+  unmapGranularity: 8,
+  maximumAtomic: 256,
 };
 
 describe('VPD pages', () => {
@@ -52,7 +57,8 @@ describe('VPD pages', () => {
     ['device identification', encodeDeviceIdentification(DESIGNATORS), IDENTIFICATION],
     ['block limits', encodeBlockLimits(BLOCK_LIMITS), LIMITS],
     ['block device characteristics', encodeBlockDeviceCharacteristics(), '00 b1 00 3c 0001' + '00'.repeat(58)],
-    ['logical block provisioning', encodeLogicalBlockProvisioning(), '00 b2 00 04 00000000'],
+    ['logical block provisioning of a full unit', encodeLogicalBlockProvisioning(false), '00 b2 00 04 00000000'],
+    ['logical block provisioning of a thin unit', encodeLogicalBlockProvisioning(true), '00 b2 00 04 00 e4 02 00'],
   ])('%s', (_name, bytes, expected) => {
     expect(toHex(bytes)).toBe(hex(expected));
   });

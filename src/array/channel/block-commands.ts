@@ -1,12 +1,15 @@
+import { isAllZero, readU16 } from '../../base/bytes.ts';
 import { BLOCK_OPTION } from '../../scsi/cdb.ts';
 import { OPCODE } from '../../scsi/opcode.ts';
 import { receivedData, writeBlocks, type CommandContext, type CommandResult } from './command-context.ts';
 import { invalidFieldInCdb, miscompare } from './faults.ts';
 import { blockLimits } from './limits.ts';
-import { forcesUnitAccess } from './transfer-commands.ts';
+import { deallocate } from './provisioning-commands.ts';
+import { forcesUnitAccess, wholeBlocks } from './transfer-commands.ts';
+import { isThin } from './unit-support.ts';
 import { firstDifference } from './verify-commands.ts';
 
-/** COMPARE AND WRITE and WRITE SAME. */
+/** COMPARE AND WRITE, ORWRITE, WRITE ATOMIC and WRITE SAME. */
 
 /** The range is locked by the device server: no other command of this array comes between the read and the write. */
 export async function compareAndWrite(context: CommandContext): Promise<CommandResult> {
@@ -27,17 +30,49 @@ export async function compareAndWrite(context: CommandContext): Promise<CommandR
   return { wantedDataOut: 2 * half };
 }
 
-/** One block of Data-Out, written to every block of the range; without UNMAP, ANCHOR and NDOB. */
+/** The range is locked, as for COMPARE AND WRITE. Of data cut short by the initiator, whole blocks count. */
+export async function orWrite(context: CommandContext): Promise<CommandResult> {
+  const { fields, task, unit } = context;
+  const wantedDataOut = fields.blockCount * unit.blockSize;
+  const data = wholeBlocks(receivedData(task, wantedDataOut), unit.blockSize);
+  if (data.length === 0) return { wantedDataOut };
+  const stored = await unit.read(fields.lba, data.length / unit.blockSize);
+  const merged = stored.map((byte, index) => byte | data[index]!);
+  await writeBlocks(context, fields.lba, merged, forcesUnitAccess(context));
+  return { wantedDataOut };
+}
+
+/** All or nothing: a transfer that the initiator cut short is refused, where WRITE would store its whole blocks. */
+export async function writeAtomic(context: CommandContext): Promise<CommandResult> {
+  const { fields, task, unit } = context;
+  if (readU16(task.cdb, 10) !== 0) throw invalidFieldInCdb(10, undefined, 'ATOMIC BOUNDARY is not supported');
+  const wantedDataOut = fields.blockCount * unit.blockSize;
+  const data = receivedData(task, wantedDataOut);
+  if (data.length < wantedDataOut) {
+    throw invalidFieldInCdb(12, undefined, `${data.length} bytes announced for ${fields.blockCount} blocks`);
+  }
+  if (data.length > 0) await writeBlocks(context, fields.lba, data, forcesUnitAccess(context));
+  return { wantedDataOut };
+}
+
+/**
+ * One block of Data-Out, written to every block of the range; without ANCHOR and NDOB. With UNMAP, a thin unit gives the
+ * blocks back where they would hold what it then reads: zeros (SBC-3 5.46).
+ */
 export async function writeSame(context: CommandContext): Promise<CommandResult> {
   const { fields, task, unit } = context;
   refuseOption(context, BLOCK_OPTION.anchor, 4, 'ANCHOR');
-  refuseOption(context, BLOCK_OPTION.unmap, 3, 'UNMAP');
+  if (!isThin(unit)) refuseOption(context, BLOCK_OPTION.unmap, 3, 'UNMAP');
   if (task.cdb[0] === OPCODE.writeSame16) refuseOption(context, BLOCK_OPTION.noDataOut, 0, 'NDOB');
   if (task.expectedDataOut !== unit.blockSize) {
     throw invalidFieldInCdb(0, undefined, `${task.expectedDataOut} bytes announced, one block is needed`);
   }
   const block = receivedData(task, unit.blockSize);
-  const piece = Math.min(fields.blockCount, blockLimits(unit.blockSize).optimalTransfer);
+  if ((fields.options & BLOCK_OPTION.unmap) !== 0 && isAllZero(block)) {
+    await deallocate(context, fields.lba, fields.blockCount);
+    return { wantedDataOut: unit.blockSize };
+  }
+  const piece = Math.min(fields.blockCount, blockLimits(unit).optimalTransfer);
   const data = repeated(block, piece);
   for (let done = 0; done < fields.blockCount; done += piece) {
     const count = Math.min(piece, fields.blockCount - done);

@@ -1,11 +1,13 @@
 import { decodeBlockCdb, type BlockFields } from '../../scsi/cdb.ts';
-import { lookUpCommand, type Command } from '../../scsi/opcode-table.ts';
+import { commandsOf, lookUpCommand, type Command } from '../../scsi/opcode-table.ts';
 import { cdbLength } from '../../scsi/opcode.ts';
 import type { ScsiTask } from '../../scsi/task.ts';
 import type { LogicalUnit } from '../logical-unit.ts';
-import { cdbValue, invalidFieldInCdb, invalidOpcode, lbaOutOfRange, notReady, writeProtected } from './faults.ts';
+import type { Channel } from './command-context.ts';
+import { cdbValue, invalidFieldInCdb, invalidOpcode, lbaOutOfRange, mediumNotPresent, notReady } from './faults.ts';
 import { blockLimits } from './limits.ts';
 import { unitSupports } from './unit-support.ts';
+import { requireUnprotected } from './write-access.ts';
 
 /** The checks that the opcode table calls for; `device-server.ts` has their order. */
 
@@ -13,21 +15,26 @@ import { unitSupports } from './unit-support.ts';
 export function findCommand(task: ScsiTask, unit: LogicalUnit): Command {
   const found = lookUpCommand(task.cdb);
   if (found === 'unknown-service-action') throw invalidFieldInCdb(1, 4, 'no such service action');
-  if (found === 'unknown-opcode' || !unitSupports(unit, found)) throw invalidOpcode(task.cdb[0] ?? 0);
-  return found;
+  if (found === 'unknown-opcode') throw invalidOpcode(task.cdb[0] ?? 0);
+  if (unitSupports(unit, found)) return found;
+  if (commandsOf(found.opcode).some((other) => unitSupports(unit, other))) {
+    throw invalidFieldInCdb(1, 4, 'the unit has no such service action');
+  }
+  throw invalidOpcode(found.opcode);
 }
 
 /** NOT READY comes before everything that looks at LBAs and fields. A virtual unit may have to be reached first. */
-export async function checkReady(unit: LogicalUnit, command: Command): Promise<void> {
+export async function checkReady(channel: Channel, unit: LogicalUnit, command: Command): Promise<void> {
   if (!command.needsMedium) return;
+  if (channel.media.isEjected(unit.lun)) throw mediumNotPresent();
   const refused = () => (command.onNotReady ? unit.blockCount === 0 : unit.access() === 'none');
   if (!refused()) return;
   await unit.prepare?.();
   if (refused()) throw notReady(`${unit.name} is not ready for host commands`);
 }
 
-export function checkWriteProtection(unit: LogicalUnit, command: Command): void {
-  if (command.effect === 'write' && unit.access() === 'read-only') throw writeProtected(unit.name);
+export function checkWriteProtection(channel: Channel, unit: LogicalUnit, command: Command): void {
+  if (command.effect === 'write') requireUnprotected(channel, unit);
 }
 
 const NO_FIELDS: BlockFields = { lba: 0, blockCount: 0, protect: 0, options: 0 };
@@ -49,7 +56,7 @@ export function checkedFields(task: ScsiTask, unit: LogicalUnit, command: Comman
 }
 
 function withinLimit(fields: BlockFields, unit: LogicalUnit, command: Command): BlockFields {
-  const limits = blockLimits(unit.blockSize);
+  const limits = blockLimits(unit);
   const fieldAt = { 6: 4, 10: 7, 12: 6, 16: 10 }[cdbLength(command.opcode)!]!;
   const atMost = (blockCount: number, limit: number): BlockFields => {
     if (blockCount > limit) throw invalidFieldInCdb(fieldAt, undefined, `${blockCount} blocks, the limit is ${limit}`);
@@ -58,6 +65,8 @@ function withinLimit(fields: BlockFields, unit: LogicalUnit, command: Command): 
   switch (command.lengthLimit) {
     case 'transfer':
       return atMost(fields.blockCount, limits.maximumTransfer);
+    case 'atomic':
+      return atMost(fields.blockCount, limits.maximumAtomic);
     case 'compare-and-write':
       return atMost(fields.blockCount, limits.maximumCompareAndWrite);
     case 'write-same':

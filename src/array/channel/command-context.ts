@@ -3,9 +3,14 @@ import { SCSI_STATUS, ScsiFault } from '../../scsi/fault.ts';
 import type { Command } from '../../scsi/opcode-table.ts';
 import type { ScsiTask } from '../../scsi/task.ts';
 import type { LogicalUnit, LogicalUnits } from '../logical-unit.ts';
-import { incompleteData, notReady, writeProtected } from './faults.ts';
+import type { CopyResults } from './copy-results.ts';
+import { incompleteData } from './faults.ts';
+import type { PersistentReservations } from './persistent-reservations.ts';
+import type { RangeLock } from './range-lock.ts';
+import type { RemovableMedia } from './removable-media.ts';
 import type { Reservations } from './reservations.ts';
 import type { UnitAttentions } from './unit-attention.ts';
+import { requireWritable } from './write-access.ts';
 
 /** What all commands of the channel share. */
 export interface Channel {
@@ -18,8 +23,17 @@ export interface Channel {
   readonly targetName: string | undefined;
   readonly attentions: UnitAttentions;
   readonly reservations: Reservations;
+  readonly persistent: PersistentReservations;
+  readonly media: RemovableMedia;
+  /** LUNs whose control mode page says SWP. */
+  readonly softwareProtected: Set<number>;
+  readonly copies: CopyResults;
   /** LUN masking. */
   visible(nexus: string, lun: number): boolean;
+  lockOf(lun: number): RangeLock;
+  isAborted(task: ScsiTask): boolean;
+  /** Resolves when the tasks of those nexuses that the unit had at the time of the call have ended. */
+  abortTasks(lun: number, ofNexus: (nexus: string) => boolean): Promise<void>;
 }
 
 /** A command that has passed every check which the opcode table names. */
@@ -54,8 +68,8 @@ export function receivedData(task: ScsiTask, wanted: number): Uint8Array {
 }
 
 /** Between two steps of a long command: an aborted task goes no further. */
-export function throwIfAborted(task: ScsiTask): void {
-  if (task.signal?.aborted) throw new ScsiFault(SCSI_STATUS.taskAborted, 'task aborted');
+export function throwIfAborted(channel: Channel, task: ScsiTask): void {
+  if (task.signal?.aborted || channel.isAborted(task)) throw new ScsiFault(SCSI_STATUS.taskAborted, 'task aborted');
 }
 
 /**
@@ -68,10 +82,8 @@ export async function writeBlocks(
   data: Uint8Array,
   forceUnitAccess: boolean,
 ): Promise<void> {
-  const { task, unit } = context;
-  throwIfAborted(task);
-  const access = unit.access();
-  if (access === 'none') throw notReady(`${unit.name} is not ready for host commands`);
-  if (access === 'read-only') throw writeProtected(unit.name);
+  const { channel, task, unit } = context;
+  throwIfAborted(channel, task);
+  requireWritable(channel, unit);
   await unit.write(lba, data, { forceUnitAccess });
 }

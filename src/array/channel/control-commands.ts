@@ -1,23 +1,22 @@
-import { decodeReportOpcodesCdb, decodeStartStopCdb, type ReportOpcodesFields } from '../../scsi/cdb.ts';
+import { decodeReportOpcodesCdb, type ReportOpcodesFields } from '../../scsi/cdb.ts';
+import { decodeDefectDataCdb, encodeNoDefects } from '../../scsi/defect-data.ts';
 import { COMMAND_LIST, commandsOf, type Command } from '../../scsi/opcode-table.ts';
 import { encodeAllOpcodes, encodeOneOpcode } from '../../scsi/report-opcodes.ts';
 import { allocated, type CommandContext, type CommandResult } from './command-context.ts';
 import { cdbValue, invalidFieldInCdb, reservationConflict } from './faults.ts';
 import { unitSupports } from './unit-support.ts';
 
-/** TEST UNIT READY, START STOP UNIT, reservations, REPORT SUPPORTED OPERATION CODES. */
+/** TEST UNIT READY, SPC-2 reservations, READ DEFECT DATA, REPORT SUPPORTED OPERATION CODES. */
 
 /** The device server has checked by now that the unit is ready. */
 export function testUnitReady(): CommandResult {
   return {};
 }
 
-/** Nothing to spin and nothing to eject: every request that does not move a medium is already so. */
-export function startStopUnit(context: CommandContext): CommandResult {
-  const fields = cdbValue(decodeStartStopCdb(context.task.cdb), 4);
-  const ejects = fields.loadEject && fields.powerCondition === 0;
-  if (ejects) throw invalidFieldInCdb(4, 1, 'the medium cannot be removed');
-  return {};
+/** The array hides the defects of its disks, so that both lists of a unit are empty. */
+export function readDefectData(context: CommandContext): CommandResult {
+  const fields = cdbValue(decodeDefectDataCdb(context.task.cdb), 0);
+  return allocated(encodeNoDefects(fields.wanted, context.command.name === 'readDefectData12'), fields.allocationLength);
 }
 
 /** Third-party and extent reservations are obsolete and refused. */

@@ -5,13 +5,13 @@ import { encodeFixedSense } from '../../scsi/sense.ts';
 import type { DeviceServer, ScsiReply, ScsiTask } from '../../scsi/task.ts';
 import type { LogicalUnit, LogicalUnits } from '../logical-unit.ts';
 import { checkedFields, checkReady, checkWriteProtection, findCommand } from './checks.ts';
+import { createChannel } from './channel.ts';
 import { throwIfAborted, type Channel, type CommandContext, type CommandResult } from './command-context.ts';
-import { internalFailure, reservationConflict } from './faults.ts';
+import { internalFailure } from './faults.ts';
 import { HANDLERS } from './handlers.ts';
 import { answerWithoutUnit } from './identity-commands.ts';
-import { RangeLock } from './range-lock.ts';
-import { Reservations } from './reservations.ts';
-import { UnitAttentions } from './unit-attention.ts';
+import type { RangeLock } from './range-lock.ts';
+import { checkReservation } from './reservation-check.ts';
 
 /** The channel of the array (Fig. 2): a SCSI device server over the array's logical units. */
 
@@ -39,40 +39,25 @@ export interface ChannelDeviceServer extends DeviceServer {
 }
 
 export function createDeviceServer(parts: DeviceServerParts): ChannelDeviceServer {
-  const attentions = new UnitAttentions();
-  const reservations = new Reservations();
-  const locks = new Map<number, RangeLock>();
-  const channel: Channel = {
-    units: parts.units,
-    vendor: parts.vendor,
-    revision: parts.revision,
-    targetName: parts.targetName,
-    attentions,
-    reservations,
-    visible: parts.lunVisible ?? (() => true),
-  };
-
-  function lockOf(lun: number): RangeLock {
-    const lock = locks.get(lun) ?? new RangeLock();
-    locks.set(lun, lock);
-    return lock;
-  }
+  const { channel, running, ...state } = createChannel(parts);
+  const { attentions } = channel;
 
   async function run(task: ScsiTask): Promise<CommandResult> {
     const lun = decodeLunField(task.lun);
     const unit = lun.ok && channel.visible(task.nexus, lun.value) ? channel.units.unit(lun.value) : undefined;
     if (!lun.ok || !unit) {
       const found = lookUpCommand(task.cdb);
-      return answerWithoutUnit(
-        channel,
-        task,
-        typeof found === 'string' ? undefined : found.name,
-        lun.ok && lun.value === 0,
-      );
+      const name = typeof found === 'string' ? undefined : found.name;
+      return answerWithoutUnit(channel, task, name, lun.ok && lun.value === 0);
     }
-    const context = await admit(channel, task, unit);
-    throwIfAborted(task);
-    return withLock(context, lockOf(unit.lun));
+    const end = running.begin(unit.lun, task);
+    try {
+      const context = await admit(channel, task, unit);
+      throwIfAborted(channel, task);
+      return await withLock(context, channel.lockOf(unit.lun));
+    } finally {
+      end();
+    }
   }
 
   return {
@@ -88,26 +73,15 @@ export function createDeviceServer(parts: DeviceServerParts): ChannelDeviceServe
       attentions.open(nexus);
     },
     nexusLost(nexus) {
-      attentions.drop(nexus);
-      reservations.dropNexus(nexus);
+      state.nexusLost(nexus);
     },
     reset(scope, lunField) {
       const lun = decodeLunField(lunField);
-      if (scope === 'target') {
-        reservations.dropAll();
-        attentions.establish('powerOn');
-      } else if (lun.ok) {
-        reservations.dropUnit(lun.value);
-        attentions.establish('powerOn', { lun: lun.value });
-      }
+      if (scope === 'target') state.targetReset();
+      else if (lun.ok) state.unitReset(lun.value);
     },
     lunListChanged() {
-      for (const lun of locks.keys()) {
-        if (channel.units.unit(lun)) continue;
-        locks.delete(lun);
-        reservations.dropUnit(lun);
-      }
-      attentions.establish('lunListChanged');
+      state.unitsChanged();
     },
     capacityChanged(lun) {
       attentions.establish('capacityChanged', { lun });
@@ -129,9 +103,9 @@ async function admit(channel: Channel, task: ScsiTask, unit: LogicalUnit): Promi
     if (attention) throw new ScsiFault(SCSI_STATUS.checkCondition, 'unit attention', attention);
   }
   const command = findCommand(task, unit);
-  if (!command.ignoresReservation && channel.reservations.conflicts(unit.lun, task.nexus)) throw reservationConflict();
-  await checkReady(unit, command);
-  checkWriteProtection(unit, command);
+  checkReservation(channel, task, unit.lun, command);
+  await checkReady(channel, unit, command);
+  checkWriteProtection(channel, unit, command);
   return { channel, task, lun: unit.lun, unit, command, fields: checkedFields(task, unit, command) };
 }
 
@@ -142,7 +116,7 @@ async function withLock(context: CommandContext, lock: RangeLock): Promise<Comma
   if (!command.checksLba || command.effect === 'neutral' || fields.blockCount === 0) return handler(context);
   const release = await lock.acquire(fields.lba, fields.blockCount, command.atomic ?? false);
   try {
-    throwIfAborted(task);
+    throwIfAborted(context.channel, task);
     return await handler(context);
   } finally {
     release();

@@ -39,6 +39,23 @@ export function notReady(why: string): ScsiFault {
   return checkCondition(SENSE_KEY.notReady, 0x04, 0x07, why);
 }
 
+export function mediumNotPresent(): ScsiFault {
+  return checkCondition(SENSE_KEY.notReady, 0x3a, 0x02, 'medium not present, tray open');
+}
+
+export function mediumRemovalPrevented(): ScsiFault {
+  return checkCondition(SENSE_KEY.illegalRequest, 0x53, 0x02, 'medium removal prevented');
+}
+
+export function softwareWriteProtected(name: string): ScsiFault {
+  return checkCondition(SENSE_KEY.dataProtect, 0x27, 0x02, `${name} is write protected by its control mode page`);
+}
+
+/** A copy that its copy manager gave up: key COPY ABORTED, and why. */
+export function copyAborted(asc: number, ascq: number, why: string): ScsiFault {
+  return checkCondition(SENSE_KEY.copyAborted, asc, ascq, `copy aborted: ${why}`);
+}
+
 export function writeProtected(name: string): ScsiFault {
   return checkCondition(SENSE_KEY.dataProtect, 0x27, 0x00, `${name} is write protected`);
 }

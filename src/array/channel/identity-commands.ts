@@ -1,12 +1,14 @@
 import { decodeInquiryCdb, decodeReportLunsCdb, decodeRequestSenseCdb } from '../../scsi/cdb.ts';
 import type { Sense } from '../../scsi/fault.ts';
 import { DEVICE_TYPE, encodeStandardInquiry, PERIPHERAL_QUALIFIER, VERSION_DESCRIPTOR } from '../../scsi/inquiry.ts';
+import { COMMANDS } from '../../scsi/opcode-table.ts';
 import { encodeReportLuns } from '../../scsi/report-luns.ts';
 import { encodeDescriptorSense, encodeFixedSense, SENSE_KEY } from '../../scsi/sense.ts';
 import type { ScsiTask } from '../../scsi/task.ts';
 import type { LogicalUnit } from '../logical-unit.ts';
 import { allocated, type Channel, type CommandContext, type CommandResult } from './command-context.ts';
-import { cdbValue, invalidFieldInCdb, noSuchUnit, notReady } from './faults.ts';
+import { cdbValue, invalidFieldInCdb, mediumNotPresent, noSuchUnit, notReady } from './faults.ts';
+import { unitSupports } from './unit-support.ts';
 import { vitalProductData } from './vital-product-data.ts';
 
 /** INQUIRY, REPORT LUNS and REQUEST SENSE: what a LUN answers whatever its state, and even where no unit is there. */
@@ -35,8 +37,8 @@ function standardInquiry(channel: Channel, unit: LogicalUnit | undefined): Uint8
   return encodeStandardInquiry({
     peripheralQualifier: unit ? PERIPHERAL_QUALIFIER.connected : PERIPHERAL_QUALIFIER.none,
     deviceType: unit ? DEVICE_TYPE.disk : DEVICE_TYPE.none,
-    // A removable unit turns every unit attention into an I/O error in Linux.
-    removable: false,
+    removable: unit?.removable === true,
+    thirdPartyCopy: unit !== undefined && unitSupports(unit, COMMANDS.extendedCopy),
     version: SPC4,
     vendor: channel.vendor,
     product: unit ? PRODUCT[unit.kind] : 'NO UNIT',
@@ -63,11 +65,13 @@ function answerReportLuns(channel: Channel, task: ScsiTask): CommandResult {
 /** Hands over a pending unit attention, or says whether the unit is ready. */
 export function requestSense(context: CommandContext): CommandResult {
   const attention = context.channel.attentions.take(context.task.nexus, context.lun);
-  return answerRequestSense(context.task, attention ?? pollableSense(context.unit));
+  return answerRequestSense(context.task, attention ?? pollableSense(context.channel, context.unit));
 }
 
-function pollableSense(unit: LogicalUnit): Sense {
-  return (unit.access() === 'none' ? notReady('').sense : undefined) ?? { key: SENSE_KEY.noSense, asc: 0, ascq: 0 };
+function pollableSense(channel: Channel, unit: LogicalUnit): Sense {
+  const none = { key: SENSE_KEY.noSense, asc: 0, ascq: 0 };
+  if (channel.media.isEjected(unit.lun)) return mediumNotPresent().sense ?? none;
+  return (unit.access() === 'none' ? notReady('').sense : undefined) ?? none;
 }
 
 function answerRequestSense(task: ScsiTask, sense: Sense): CommandResult {

@@ -1,20 +1,31 @@
 import type { BlockLimits } from '../../scsi/vpd.ts';
+import type { LogicalUnit } from '../logical-unit.ts';
+import { isThin } from './unit-support.ts';
 
 const TRANSFER_LIMIT_BYTES = 32 * 1024 * 1024;
 const TRANSFER_LIMIT_BLOCKS = 65536;
 const OPTIMAL_TRANSFER_BYTES = 1024 * 1024;
 const OPTIMAL_GRANULARITY_BYTES = 4096;
 const WRITE_SAME_LIMIT_BYTES = 32 * 1024 * 1024;
+const UNMAP_LIMIT_BLOCKS = 1024 * 1024;
+const UNMAP_LIMIT_DESCRIPTORS = 256;
 
-/** What VPD page B0h promises and the checks hold commands against; for every unit of that block size. */
-export function blockLimits(blockSize: number): BlockLimits {
+/** What VPD page B0h promises and the checks hold commands against. */
+export function blockLimits(unit: LogicalUnit): BlockLimits {
+  const { blockSize } = unit;
+  const thin = isThin(unit);
+  const maximumTransfer = Math.min(TRANSFER_LIMIT_BLOCKS, TRANSFER_LIMIT_BYTES / blockSize);
   return {
     maximumCompareAndWrite: 255,
     optimalGranularity: Math.max(1, OPTIMAL_GRANULARITY_BYTES / blockSize),
-    maximumTransfer: Math.min(TRANSFER_LIMIT_BLOCKS, TRANSFER_LIMIT_BYTES / blockSize),
+    maximumTransfer,
     optimalTransfer: OPTIMAL_TRANSFER_BYTES / blockSize,
     // No limit: PRE-FETCH moves nothing.
     maximumPrefetch: 0,
     maximumWriteSame: Math.min(TRANSFER_LIMIT_BLOCKS, WRITE_SAME_LIMIT_BYTES / blockSize),
+    maximumUnmap: thin ? UNMAP_LIMIT_BLOCKS : 0,
+    maximumUnmapDescriptors: thin ? UNMAP_LIMIT_DESCRIPTORS : 0,
+    unmapGranularity: thin ? (unit.deallocationGranularity ?? 1) : 0,
+    maximumAtomic: Math.min(unit.atomicWriteBlocks ?? 0, maximumTransfer),
   };
 }

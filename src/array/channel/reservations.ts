@@ -14,6 +14,10 @@ export class Reservations {
     if (this.#holders.get(lun) === nexus) this.#holders.delete(lun);
   }
 
+  isReserved(lun: number): boolean {
+    return this.#holders.has(lun);
+  }
+
   conflicts(lun: number, nexus: string): boolean {
     const holder = this.#holders.get(lun);
     return holder !== undefined && holder !== nexus;

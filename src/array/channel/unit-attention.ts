@@ -4,7 +4,11 @@ import { SENSE_KEY } from '../../scsi/sense.ts';
 /** Unit attention conditions in use (SAM-5 5.14), with their additional sense codes. */
 export const ATTENTION = {
   powerOn: { key: SENSE_KEY.unitAttention, asc: 0x29, ascq: 0x00 },
+  mediumMayHaveChanged: { key: SENSE_KEY.unitAttention, asc: 0x28, ascq: 0x00 },
   modeParametersChanged: { key: SENSE_KEY.unitAttention, asc: 0x2a, ascq: 0x01 },
+  reservationsPreempted: { key: SENSE_KEY.unitAttention, asc: 0x2a, ascq: 0x03 },
+  reservationsReleased: { key: SENSE_KEY.unitAttention, asc: 0x2a, ascq: 0x04 },
+  registrationsPreempted: { key: SENSE_KEY.unitAttention, asc: 0x2a, ascq: 0x05 },
   capacityChanged: { key: SENSE_KEY.unitAttention, asc: 0x2a, ascq: 0x09 },
   inquiryDataChanged: { key: SENSE_KEY.unitAttention, asc: 0x3f, ascq: 0x03 },
   lunListChanged: { key: SENSE_KEY.unitAttention, asc: 0x3f, ascq: 0x0e },
@@ -68,6 +72,11 @@ export class UnitAttentions {
       if (where.lun === undefined) attentions.addGeneral(name);
       else attentions.add(where.lun, name);
     }
+  }
+
+  /** Establishes a condition of one unit for one nexus; one without a session will hear of power on instead. */
+  establishFor(nexus: string, lun: number, name: AttentionName): void {
+    this.#byNexus.get(nexus)?.add(lun, name);
   }
 
   /** The next condition of the unit for this nexus, which it thereby has been told. */

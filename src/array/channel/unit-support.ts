@@ -12,7 +12,28 @@ const PROMISES = {
 } as const satisfies Record<LogicalUnit['kind'], readonly NonNullable<Command['demands']>[]>;
 
 /** Whether the unit has this command; one that it has not is answered as if it stood in no table. */
-export function unitSupports(unit: LogicalUnit, command: Command): boolean {
-  const promises: readonly string[] = PROMISES[unit.kind];
-  return command.demands === undefined || promises.includes(command.demands);
+export function unitSupports(unit: LogicalUnit, command: Pick<Command, 'demands'>): boolean {
+  const { demands } = command;
+  switch (demands) {
+    case undefined:
+      return true;
+    case 'deallocation':
+      return isThin(unit);
+    case 'atomic-write':
+      return (unit.atomicWriteBlocks ?? 0) > 0 && promises(unit, 'exclusive');
+    case 'removable-medium':
+      return unit.removable === true;
+    default:
+      return promises(unit, demands);
+  }
+}
+
+function promises(unit: LogicalUnit, promise: string): boolean {
+  const made: readonly string[] = PROMISES[unit.kind];
+  return made.includes(promise);
+}
+
+/** Thinly provisioned (LBPME): blocks can be given back, and it can be told which ones are. */
+export function isThin(unit: LogicalUnit): boolean {
+  return unit.deallocate !== undefined && unit.allocation !== undefined;
 }

@@ -10,17 +10,22 @@ import { invalidFieldInCdb, miscompare } from './faults.ts';
 import { blockLimits } from './limits.ts';
 import { wholeBlocks } from './transfer-commands.ts';
 
-/** VERIFY and WRITE AND VERIFY. BYTCHK 0 reads the blocks, BYTCHK 1 also compares them with the Data-Out buffer. */
+/**
+ * VERIFY and WRITE AND VERIFY. BYTCHK 0 reads the blocks, BYTCHK 1 also compares them with the Data-Out buffer, and BYTCHK 3,
+ * of VERIFY alone, each block with the one that is in it.
+ */
 
-const BYTE_CHECK = { medium: 0, compare: 1 } as const;
+const BYTE_CHECK = { medium: 0, compare: 1, compareEach: 3 } as const;
 
 export async function verify(context: CommandContext): Promise<CommandResult> {
   const { fields, unit } = context;
-  if (checkedMode(context) === BYTE_CHECK.medium) {
+  const mode = checkedMode(context, [BYTE_CHECK.medium, BYTE_CHECK.compare, BYTE_CHECK.compareEach]);
+  if (mode === BYTE_CHECK.medium) {
     await readThrough(context, fields.blockCount);
     return {};
   }
-  if (fields.blockCount > blockLimits(unit.blockSize).maximumTransfer) {
+  if (mode === BYTE_CHECK.compareEach) return compareEach(context);
+  if (fields.blockCount > blockLimits(unit).maximumTransfer) {
     throw invalidFieldInCdb(lengthByte(context), undefined, 'longer than the maximum transfer length');
   }
   const wantedDataOut = fields.blockCount * unit.blockSize;
@@ -30,7 +35,7 @@ export async function verify(context: CommandContext): Promise<CommandResult> {
 
 export async function writeAndVerify(context: CommandContext): Promise<CommandResult> {
   const { fields, unit } = context;
-  const mode = checkedMode(context);
+  const mode = checkedMode(context, [BYTE_CHECK.medium, BYTE_CHECK.compare]);
   const wantedDataOut = fields.blockCount * unit.blockSize;
   const data = wholeBlocks(receivedData(context.task, wantedDataOut), unit.blockSize);
   if (data.length > 0) {
@@ -41,9 +46,9 @@ export async function writeAndVerify(context: CommandContext): Promise<CommandRe
   return { wantedDataOut };
 }
 
-function checkedMode(context: CommandContext): number {
+function checkedMode(context: CommandContext, known: readonly number[]): number {
   const mode = byteCheck(context.fields);
-  if (mode > BYTE_CHECK.compare) throw invalidFieldInCdb(1, 2, `BYTCHK ${mode} is not supported`);
+  if (!known.includes(mode)) throw invalidFieldInCdb(1, 2, `BYTCHK ${mode} is not supported`);
   return mode;
 }
 
@@ -59,13 +64,33 @@ async function compare(context: CommandContext, expected: Uint8Array): Promise<v
   if (offset !== undefined) throw miscompare(offset);
 }
 
+/** INFORMATION of a miscompare is the offset in the one block (SBC-3 5.29). */
+async function compareEach(context: CommandContext): Promise<CommandResult> {
+  const { fields, task, unit } = context;
+  if (fields.blockCount === 0) return {};
+  const expected = receivedData(task, unit.blockSize);
+  if (expected.length < unit.blockSize) throw invalidFieldInCdb(lengthByte(context), undefined, 'one block is needed');
+  await readThrough(context, fields.blockCount, (stored) => {
+    for (let at = 0; at < stored.length; at += unit.blockSize) {
+      const offset = firstDifference(stored.subarray(at, at + unit.blockSize), expected);
+      if (offset !== undefined) throw miscompare(offset);
+    }
+  });
+  return { wantedDataOut: unit.blockSize };
+}
+
 /** Reads in pieces, so that no length needs a buffer of its own and an abort is noticed. */
-async function readThrough(context: CommandContext, blockCount: number): Promise<void> {
-  const { fields, unit } = context;
-  const piece = blockLimits(unit.blockSize).optimalTransfer;
+async function readThrough(
+  context: CommandContext,
+  blockCount: number,
+  inspect?: (stored: Uint8Array) => void,
+): Promise<void> {
+  const { channel, fields, task, unit } = context;
+  const piece = blockLimits(unit).optimalTransfer;
   for (let done = 0; done < blockCount; done += piece) {
-    throwIfAborted(context.task);
-    await unit.read(fields.lba + done, Math.min(piece, blockCount - done));
+    throwIfAborted(channel, task);
+    const stored = await unit.read(fields.lba + done, Math.min(piece, blockCount - done));
+    inspect?.(stored);
   }
 }
 

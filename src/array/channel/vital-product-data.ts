@@ -14,6 +14,7 @@ import {
 import type { LogicalUnit } from '../logical-unit.ts';
 import type { Channel } from './command-context.ts';
 import { blockLimits } from './limits.ts';
+import { isThin } from './unit-support.ts';
 
 type PageBuilder = (channel: Channel, unit: LogicalUnit) => Uint8Array;
 
@@ -21,9 +22,9 @@ const PAGES: ReadonlyMap<number, PageBuilder> = new Map<number, PageBuilder>([
   [VPD_PAGE.supportedPages, () => encodeSupportedPages([...PAGES.keys()])],
   [VPD_PAGE.unitSerialNumber, (_channel, unit) => encodeUnitSerial(unit.serial)],
   [VPD_PAGE.deviceIdentification, (channel, unit) => encodeDeviceIdentification(designators(channel, unit))],
-  [VPD_PAGE.blockLimits, (_channel, unit) => encodeBlockLimits(blockLimits(unit.blockSize))],
+  [VPD_PAGE.blockLimits, (_channel, unit) => encodeBlockLimits(blockLimits(unit))],
   [VPD_PAGE.blockDeviceCharacteristics, () => encodeBlockDeviceCharacteristics()],
-  [VPD_PAGE.logicalBlockProvisioning, () => encodeLogicalBlockProvisioning()],
+  [VPD_PAGE.logicalBlockProvisioning, (_channel, unit) => encodeLogicalBlockProvisioning(isThin(unit))],
 ]);
 
 /** The page whole, or undefined where the device has no such page. */
@@ -36,7 +37,7 @@ const ASCII = 2;
 const UTF8 = 3;
 
 /** The unit by its NAA name and by vendor and serial; the port by its number and, over iSCSI, by its SCSI name. */
-function designators(channel: Channel, unit: LogicalUnit): Designator[] {
+export function designators(channel: Channel, unit: LogicalUnit): Designator[] {
   const { logicalUnit, targetPort, targetDevice } = ASSOCIATION;
   const list: Designator[] = [
     { codeSet: BINARY, association: logicalUnit, type: DESIGNATOR_TYPE.naa, value: unit.worldWideName },

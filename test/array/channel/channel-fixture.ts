@@ -1,6 +1,6 @@
 import { fromHex } from '../../../src/base/bytes.ts';
 import type { Access, VolumeKind } from '../../../src/interface-block/process-table.ts';
-import type { LogicalUnit } from '../../../src/array/logical-unit.ts';
+import type { AllocationRun, LogicalUnit } from '../../../src/array/logical-unit.ts';
 import {
   createDeviceServer,
   type ChannelDeviceServer,
@@ -25,12 +25,44 @@ export interface MemoryUnitOptions {
   readonly read?: LogicalUnit['read'];
   readonly write?: LogicalUnit['write'];
   readonly prepare?: () => Promise<void>;
+  /** Blocks can be given back; every block that was never written is. */
+  readonly thin?: boolean;
+  readonly removable?: boolean;
+  readonly atomicWriteBlocks?: number;
+}
+
+/** Of a unit that has all commands. */
+export const EVERYTHING = { thin: true, removable: true, atomicWriteBlocks: 64 } as const;
+
+/** The thin unit of the double tells no more than this at a time, as it may. */
+const RUNS_AT_A_TIME = 3;
+
+function thinMethods(calls: string[], mapped: Set<number>, erase: (lba: number, count: number) => void) {
+  return {
+    deallocationGranularity: 8,
+    async deallocate(lba: number, count: number) {
+      calls.push(`deallocate ${lba}+${count}`);
+      for (let block = lba; block < lba + count; block++) mapped.delete(block);
+      erase(lba, count);
+    },
+    allocation(lba: number, count: number): AllocationRun[] {
+      const runs: AllocationRun[] = [];
+      for (let block = lba; block < lba + count && runs.length < RUNS_AT_A_TIME; ) {
+        let end = block + 1;
+        while (end < lba + count && mapped.has(end) === mapped.has(block)) end++;
+        runs.push({ lba: block, blockCount: end - block, mapped: mapped.has(block) });
+        block = end;
+      }
+      return runs;
+    },
+  };
 }
 
 export function memoryUnit(options: MemoryUnitOptions = {}): MemoryUnit {
   const { lun = 0, kind = 'volume', blockSize = 512, blockCount = 64 } = options;
   const content = new Uint8Array(blockSize * Math.min(blockCount, 131_072));
   const calls: string[] = [];
+  const mapped = new Set<number>();
   let access: Access = 'read-write';
   return {
     lun,
@@ -47,6 +79,11 @@ export function memoryUnit(options: MemoryUnitOptions = {}): MemoryUnit {
     },
     access: () => access,
     ...(options.prepare ? { prepare: options.prepare } : {}),
+    ...(options.removable ? { removable: true } : {}),
+    ...(options.atomicWriteBlocks ? { atomicWriteBlocks: options.atomicWriteBlocks } : {}),
+    ...(options.thin
+      ? thinMethods(calls, mapped, (lba, count) => content.fill(0, lba * blockSize, (lba + count) * blockSize))
+      : {}),
     async read(lba, count) {
       calls.push(`read ${lba}+${count}`);
       if (options.read) return options.read(lba, count);
@@ -56,6 +93,7 @@ export function memoryUnit(options: MemoryUnitOptions = {}): MemoryUnit {
       calls.push(`write ${lba}+${data.length / blockSize}${writeOptions.forceUnitAccess ? ' fua' : ''}`);
       if (options.write) return options.write(lba, data, writeOptions);
       content.set(data, lba * blockSize);
+      for (let block = lba; block < lba + data.length / blockSize; block++) mapped.add(block);
     },
     async flush() {
       calls.push('flush');

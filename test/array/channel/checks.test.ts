@@ -3,7 +3,7 @@ import { fromHex, writeU32 } from '../../../src/base/bytes.ts';
 import { checkCondition } from '../../../src/scsi/fault.ts';
 import { cdbLength } from '../../../src/scsi/opcode.ts';
 import { COMMAND_LIST, commandsOf, type Command } from '../../../src/scsi/opcode-table.ts';
-import { channelFixture, memoryUnit, pattern, type MemoryUnit } from './channel-fixture.ts';
+import { channelFixture, EVERYTHING, memoryUnit, pattern, type MemoryUnit } from './channel-fixture.ts';
 
 const BLOCK_COUNT = 1000;
 
@@ -21,6 +21,7 @@ function cdbOf(command: Command, lba = '0000000000000000', blockCount = 0): Uint
   } else if (length === 16) {
     cdb.set(lbaBytes, 2);
     if (command.name === 'compareAndWrite') cdb[13] = blockCount;
+    else if (command.name === 'writeAtomic16') cdb.set([blockCount >>> 8, blockCount & 0xff], 12);
     else writeU32(cdb, 10, blockCount);
   } else {
     cdb.set(lbaBytes.subarray(4), 2);
@@ -39,7 +40,7 @@ function dataFor(command: Command): Uint8Array {
   return command.effect === 'write' ? pattern(512) : new Uint8Array(0);
 }
 
-async function fixtureOf(unit: MemoryUnit = memoryUnit({ blockCount: BLOCK_COUNT })) {
+async function fixtureOf(unit: MemoryUnit = memoryUnit({ blockCount: BLOCK_COUNT, ...EVERYTHING })) {
   return { unit, ...(await channelFixture([unit])) };
 }
 
@@ -74,7 +75,7 @@ describe.each(named(BLOCK_COMMANDS))('LBA limits of %s', (_title, command) => {
 
   it('does not let LBA and length wrap around', async () => {
     const { send } = await fixtureOf();
-    if (!sixteen || command.name === 'compareAndWrite') return;
+    if (!sixteen || ['compareAndWrite', 'writeAtomic16'].includes(command.name)) return;
     expect((await send(cdbOf(command, '00000000000003e7', 0xffffffff), { data: dataFor(command) })).verdict).toBe(
       '5/21/00',
     );
@@ -167,7 +168,7 @@ describe('operation codes', () => {
 
   it('are INVALID FIELD IN CDB where only the service action is missing', async () => {
     const { send } = await fixtureOf();
-    for (const opcode of [0x9e, 0xa3]) {
+    for (const opcode of [0x5e, 0x5f, 0x83, 0x84, 0x9e, 0xa3]) {
       for (let action = 0; action < 32; action++) {
         if (commandsOf(opcode).some((command) => command.serviceAction === action)) continue;
         expect((await send(new Uint8Array(16).fill(opcode, 0, 1).fill(action, 1, 2))).verdict).toBe('5/24/00');
@@ -177,7 +178,7 @@ describe('operation codes', () => {
 
   it('are absent on units that cannot keep what the command promises', async () => {
     const kinds = ['volume', 'virtual', 'command-device'] as const;
-    const { send } = await channelFixture(kinds.map((kind, lun) => memoryUnit({ lun, kind })));
+    const { send } = await channelFixture(kinds.map((kind, lun) => memoryUnit({ lun, kind, ...EVERYTHING })));
     const absent = async (lun: number) => {
       const titles = [];
       for (const command of COMMAND_LIST) {
@@ -187,16 +188,44 @@ describe('operation codes', () => {
       return titles;
     };
     expect(await absent(0)).toEqual([]);
-    expect(await absent(1)).toEqual(['RESERVE(6)', 'RELEASE(6)', 'COMPARE AND WRITE']);
+    const persistent = COMMAND_LIST.filter((command) => command.reservedAs === 'persistent').map(({ title }) => title);
+    expect(persistent).toHaveLength(12);
+    expect(await absent(1)).toEqual([
+      'RESERVE(6)',
+      'RELEASE(6)',
+      ...persistent,
+      'COMPARE AND WRITE',
+      'ORWRITE(16)',
+      'WRITE ATOMIC(16)',
+    ]);
     expect(await absent(2)).toEqual([
       'RESERVE(6)',
       'RELEASE(6)',
       'WRITE AND VERIFY(10)',
       'WRITE SAME(10)',
+      ...persistent,
+      'EXTENDED COPY(LID1)',
+      'RECEIVE COPY STATUS(LID1)',
+      'RECEIVE COPY OPERATING PARAMETERS',
       'COMPARE AND WRITE',
+      'ORWRITE(16)',
       'WRITE AND VERIFY(16)',
       'WRITE SAME(16)',
+      'WRITE ATOMIC(16)',
       'WRITE AND VERIFY(12)',
+    ]);
+    const plain = await channelFixture([memoryUnit()]);
+    const missing = [];
+    for (const command of COMMAND_LIST) {
+      const { verdict } = await plain.send(cdbOf(command, '0000000000000000', 1), { data: dataFor(command) });
+      if (verdict === '5/20/00' || command.name === 'getLbaStatus') missing.push(`${command.title} ${verdict}`);
+    }
+    expect(missing).toEqual([
+      'PREVENT ALLOW MEDIUM REMOVAL 5/20/00',
+      'UNMAP 5/20/00',
+      'WRITE ATOMIC(16) 5/20/00',
+      // READ CAPACITY(16) shares the operation code.
+      'GET LBA STATUS 5/24/00',
     ]);
   });
 });

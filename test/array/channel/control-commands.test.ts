@@ -3,11 +3,11 @@ import { fromHex, readU16, readU32, toHex } from '../../../src/base/bytes.ts';
 import { reportOpcodesCdb } from '../../../src/scsi/cdb.ts';
 import { cdbLength } from '../../../src/scsi/opcode.ts';
 import { COMMAND_LIST, commandsOf } from '../../../src/scsi/opcode-table.ts';
-import { channelFixture, memoryUnit } from './channel-fixture.ts';
+import { channelFixture, EVERYTHING, memoryUnit } from './channel-fixture.ts';
 
 describe('REPORT SUPPORTED OPERATION CODES', () => {
   it('lists every row of the opcode table, with and without timeouts', async () => {
-    const { send } = await channelFixture();
+    const { send } = await channelFixture([memoryUnit(EVERYTHING)]);
     for (const [options, size] of [
       [0x00, 8],
       [0x80, 20],
@@ -36,7 +36,7 @@ describe('REPORT SUPPORTED OPERATION CODES', () => {
   });
 
   it('gives the usage data of every command', async () => {
-    const { send } = await channelFixture();
+    const { send } = await channelFixture([memoryUnit(EVERYTHING)]);
     for (const command of COMMAND_LIST) {
       const withAction = command.serviceAction !== undefined;
       const ask = (options: number) => send(reportOpcodesCdb(512, options, command.opcode, command.serviceAction ?? 0));
@@ -88,6 +88,16 @@ describe('START STOP UNIT', () => {
     }
     for (const byte4 of [0x02, 0x03])
       expect((await send(Uint8Array.of(0x1b, 0, 0, 0, byte4, 0))).verdict).toBe('5/24/00');
+  });
+});
+
+describe('READ DEFECT DATA', () => {
+  it('gives empty lists, and repeats which ones were asked for', async () => {
+    const { send } = await channelFixture();
+    expect(toHex((await send('37 00 00 00000000 0020 00')).dataIn!)).toBe('00000000');
+    expect(toHex((await send('37 00 1d 00000000 0020 00')).dataIn!)).toBe('001d0000');
+    expect(toHex((await send('b7 1d 00000000 00000020 00 00')).dataIn!)).toBe('001d000000000000');
+    expect(toHex((await send('b7 10 00000000 00000003 00 00')).dataIn!)).toBe('001000');
   });
 });
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fromHex, toHex } from '../../../src/base/bytes.ts';
+import { encodeLunField } from '../../../src/scsi/lun-field.ts';
 import { channelFixture, memoryUnit, type Fixture } from './channel-fixture.ts';
 
 /** By hand from SPC-4 7.5 and SBC-3 6.4: WCE 1, DPOFUA 1, fixed format sense. */
@@ -31,9 +32,15 @@ describe('MODE SENSE', () => {
     expect(await sense(fixture, '5a 00 0a 00 000000 00ff 00')).toBe('001a001000000008ffffffff00001000' + CONTROL);
   });
 
-  it('says that nothing is changeable and that defaults are what is', async () => {
+  it('says that of a volume SWP is changeable, and of other units nothing', async () => {
+    const kinds = ['volume', 'journal', 'virtual', 'command-device'] as const;
+    for (const kind of kinds) {
+      const fixture = await channelFixture([memoryUnit({ kind })]);
+      expect(await sense(fixture, '1a 08 7f 00 ff 00')).toBe(
+        `230010000812${'00'.repeat(18)}0a0a0000${kind === 'volume' ? '08' : '00'}${'00'.repeat(7)}`,
+      );
+    }
     const fixture = await channelFixture();
-    expect(await sense(fixture, '1a 08 7f 00 ff 00')).toBe('230010000812' + '00'.repeat(18) + '0a0a' + '00'.repeat(10));
     expect(await sense(fixture, '1a 08 bf 00 ff 00')).toBe('23001000' + CACHING + CONTROL);
     expect((await fixture.send('1a 08 ff 00 ff 00')).verdict).toBe('5/39/00');
   });
@@ -98,9 +105,13 @@ describe('MODE SELECT', () => {
 
   it('refuses what would change something', async () => {
     const { send } = await channelFixture();
+    const swp = '00000000' + CONTROL.replace('0a0a021000', '0a0a021008');
+    const command = await channelFixture([memoryUnit({ kind: 'journal' })]);
+    expect((await command.send(...select(swp))).verdict).toBe('5/26/00');
     for (const list of [
       '00000000' + CACHING.replace('081204', '081200'),
-      '000000000a0a021008000000012c0000',
+      '000000000a0a021018000000012c0000',
+      '000000000a0a021008000000012d0000',
       '000000080000000000001000',
       '000000080000002000000200',
       '000000001c0a' + '00'.repeat(10),
@@ -108,6 +119,47 @@ describe('MODE SELECT', () => {
     ]) {
       expect((await send(...select(list))).verdict, `list ${list}`).toBe('5/26/00');
     }
+  });
+
+  const protect = (on: boolean) => select(`000000000a0a0210${on ? '08' : '00'}0000000 12c0000`.replace(' ', ''));
+  const WRITE = ['2a 00 00000005 00 0001 00', { data: new Uint8Array(512) }] as const;
+
+  it('sets SWP: writes are refused, the other nexuses are told', async () => {
+    const unit = memoryUnit();
+    const { send, settle } = await channelFixture([unit]);
+    await settle('b');
+    expect((await send(...protect(true))).verdict).toBe('good');
+    expect(toHex((await send('1a 08 0a 00 ff 00')).dataIn!)).toBe('0f0090000a0a021008000000012c0000');
+    expect(toHex((await send('1a 08 8a 00 ff 00')).dataIn!)).toBe('0f0090000a0a021000000000012c0000');
+    expect((await send(...WRITE)).verdict).toBe('7/27/02');
+    expect((await send('28 00 00000005 00 0001 00')).verdict).toBe('good');
+    expect((await send('00 00 00 00 00 00', { nexus: 'b' })).verdict).toBe('6/2a/01');
+    expect((await send(WRITE[0], { ...WRITE[1], nexus: 'b' })).verdict).toBe('7/27/02');
+    expect((await send(...protect(true))).verdict).toBe('good');
+    expect((await send('00 00 00 00 00 00', { nexus: 'b' })).verdict).toBe('good');
+    expect((await send(...protect(false))).verdict).toBe('good');
+    expect((await send('00 00 00 00 00 00', { nexus: 'b' })).verdict).toBe('6/2a/01');
+    expect((await send(...WRITE)).verdict).toBe('good');
+    expect(unit.calls).toEqual(['read 5+1', 'write 5+1']);
+  });
+
+  it('keeps SWP of each unit apart, and gives it up at a reset', async () => {
+    const { send, server, settle } = await channelFixture([memoryUnit({ lun: 0 }), memoryUnit({ lun: 1 })]);
+    for (const scope of ['logical-unit', 'target'] as const) {
+      expect((await send(...protect(true))).verdict).toBe('good');
+      expect((await send(WRITE[0], { ...WRITE[1], lun: 1 })).verdict).toBe('good');
+      expect((await send(...WRITE)).verdict).toBe('7/27/02');
+      server.reset(scope, encodeLunField(0), 'a');
+      await settle('a');
+      expect((await send(...WRITE)).verdict).toBe('good');
+    }
+  });
+
+  it('changes nothing where one page of the list is wrong', async () => {
+    const { send } = await channelFixture();
+    const list = '00000000' + CONTROL.replace('0a0a021000', '0a0a021008') + CACHING.replace('081204', '081200');
+    expect((await send(...select(list))).verdict).toBe('5/26/00');
+    expect((await send(...WRITE)).verdict).toBe('good');
   });
 
   it('refuses lists that are cut, PF 0 and SP 1', async () => {

@@ -38,10 +38,22 @@ describe.each(VERIFIES)('VERIFY %i', (opcode) => {
     }
   });
 
-  it('knows no other BYTCHK', async () => {
+  it('with BYTCHK 3 compares each block with one', async () => {
+    const { send, unit } = await filled();
+    const block = DATA.subarray(0, 512);
+    unit.content.set(block, 6 * 512);
+    const verified = await send(blockCdb(opcode, 5, 2, 0x06), { data: block });
+    expect(verified).toMatchObject({ verdict: 'good', wantedDataOut: 512 });
+    unit.content[6 * 512 + 3]! ^= 1;
+    const reply = await send(blockCdb(opcode, 5, 2, 0x06), { data: block });
+    expect([reply.verdict, readU32(reply.sense!, 3)]).toEqual(['e/1d/00', 3]);
+    expect((await send(blockCdb(opcode, 5, 2, 0x06), { data: block.subarray(0, 511) })).verdict).toBe('5/24/00');
+    expect(await send(blockCdb(opcode, 5, 0, 0x06), { data: block })).toMatchObject({ verdict: 'good' });
+  });
+
+  it('knows no BYTCHK 2', async () => {
     const { send } = await filled();
-    for (const options of [0x04, 0x06])
-      expect((await send(blockCdb(opcode, 5, 2, options), { data: DATA })).verdict).toBe('5/24/00');
+    expect((await send(blockCdb(opcode, 5, 2, 0x04), { data: DATA })).verdict).toBe('5/24/00');
   });
 });
 
@@ -136,6 +148,61 @@ describe('WRITE SAME(16)', () => {
   it('refuses NDOB', async () => {
     const { send } = await filled();
     expect((await send(blockCdb(OPCODE.writeSame16, 0, 1, 0x01))).verdict).toBe('5/24/00');
+  });
+});
+
+describe('ORWRITE', () => {
+  it('adds bits and takes none away', async () => {
+    const { send, unit } = await filled();
+    const bits = pattern(1024, 77);
+    const reply = await send(blockCdb(OPCODE.orWrite16, 5, 2, 0x08), { data: bits });
+    expect(reply).toMatchObject({ verdict: 'good', wantedDataOut: 1024 });
+    expect(unit.calls).toEqual(['read 5+2', 'write 5+2 fua']);
+    for (let at = 0; at < 1024; at++) expect(unit.content[5 * 512 + at]).toBe(DATA[at]! | bits[at]!);
+  });
+
+  it('takes whole blocks of data that the initiator cut short', async () => {
+    const { send, unit } = await filled();
+    expect((await send(blockCdb(OPCODE.orWrite16, 5, 2), { data: new Uint8Array(800) })).verdict).toBe('good');
+    expect(unit.calls).toEqual(['read 5+1', 'write 5+1']);
+  });
+
+  /** Each of 8 commands adds its own bit; one that read before another wrote would lose it. */
+  it('is atomic against every other command on its blocks', async () => {
+    const content = new Uint8Array(512);
+    const unit = memoryUnit({
+      read: async () => {
+        const seen = content.slice();
+        await Promise.resolve();
+        return seen;
+      },
+      write: async (_lba, data) => {
+        await Promise.resolve();
+        content.set(data);
+      },
+    });
+    const { send } = await channelFixture([unit]);
+    const bits = Array.from({ length: 8 }, (_unused, bit) => new Uint8Array(512).fill(1 << bit));
+    await Promise.all(bits.map((data) => send(blockCdb(OPCODE.orWrite16, 0, 1), { data })));
+    expect(content.every((byte) => byte === 0xff)).toBe(true);
+  });
+});
+
+describe('WRITE ATOMIC', () => {
+  it('is one write, and nothing where data are missing or the limit is passed', async () => {
+    const unit = memoryUnit({ blockCount: 1000, atomicWriteBlocks: 64 });
+    const { send } = await channelFixture([unit]);
+    const write = (blockCount: number, length = blockCount * 512) => {
+      return send(blockCdb(OPCODE.writeAtomic16, 5, blockCount, 0x08), { data: pattern(length) });
+    };
+    expect(await write(64)).toMatchObject({ verdict: 'good', wantedDataOut: 64 * 512 });
+    expect((await write(0)).verdict).toBe('good');
+    expect((await write(65)).verdict).toBe('5/24/00');
+    expect((await write(2, 512)).verdict).toBe('5/24/00');
+    const boundary = blockCdb(OPCODE.writeAtomic16, 5, 1);
+    boundary[11] = 8;
+    expect((await send(boundary, { data: pattern(512) })).verdict).toBe('5/24/00');
+    expect(unit.calls).toEqual(['write 5+64 fua']);
   });
 });
 

@@ -1,0 +1,151 @@
+import { equalBytes } from '../../base/bytes.ts';
+import type { CopyRequest, CopySegment, CopyUnit } from '../../scsi/extended-copy.ts';
+import { ScsiFault } from '../../scsi/fault.ts';
+import { DEVICE_TYPE } from '../../scsi/inquiry.ts';
+import { COMMANDS } from '../../scsi/opcode-table.ts';
+import { SENSE_KEY } from '../../scsi/sense.ts';
+import type { LogicalUnit } from '../logical-unit.ts';
+import { throwIfAborted, type CommandContext } from './command-context.ts';
+import { copyAborted, reservationConflict } from './faults.ts';
+import { mayAccess } from './reservation-check.ts';
+import { unitSupports } from './unit-support.ts';
+import { designators } from './vital-product-data.ts';
+import { requireReadable, requireUnprotected } from './write-access.ts';
+
+/**
+ * The copy manager: carries out block to block segments between units of this array, as the nexus that asked for it: it
+ * reads and writes what that nexus could read and write, checked anew before every piece.
+ */
+
+/** Bytes that are read and written at a time. */
+const PIECE_BYTES = 1024 * 1024;
+
+const SENSE = {
+  unreachable: [0x0d, 0x02],
+  wrongDeviceType: [0x0d, 0x03],
+  noSuchIndex: [0x08, 0x04],
+  inexactSegment: [0x26, 0x0a],
+} as const;
+
+export interface CopyProgress {
+  readonly segmentsProcessed: number;
+  readonly bytesCopied: number;
+}
+
+export async function copySegments(
+  context: CommandContext,
+  request: CopyRequest,
+  onProgress: (progress: CopyProgress) => void,
+): Promise<void> {
+  let bytesCopied = 0;
+  for (const [index, segment] of request.segments.entries()) {
+    const source = unitOf(context, request, segment.source);
+    const destination = unitOf(context, request, segment.destination);
+    await source.prepare?.();
+    await destination.prepare?.();
+    const byteLength = checkedLength(segment, source, destination);
+    for (let done = 0; done < byteLength; done += PIECE_BYTES) {
+      const piece = Math.min(PIECE_BYTES, byteLength - done);
+      await copyPiece(context, { source, destination, segment, done, piece });
+      bytesCopied += piece;
+      onProgress({ segmentsProcessed: index, bytesCopied });
+    }
+    onProgress({ segmentsProcessed: index + 1, bytesCopied });
+  }
+}
+
+/** The visible unit that carries the designator; a LUN that the nexus may not know of is not reachable. */
+function unitOf(context: CommandContext, request: CopyRequest, index: number): LogicalUnit {
+  const wanted = request.units[index];
+  if (!wanted) throw copyAborted(...SENSE.noSuchIndex, `there is no CSCD descriptor ${index}`);
+  if (wanted.deviceType !== DEVICE_TYPE.disk) throw copyAborted(...SENSE.wrongDeviceType, 'not a direct access device');
+  const { channel, task } = context;
+  const unit = channel.units.all().find((candidate) => {
+    return channel.visible(task.nexus, candidate.lun) && carries(context, candidate, wanted);
+  });
+  if (!unit || !unitSupports(unit, COMMANDS.extendedCopy)) throw copyAborted(...SENSE.unreachable, 'no such unit');
+  if (wanted.blockSize !== 0 && wanted.blockSize !== unit.blockSize) {
+    throw copyAborted(...SENSE.wrongDeviceType, `${unit.name} has blocks of ${unit.blockSize} bytes`);
+  }
+  return unit;
+}
+
+function carries(context: CommandContext, unit: LogicalUnit, wanted: CopyUnit): boolean {
+  const { association, codeSet, type, value } = wanted.designator;
+  return (
+    association === 0 &&
+    value.length > 0 &&
+    designators(context.channel, unit).some((own) => {
+      return own.association === 0 && own.type === type && own.codeSet === codeSet && equalBytes(own.value, value);
+    })
+  );
+}
+
+/** Bytes of the segment, a whole number of blocks on both sides and inside both units. */
+function checkedLength(segment: CopySegment, source: LogicalUnit, destination: LogicalUnit): number {
+  const counted = segment.countsDestination ? destination : source;
+  const byteLength = segment.blockCount * counted.blockSize;
+  if (byteLength % source.blockSize !== 0 || byteLength % destination.blockSize !== 0) {
+    throw copyAborted(...SENSE.inexactSegment, 'the segment ends inside a block');
+  }
+  requireInside(source, segment.sourceLba, byteLength);
+  requireInside(destination, segment.destinationLba, byteLength);
+  return byteLength;
+}
+
+function requireInside(unit: LogicalUnit, lba: number, byteLength: number): void {
+  const blockCount = byteLength / unit.blockSize;
+  if (lba > unit.blockCount || blockCount > unit.blockCount - lba) {
+    throw copyAborted(0x00, 0x00, `${blockCount} blocks at LBA ${lba} are not inside ${unit.name}`);
+  }
+}
+
+interface Piece {
+  readonly source: LogicalUnit;
+  readonly destination: LogicalUnit;
+  readonly segment: CopySegment;
+  /** Bytes of the segment that are copied. */
+  readonly done: number;
+  /** Bytes. */
+  readonly piece: number;
+}
+
+async function copyPiece(context: CommandContext, { source, destination, segment, done, piece }: Piece): Promise<void> {
+  const data = await onBlocks(context, source, segment.sourceLba + done / source.blockSize, piece, 'read', (lba) =>
+    source.read(lba, piece / source.blockSize),
+  );
+  const destinationLba = segment.destinationLba + done / destination.blockSize;
+  await onBlocks(context, destination, destinationLba, piece, 'write', (lba) =>
+    destination.write(lba, data, { forceUnitAccess: false }),
+  );
+}
+
+/** One READ or WRITE of the copy manager: locked and checked as that of the nexus would be. */
+async function onBlocks<T>(
+  context: CommandContext,
+  unit: LogicalUnit,
+  lba: number,
+  byteLength: number,
+  access: 'read' | 'write',
+  action: (lba: number) => Promise<T>,
+): Promise<T> {
+  const { channel, task } = context;
+  const release = await channel.lockOf(unit.lun).acquire(lba, byteLength / unit.blockSize, false);
+  try {
+    throwIfAborted(channel, task);
+    if (!mayAccess(channel, task.nexus, unit.lun, access)) throw reservationConflict();
+    requireReadable(channel, unit);
+    if (access === 'write') requireUnprotected(channel, unit);
+    return await action(lba);
+  } catch (error) {
+    throw asCopyAborted(error);
+  } finally {
+    release();
+  }
+}
+
+/** What a unit answered its copy manager: the initiator reads COPY ABORTED and the unit's own additional sense. */
+function asCopyAborted(error: unknown): unknown {
+  if (!(error instanceof ScsiFault) || !error.sense || error.sense.key === SENSE_KEY.copyAborted) return error;
+  return copyAborted(error.sense.asc, error.sense.ascq, error.message);
+}
