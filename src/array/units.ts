@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { AllocationRun, LogicalUnit } from './logical-unit.ts';
-import type { GroupRuntime } from './group/group-runtime.ts';
+import { PairDissolved, type GroupRuntime } from './group/group-runtime.ts';
 import { unitSerial } from './remote-interface.ts';
 import type { PairState } from './store/array-state.ts';
 import { announceChange, applyChange, writeOf, type VolumeChange } from './group/change.ts';
@@ -47,10 +47,22 @@ export function createVolumeUnit(parts: VolumeUnitParts): LogicalUnit {
   async function carryOut(change: VolumeChange, durable: boolean): Promise<void> {
     for (;;) {
       const paired = parts.paired();
-      if (paired) return paired.runtime.change(paired.pair, volume, change, durable);
-      if (await changeAlone(change)) break;
+      if (paired) {
+        if (await changePaired(paired, change, durable)) return;
+      } else if (await changeAlone(change)) break;
     }
     if (durable) await volume.flush();
+  }
+
+  /** False where the pair was dissolved meanwhile. */
+  async function changePaired({ runtime, pair }: PairedVolume, change: VolumeChange, durable: boolean): Promise<boolean> {
+    try {
+      await runtime.change(pair, volume, change, durable);
+      return true;
+    } catch (error) {
+      if (error instanceof PairDissolved) return false;
+      throw error;
+    }
   }
 
   return {

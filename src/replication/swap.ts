@@ -123,7 +123,8 @@ async function handOver(
 
 /** The same while the primary holds back host writes. The fence falls with S1906, by its lease, or is lifted here. */
 async function handOverFenced(run: Run, direction: Direction, lease: number): Promise<JournalStatus | undefined> {
-  const leaseMs = Math.max(1, Math.min(lease, remainingMs(run)));
+  // Whole milliseconds: the clock's are not.
+  const leaseMs = Math.max(1, Math.floor(Math.min(lease, remainingMs(run))));
   const { array } = direction.primary;
   await perform(run, fenceStep(run, array, leaseMs));
   emit(run, { kind: 'fenced', array, leaseMs });

@@ -129,7 +129,7 @@ export function findMissing(history: History, image: Image, question: Question):
 }
 
 function presentAt(history: History, volume: number, sector: number, stamp: number): Present | undefined {
-  const write = history.sectors[volume]![sector]!.find((candidate) => candidate.id === stamp);
+  const write = history.sectors[volume]![sector]!.findLast((candidate) => candidate.id === stamp);
   if (write) return write;
   return history.base[volume]![sector] === stamp ? BASE : undefined;
 }

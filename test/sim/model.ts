@@ -108,7 +108,7 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
 
   function checkSector(side: Side, volume: number, sector: number, stamp: number, start: number): void {
     const known = side.history.sectors[volume]![sector]!;
-    const shown = known.find((write) => write.id === stamp);
+    const shown = known.findLast((write) => write.id === stamp);
     const isBase = side.history.base[volume]![sector] === stamp;
     const where = `a READ of sector ${sector} of volume ${volume} at ${side.name}`;
     if (!shown && !isBase) throw new SimFailure('I2-durable', `${where} shows ${stamp}, never written there`);
@@ -142,9 +142,9 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
     if (isConsistentAuxiliary(before) && after) {
       const volumes = volumesOf(before);
       const what = `${side.name} became primary by ${swap ? 'swap' : 'takeover'}`;
-      if (swap) checkPrefix(side.history, image, { invariant: 'I12-swap', what, before: Infinity, volumes });
+      if (swap && !side.maySplit) checkPrefix(side.history, image, { invariant: 'I12-swap', what, before: Infinity, volumes });
       else checkPrefix(side.history, image, { invariant: 'I1-prefix', what, volumes });
-    } else if (after && !side.mayBeInconsistent) {
+    } else if (after) {
       throw new SimFailure('I1-prefix', `${side.name} became primary with volumes that are not consistent`);
     }
     side.history = createHistory(`${side.name}@${tick()}`, image, side.history);
@@ -221,7 +221,7 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
         const known = side.history.sectors[volume]![sector]!;
         if (stamp !== BROKEN || !known.some((write) => !write.flushed)) return;
         const now = tick();
-        known.push({ id: BROKEN, volume, first: sector, count: 1, start: now, end: now, good: false, flushed: false });
+        known.push({ id: BROKEN, volume, first: sector, count: 1, start: now, end: now, good: false, flushed: true });
       });
     });
   }

@@ -40,16 +40,11 @@ const ACTS: Readonly<Record<string, Act>> = {
       proof: draws.random.below(2 ** 32),
       copiedPairs: '0000000000000000',
     }),
-  'raw-swap': ({ context, array, draws }) =>
-    operations(context, array).swapGroup({
-      group: GROUP,
-      role: draws.pick(['primary', 'auxiliary'] as const),
-      generation: array.side.group?.lineage.at(-1)?.generation ?? '0000000000000000',
-      sequence: (array.side.group?.read.sequence ?? 0) + draws.pick([0, 0, 1]),
-    }),
+  'raw-swap': rawSwap,
   'raw-split': ({ context, array }) => operations(context, array).splitGroup(GROUP),
   'raw-takeover': ({ world, context, array }) =>
     world.options.forced ? operations(context, array).takeOver({ group: GROUP, acceptInconsistent: false }) : Promise.resolve(),
+  'lose-site': loseSite,
   fence: ({ context, array, draws }) => operations(context, array).fence({ group: GROUP, leaseMs: draws.pick([0, 50, 500]) }),
   nobody: askForNobody,
   delete: ({ world, context }) => (world.options.deletes ? deleteGroup(context, world.group) : Promise.resolve()),
@@ -59,6 +54,27 @@ function operations(context: ReplicationContext, array: ArrayParty) {
   const found = context.arrays.get(array.name);
   if (!found) throw new Error(`no operations for ${array.name}`);
   return found;
+}
+
+/** Half a swap by hand. Its second half alone makes two primaries, seen by their lineages, so only where that is played. */
+async function rawSwap({ world, context, array, draws }: Parameters<Act>[0]): Promise<void> {
+  const role = draws.pick(['primary', 'auxiliary'] as const);
+  if (role === 'primary' && !world.options.forced) return;
+  if (role === 'primary') array.side.maySplit = true;
+  const generation = array.side.group?.lineage.at(-1)?.generation ?? '0000000000000000';
+  const sequence = (array.side.group?.read.sequence ?? 0) + draws.pick([0, 0, 1]);
+  await operations(context, array).swapGroup({ group: GROUP, role, generation, sequence });
+}
+
+/** The drill of every runbook: a site is gone, its volumes are taken over at the other, and it comes back later. */
+async function loseSite({ world, context, draws, array }: Parameters<Act>[0]): Promise<void> {
+  const lost = world.arrays.find((candidate) => candidate !== array)!;
+  if (lost.life) world.stop(lost, draws.chance(0.5));
+  const { scheduler } = world;
+  scheduler.after(draws.between(500, 4_000), () => {
+    if (!lost.life) world.start(lost);
+  });
+  await takeOver(context, world.group, { at: array.name });
 }
 
 /** I5: the refusal must name the group that this very command asked for, from the array that it was sent to. */
@@ -74,7 +90,7 @@ async function askForNobody({ context, array, draws }: Parameters<Act>[0]): Prom
   );
 }
 
-const COMMON = ['swap', 'swap', 'split', 'resync', 'resync', 'resync-from', 'takeover', 'nobody'];
+const COMMON = ['swap', 'swap', 'swap', 'split', 'resync', 'resync', 'resync', 'resync', 'resync-from', 'resync-discard', 'takeover', 'lose-site', 'nobody'];
 
 export function startOperator(world: World, name: string): void {
   const { operatorEveryMs } = world.options;

@@ -32,7 +32,8 @@ export interface Side {
   roleChanges: number;
   /** The operator has said that this side's own writes may be given up. */
   mayDiscard: boolean;
-  mayBeInconsistent: boolean;
+  /** The operator has made it primary without stopping the other. */
+  maySplit: boolean;
   /** What its volumes held when they were last looked at. */
   image: Image;
   /** Reads the volumes of the array that runs now, as a host would. */
@@ -64,7 +65,7 @@ export function createSide(parts: {
     cut: false,
     roleChanges: 0,
     mayDiscard: false,
-    mayBeInconsistent: false,
+    maySplit: false,
     image: empty,
     look: () => Promise.resolve(empty),
   };

@@ -28,6 +28,8 @@ export function createStatePeek(array: string): StatePeek {
   let logged: Logged[] = [];
   let state: ArrayState | undefined;
   const committed = new Map<string, number>();
+  /** Under way in a power cut: they may have become durable by luck. */
+  const survivors = new Set<string>();
 
   function commit(entry: Logged): void {
     state = entry.state ?? state;
@@ -43,7 +45,7 @@ export function createStatePeek(array: string): StatePeek {
 
   return {
     state: () => state,
-    isDurable: (requestId) => committed.has(requestId),
+    isDurable: (requestId) => committed.has(requestId) || survivors.has(requestId),
     written(offset, data) {
       const text = Buffer.from(data.subarray(RECORD_HEADER)).toString('utf8');
       const entry = JSON.parse(text) as { state?: ArrayState; requests?: Array<{ requestId: string }> };
@@ -59,6 +61,7 @@ export function createStatePeek(array: string): StatePeek {
       entries.forEach(commit);
     },
     powerCut() {
+      for (const { requestIds } of logged) requestIds.forEach((requestId) => survivors.add(requestId));
       logged = [];
     },
   };

@@ -7,6 +7,7 @@ import { checkCondition } from '../../scsi/fault.ts';
 import { JOURNAL_BLOCK_SIZE } from '../journal/geometry.ts';
 import type { JournalVolume } from '../journal/journal-volume.ts';
 import { scanJournal } from '../journal/recovery.ts';
+import { CommandRefusal } from '../refusal.ts';
 import type { RemoteInterface } from '../remote-interface.ts';
 import { openChunkMap, chunkBytesFor, type ChunkMap } from '../store/chunk-map.ts';
 import { currentGeneration, isActive, localLun, type GroupState, type PairState, type Position } from '../store/array-state.ts';
@@ -32,6 +33,11 @@ export interface GroupParts {
   readonly journal: JournalVolume;
   readonly volume: (lun: number) => Volume;
   readonly log: (text: string) => void;
+}
+
+/** The pair was dissolved while a write waited: the volume is on its own again. */
+export class PairDissolved extends Error {
+  override readonly name = 'PairDissolved';
 }
 
 /** A group at work on this array: what hosts read and write, and the background work of an auxiliary. */
@@ -103,7 +109,7 @@ export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime>
 
   const state = (): GroupState => {
     const group = store.group(parts.name);
-    if (!group) throw new Error(`group ${parts.name} is gone`);
+    if (!group) throw new CommandRefusal('not-found', `group ${parts.name} is dissolved`);
     return group;
   };
   const storing = createJournalStoring({
@@ -230,7 +236,8 @@ export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime>
 
   /** Returns false where the writer has to look at the group again. */
   async function tryChange(pair: PairState, volume: Volume, change: VolumeChange): Promise<boolean> {
-    const group = state();
+    const group = store.group(parts.name);
+    if (!group?.pairs.some((known) => known.slot === pair.slot)) throw new PairDissolved(pair.name);
     if (group.role !== 'primary') {
       throw checkCondition(0x07, 0x27, 0x00, `volume ${volume.description.name} is auxiliary in group ${parts.name}`);
     }
@@ -306,7 +313,8 @@ export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime>
       if (durable) await runtime.flush(volume);
     },
     async flush(volume) {
-      if (state().role === 'primary' && isActive(state())) {
+      const group = store.group(parts.name);
+      if (group?.role === 'primary' && isActive(group)) {
         try {
           return await storing.flush();
         } catch {
