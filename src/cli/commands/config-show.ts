@@ -5,6 +5,7 @@ import type { GroupDefinition } from '../../replication/definition.ts';
 
 export interface ConfigShow {
   readonly file: string;
+  readonly installation: string | undefined;
   readonly arrays: readonly ArrayDefinition[];
   readonly groups: readonly GroupDefinition[];
   /** CHAP user and the file that holds the secret; never the secret. */
@@ -12,7 +13,7 @@ export interface ConfigShow {
 }
 
 export async function run(_request: object, context: CommandContext): Promise<CommandResult<ConfigShow>> {
-  const { path, arrays, groups, secretFiles } = await context.configuration();
+  const { path, installation, arrays, groups, secretFiles } = await context.configuration();
   const chap = [...secretFiles].map(([user, secretFile]) => ({ user, secretFile }));
-  return { data: { file: path, arrays: [...arrays.values()], groups: [...groups.values()], chap } };
+  return { data: { file: path, installation, arrays: [...arrays.values()], groups: [...groups.values()], chap } };
 }

@@ -82,11 +82,11 @@ async function lockAll(context: CommandContext, site: Site, groups: readonly Gro
   return held;
 }
 
-/** The same for every configuration that means the same group on the same arrays. */
+/** The same for every configuration of an installation that means the same group on the same arrays. */
 function lockName(site: Site, group: GroupDefinition): string {
   const serials = group.arrays.map((array) => site.configuration.arrays.get(array)!.serial).sort();
   const hash = createHash('sha256')
-    .update([...serials, group.name].join('\0'))
+    .update([site.configuration.installation ?? '', ...serials, group.name].join('\0'))
     .digest('hex');
   return `replicate-${hash.slice(0, 32)}`;
 }

@@ -16,6 +16,8 @@ export interface ArrayDefinition {
 
 export interface Configuration {
   readonly path: string;
+  /** Tells apart arrays of the same serial on one machine, such as those of two labs; usually absent. */
+  readonly installation: string | undefined;
   readonly arrays: ReadonlyMap<string, ArrayDefinition>;
   readonly groups: ReadonlyMap<string, GroupDefinition>;
   /** CHAP: file that holds the secret, by user name of an `iscsi://user@...` URL. */
@@ -31,12 +33,13 @@ const PATH = /^(?:\/dev\/\S+|\/\S+|iscsi:\/\/\S+)$/;
 export function parseConfiguration(source: string, path: string): Configuration {
   const top = new MapReader(path, 'the file', parseLocated(source, path));
   top.integer('version', 1, 1);
+  const installation = top.optionalText('installation');
   const arrays = readArrays(path, top.required('arrays'));
   const groupsValue = top.optional('groups');
   const groups = groupsValue === undefined ? new Map<string, GroupDefinition>() : readGroups(path, groupsValue, arrays);
   const secretFiles = readSecretFiles(path, top.optional('chap'));
   top.end();
-  return { path, arrays, groups, secretFiles };
+  return { path, installation, arrays, groups, secretFiles };
 }
 
 function readArrays(path: string, value: Located): Map<string, ArrayDefinition> {

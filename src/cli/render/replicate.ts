@@ -1,3 +1,4 @@
+import { counted } from '../../replication/counted.ts';
 import type { GroupTotals, Replicate } from '../commands/replicate.ts';
 import type { CommandEvent } from '../context.ts';
 import type { Failure } from '../failure.ts';
@@ -13,7 +14,7 @@ export function render(data: Replicate, view: View): string {
 function renderTotals(totals: GroupTotals, view: View): string {
   const name = view.strong(escapeText(totals.group));
   if (totals.plan) return `${name}\n${renderPlan(totals.plan, view)}`;
-  const moved = `${totals.cycles} cycles, ${totals.recordsAcquired} records acquired (${formatBytes(totals.bytes)}), ${totals.recordsPurged} purged`;
+  const moved = `${counted(totals.cycles, 'cycle')}, ${counted(totals.recordsAcquired, 'record')} acquired (${formatBytes(totals.bytes)}), ${totals.recordsPurged} purged`;
   const state = totals.error
     ? view.bad(totals.error.class)
     : totals.complete

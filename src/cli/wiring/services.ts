@@ -22,7 +22,7 @@ export function createServices(surroundings: Surroundings): Services {
     luns: async (settings) => (await import('./luns.ts')).createLunAccess({ clock, random, settings }),
     locks: async () => (await import('./locks.ts')).createLocks(clock),
     arrays: async () => (await import('./array-keeper.ts')).createArrayKeeper({ clock, random, ...surroundings }),
-    lab: async () => (await import('./lab/lab.ts')).createLab({ clock, ...surroundings }),
+    lab: async () => (await import('./lab/lab.ts')).createLab({ clock, random, ...surroundings }),
     stage: async () => (await import('./stage.ts')).createStage(surroundings.programPath),
   };
 }

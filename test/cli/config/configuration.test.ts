@@ -32,6 +32,11 @@ describe('a configuration', () => {
     expect([...configuration.secretFiles]).toEqual([['backup', '/etc/cdctl/secret']]);
   });
 
+  it('may name its installation, where serials are not unique on a machine', () => {
+    expect(parseConfiguration(EXAMPLE, 'c.yaml').installation).toBeUndefined();
+    expect(parseConfiguration(`installation: lab-1\n${EXAMPLE}`, 'c.yaml').installation).toBe('lab-1');
+  });
+
   it('may be JSON, which is YAML too', () => {
     const json = JSON.stringify({ version: 1, arrays: { a: { serial: 'A1', 'command-devices': ['/dev/sdb'] } } });
     expect(parseConfiguration(json, 'c.json').arrays.get('a')?.serial).toBe('A1');
@@ -45,7 +50,7 @@ const MISTAKES: readonly (readonly [string, string, string, number, RegExp])[] =
     'chap:',
     'chaps:',
     18,
-    /unknown key "chaps" in the file; known are: version, arrays, groups, chap/,
+    /unknown key "chaps" in the file; known are: version, installation, arrays, groups, chap/,
   ],
   ['an unknown key in an array', '    portal:', '    portals:', 5, /unknown key "portals" in arrays\.tokyo/],
   [

@@ -1,6 +1,7 @@
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../../base/clock.ts';
+import { randomHex, type Random } from '../../../base/random.ts';
 import { CliError } from '../../cli-error.ts';
 import { formatArrayFile } from '../../config/array-file.ts';
 import type { Lab, LabArray, LabFault, LabReport, LabSettings } from '../../services.ts';
@@ -22,6 +23,7 @@ import { describeArray, LAB_HOST, LAB_SITES, siteConfiguration, targetNameOf, ty
 
 export interface LabParts {
   readonly clock: Clock;
+  readonly random: Random;
   readonly programPath: string;
 }
 
@@ -38,7 +40,7 @@ async function up(parts: LabParts, settings: LabSettings): Promise<{ changed: bo
   const place = labPlace(settings.directory);
   let state = await readState(place.directory);
   let changed = state === undefined;
-  state ??= await makeLab(place, settings);
+  state ??= await makeLab(parts, place, settings);
   for (const { name, directory, pid } of state.arrays) {
     const now = await processState(pid, directory);
     if (now === 'running') continue;
@@ -51,17 +53,18 @@ async function up(parts: LabParts, settings: LabSettings): Promise<{ changed: bo
 }
 
 /** Directory, descriptions and configurations; no process yet. */
-async function makeLab(place: LabPlace, settings: LabSettings): Promise<LabState> {
+async function makeLab(parts: LabParts, place: LabPlace, settings: LabSettings): Promise<LabState> {
   await makePrivateDirectory(place.directory);
   const ports = await freePorts(LAB_SITES.length);
   const sites = LAB_SITES.map((site, index): Site => ({ ...site, port: ports[index]! }));
   const arrays: LabArrayState[] = [];
+  const installation = `lab-${randomHex(parts.random, 8)}`;
   for (const [index, site] of sites.entries()) {
     const other = sites[1 - index]!;
     const directory = join(place.directory, site.name);
     await mkdir(directory, { recursive: true, mode: 0o700 });
     await realFiles.write(join(directory, 'array.yaml'), formatArrayFile(describeArray(site, other, settings)), 0o600);
-    await realFiles.write(join(place.directory, `${site.name}.yaml`), siteConfiguration(site, other));
+    await realFiles.write(join(place.directory, `${site.name}.yaml`), siteConfiguration(site, other, installation));
     arrays.push({ ...site, directory, targetName: targetNameOf(site.name), pid: undefined });
   }
   const state: LabState = { version: 1, ...place, arrays };

@@ -67,10 +67,12 @@ export function describeArray(site: Site, other: Site, sizes: LabSizes): ArrayDe
 }
 
 /** The configuration of a host that is attached to `site` only and reaches `other` through it. */
-export function siteConfiguration(site: Site, other: Site): string {
+export function siteConfiguration(site: Site, other: Site, installation: string): string {
   const [first, second] = LAB_SITES.map(({ name }) => name);
   return `# A host at ${site.name}: attached to ${site.name} only, it commands ${other.name} through a virtual command device.
 version: 1
+# Other labs of this machine have arrays of the same serials.
+installation: ${installation}
 arrays:
   ${site.name}:
     serial: ${site.serial}
