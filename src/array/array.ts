@@ -121,7 +121,7 @@ function createBody(parts: ArrayParts, store: StateStore, remote: RemoteInterfac
   const channel = createDeviceServer({
     units: logicalUnits,
     vendor: 'CDCTL',
-    revision: parts.version.slice(0, 4),
+    revision: parts.version.split('.').slice(0, 2).join('.'),
     targetName: description.targetName,
     onInternalError: (error, command, lun) => log(`${command} on LUN ${lun}: ${String(error)}`),
   });

@@ -457,6 +457,13 @@ export const PROCESSES = {
           kind: 'text',
           doc: 'last failure of the background work; empty: none',
         },
+        {
+          name: 'lastGeneration',
+          offset: 312,
+          size: 8,
+          kind: 'hex',
+          doc: 'generation of the last write that this side holds',
+        },
       ]),
       lineageRow,
     ),

@@ -13,7 +13,7 @@ export function lastSequence(primary: JournalStatus): number {
 /** A primary has what it stored; an auxiliary what it has acquired, restored or not. */
 export function positionOf(journal: JournalStatus): LineagePosition {
   const sequence = journal.role === 'primary' ? lastSequence(journal) : journal.readSequence;
-  return { generation: journal.generation, sequence };
+  return { generation: journal.lastGeneration, sequence };
 }
 
 /** The last write of the primary that an auxiliary has heard of; what it has not of them is known to be missing. */

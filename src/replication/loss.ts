@@ -1,4 +1,5 @@
 import type { JournalStatus } from '../host/operations.ts';
+import { counted } from './counted.ts';
 import { lastSeenSequence, lastSequence } from './lineage.ts';
 import { isPresent, type ArrayObservation } from './observe.ts';
 
@@ -34,7 +35,8 @@ export function lossOf(last: JournalStatus, peer: ArrayObservation): Loss {
 }
 
 function missing(writes: number): string {
-  return writes === 0 ? 'no write is known to be missing' : `${writes} writes are known to be missing`;
+  if (writes === 0) return 'no write is known to be missing';
+  return `${counted(writes, 'write')} ${writes === 1 ? 'is' : 'are'} known to be missing`;
 }
 
 function after(wallMs: number): string {

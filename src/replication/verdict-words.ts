@@ -1,3 +1,4 @@
+import { counted } from './counted.ts';
 import { forkOf } from './lineage.ts';
 import type { Verdict } from './verdict.ts';
 import { isPresent, type GroupObservation, type PresentSide } from './observe.ts';
@@ -18,12 +19,15 @@ const WRITERS: Readonly<Record<Verdict['kind'], Writer>> = {
     nextStep: `cdctl pair create ${group} --primary ARRAY`,
   }),
   'partly-formed': partlyFormedWords,
-  copying: ({ group, primary, auxiliary }) => ({
-    explanation: `${auxiliary} is copying from ${primary}; its volumes are not usable before the copy has ended`,
+  copying: ({ group, primary, auxiliary, currency }) => ({
+    explanation:
+      currency.kind === 'inconsistent'
+        ? `${auxiliary} is copying from ${primary}; its volumes are not usable before the copy has ended`
+        : `${auxiliary} has its copy of ${primary}, which learns so with the next cycle`,
     nextStep: `cdctl replicate ${group} --until-empty runs the cycles that end the copy`,
   }),
   replicating: ({ group, primary, auxiliary, lag }) => ({
-    explanation: `${auxiliary} follows ${primary}${lag && lag.writes > 0 ? `, ${lag.writes} writes behind` : ' and has every write'}`,
+    explanation: `${auxiliary} follows ${primary}${lag && lag.writes > 0 ? `, ${counted(lag.writes, 'write')} behind` : ' and has every write'}`,
     nextStep: `cdctl replicate ${group} keeps it so`,
   }),
   suspended: suspendedWords,
@@ -34,7 +38,7 @@ const WRITERS: Readonly<Record<Verdict['kind'], Writer>> = {
   'taken-over': takenOverWords,
   diverged: ({ group, divergence = [] }) => ({
     explanation: `Split brain: each side may hold writes that the other lacks (${divergence.map(sideLoss).join('; ')})`,
-    nextStep: `decide which side to give up, then cdctl pair resync ${group} --discard ARRAY; nothing is merged`,
+    nextStep: `decide which side to give up, then cdctl pair resync ${group} --discard ARRAY --confirm ${group}; nothing is merged`,
   }),
   unknown: unknownWords,
 };
@@ -45,7 +49,7 @@ export function wordsFor(facts: VerdictFacts, observation: GroupObservation): Wo
 
 /** `osaka: generation 5c.., 20 journal records, 1024 bytes of differences`. */
 export function sideLoss(side: NonNullable<Verdict['divergence']>[number]): string {
-  return `${side.array}: ${side.journalRecords} journal records after the fork and ${side.differentBytes} bytes tracked as different, generation ${side.generation}`;
+  return `${side.array}: ${counted(side.journalRecords, 'journal record')} after the fork and ${side.differentBytes} bytes tracked as different, generation ${side.generation}`;
 }
 
 function partlyFormedWords(_facts: VerdictFacts, observation: GroupObservation): Words {
@@ -110,7 +114,7 @@ function unknownWords(facts: VerdictFacts, observation: GroupObservation): Words
     return { explanation: errors.join('; '), nextStep: 'check the paths to the command devices: cdctl config check' };
   if (known.journal.role === 'primary') {
     return {
-      explanation: `${errors.join('; ')}; ${known.array} is primary (${known.journal.state}) and keeps ${known.journal.usedRecords} journal records for it`,
+      explanation: `${errors.join('; ')}; ${known.array} is primary (${known.journal.state}) and keeps ${counted(known.journal.usedRecords, 'journal record')} for it`,
       nextStep: `repair the paths to ${facts.auxiliary}; the journal suspends the group, not the application, when it is full`,
     };
   }

@@ -73,6 +73,7 @@ const journalStatus = bytesOf(320 + 2 * 16, [
   [208, u64(1793574245000)],
   [216, u64(1793574250000)],
   [240, u32(0xdeadbeef)],
+  [312, hex('a1b2c3d4e5f60718')],
   [320, hex('0102030405060708')],
   [336, hex('a1b2c3d4e5f60718')],
   [344, u64(77)],
@@ -114,6 +115,7 @@ const journalStatusReply = () =>
       peerSeenWallMs: 0,
       readProof: 0xdeadbeef,
       errorText: '',
+      lastGeneration: 'a1b2c3d4e5f60718',
     },
     rows: [
       { generation: '0102030405060708', startSequence: 0 },

@@ -166,4 +166,29 @@ describe('replication over real arrays', () => {
       await drainGroup(world.context, ORADB, {});
       await expectEqual(world);
     }));
+
+  it('sees no split brain where the lost primary had written nothing since the swap', () =>
+    inWorld(async (world) => {
+      await formed(world);
+      await swapGroup(world.context, ORADB, { to: 'osaka' });
+      world.osaka.kill();
+      await takeOver(world.context, ORADB, { at: 'tokyo' });
+      await world.tokyo.lun('data').write(3, stamp(3));
+      await world.osaka.start();
+      expect(await kindOf(world)).toBe('taken-over');
+      await resyncGroup(world.context, ORADB, { from: 'tokyo' });
+      await drainGroup(world.context, ORADB, {});
+      await expectEqual(world);
+    }));
+
+  it('sees the split brain where it had written one block', () =>
+    inWorld(async (world) => {
+      await formed(world);
+      await swapGroup(world.context, ORADB, { to: 'osaka' });
+      await world.osaka.lun('data').write(4, stamp(4));
+      world.osaka.kill();
+      await takeOver(world.context, ORADB, { at: 'tokyo' });
+      await world.osaka.start();
+      expect(await kindOf(world)).toBe('diverged');
+    }));
 });

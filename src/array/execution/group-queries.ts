@@ -1,7 +1,7 @@
 import type { PairState as PairStateName, ReplyOf, RequestOf } from '../../interface-block/process-table.ts';
 import type { ArrayCore } from '../core.ts';
 import type { GroupRuntime } from '../group/group-runtime.ts';
-import { isConsistent } from '../group/transitions.ts';
+import { isConsistent, positionOf } from '../group/transitions.ts';
 import { lbaOf } from '../journal/geometry.ts';
 import { CommandRefusal } from '../refusal.ts';
 import { currentGeneration, isActive, localLun, type GroupState, type PairState, type Position } from '../store/array-state.ts';
@@ -95,6 +95,7 @@ export async function showJournal(
     peerSeenSequence: group.peerSeenSequence,
     peerSeenWallMs: group.peerSeenWallMs,
     readProof: group.readProof,
+    lastGeneration: positionOf(group, tail).generation,
     errorText: shorten(runtime.lastError(), 64),
   };
   return { header, rows: group.lineage };

@@ -133,12 +133,15 @@ function recopied(pair: PairState): PairState {
   return { ...pair, progress: 'copy', copied: false, consistentFrom: 0, copyBegun: false, copyChunks: 0, noCopy: false, fresh };
 }
 
-/** Where this side's data stands: what it would lose, if anything, by following another. */
+/**
+ * Where this side's data stands: what it would lose, if anything, by following another. A generation that began with a
+ * swap and has seen no write yet adds nothing to the one before it.
+ */
 export function positionOf(group: GroupState, tail: Position): LineagePosition {
-  return {
-    generation: currentGeneration(group),
-    sequence: group.role === 'primary' ? tail.sequence : group.read.sequence,
-  };
+  if (group.role === 'auxiliary') return { generation: currentGeneration(group), sequence: group.read.sequence };
+  const { generation, sequence } = group.followFrom;
+  const unwritten = tail.sequence === sequence && !group.tracking;
+  return { generation: unwritten ? generation : currentGeneration(group), sequence: tail.sequence };
 }
 
 /** Resync on the side that becomes, or stays, auxiliary to the primary with the given lineage. */

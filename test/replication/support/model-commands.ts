@@ -163,6 +163,7 @@ class Commands {
       consistent: primary || !group.copying,
       peerSerial: this.owner.peer.serial,
       generation: generationOf(group),
+      lastGeneration: generationOf(group),
       lineage: group.lineage,
       journalOutSequence: group.purged + 1,
       journalInSequence: lastOf(group) + 1,

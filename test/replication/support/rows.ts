@@ -40,6 +40,7 @@ export const EMPTY_JOURNAL: JournalStatus = {
   peerSeenWallMs: 0,
   readProof: 0,
   errorText: '',
+  lastGeneration: GENERATION_1,
   lineage: [{ generation: GENERATION_1, startSequence: 0 }],
 };
 
