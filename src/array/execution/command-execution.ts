@@ -1,31 +1,14 @@
 import { describeViolation } from '../../base/violation.ts';
 import { decodeMessage, encodeMessage } from '../../interface-block/message.ts';
-import {
-  processByNumber,
-  type MessageValue,
-  type ProcessDefinition,
-  type ProcessName,
-} from '../../interface-block/process-table.ts';
+import { processByNumber, type ProcessDefinition, type ProcessName } from '../../interface-block/process-table.ts';
 import { STATUS } from '../../interface-block/status.ts';
 import { joinInFlight } from '../command-device/in-flight.ts';
 import { refusal } from '../command-device/request-table.ts';
 import type { CommandOutcome, CommandRequest, ExecuteCommand } from '../command-device/types.ts';
 import type { ArrayCore } from '../core.ts';
 import { CommandRefusal } from '../refusal.ts';
-import type { ArrayState } from '../store/array-state.ts';
+import type { AnyMessage, Commit } from './handler-types.ts';
 import { CHANGES, QUERIES } from './handlers.ts';
-
-/** Headers and rows after the layouts have checked them; each handler states which process it answers. */
-export type AnyMessage = MessageValue<Readonly<Record<string, unknown>>, Readonly<Record<string, unknown>>>;
-
-/** Makes a change and its answer durable in one step; a changing handler calls it once. */
-export type Commit<Reply = AnyMessage> = (
-  change: (state: ArrayState) => ArrayState,
-  reply: (before: ArrayState, after: ArrayState) => Reply,
-) => Promise<void>;
-
-export type Query = (core: ArrayCore, request: AnyMessage) => Promise<AnyMessage>;
-export type Change = (core: ArrayCore, request: AnyMessage, commit: Commit) => Promise<void>;
 
 /**
  * The command execution section (703, S902): finds the process of a request, checks its input parameters, and answers.
@@ -41,7 +24,8 @@ export function createCommandExecution(core: ArrayCore): ExecuteCommand {
 
   async function decide(request: CommandRequest): Promise<CommandOutcome> {
     const process = processByNumber(request.process);
-    if (!process) return refusal('unknown-process', `process number 0x${request.process.toString(16)} is not known here`);
+    if (!process)
+      return refusal('unknown-process', `process number 0x${request.process.toString(16)} is not known here`);
     if (!process.changes) return executeQuery(process, request);
     const admission = core.store.requests.admit(request);
     return admission.kind === 'answer' ? admission.outcome : executeChange(process, request);

@@ -1,8 +1,7 @@
-import { NO_GENERATION, currentGeneration, type GroupState } from '../store/array-state.ts';
-import type { GroupChange } from '../../interface-block/process-table.ts';
+import type { GroupChange, PairState as PairStateName } from '../../interface-block/process-table.ts';
 import type { GroupRuntime } from '../group/group-runtime.ts';
 import { lbaOf } from '../journal/geometry.ts';
-import { groupStateOf } from './group-queries.ts';
+import { currentGeneration, isActive, NO_GENERATION, type GroupState, type PairState } from '../store/array-state.ts';
 
 export interface GroupChangeReply {
   readonly header: GroupChange;
@@ -29,3 +28,11 @@ export function groupChange(
   return { header, rows: [] };
 }
 
+export function stateOf(group: GroupState, pair: PairState): PairStateName {
+  return isActive(group) ? pair.progress : 'suspended';
+}
+
+export function groupStateOf(group: GroupState): PairStateName {
+  if (!isActive(group)) return 'suspended';
+  return group.pairs.every((pair) => pair.progress === 'pair') ? 'pair' : 'copy';
+}

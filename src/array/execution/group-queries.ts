@@ -1,11 +1,18 @@
-import type { PairState as PairStateName, ReplyOf, RequestOf } from '../../interface-block/process-table.ts';
+import type { ReplyOf, RequestOf } from '../../interface-block/process-table.ts';
 import type { ArrayCore } from '../core.ts';
 import type { GroupRuntime } from '../group/group-runtime.ts';
 import { isConsistent, positionOf } from '../group/transitions.ts';
 import { lbaOf } from '../journal/geometry.ts';
 import { CommandRefusal } from '../refusal.ts';
-import { currentGeneration, isActive, localLun, type GroupState, type PairState, type Position } from '../store/array-state.ts';
-import { groupChange } from './group-change.ts';
+import {
+  currentGeneration,
+  isActive,
+  localLun,
+  type GroupState,
+  type PairState,
+  type Position,
+} from '../store/array-state.ts';
+import { groupChange, groupStateOf, stateOf } from './group-change.ts';
 
 export function needRuntime(core: ArrayCore, group: string): GroupRuntime {
   const runtime = core.runtime(group);
@@ -59,15 +66,6 @@ function pairRow(
     consistentFrom: pair.consistentFrom,
     blockCount: core.volume(lun)?.description.blockCount ?? 0,
   };
-}
-
-export function stateOf(group: GroupState, pair: PairState): PairStateName {
-  return isActive(group) ? pair.progress : 'suspended';
-}
-
-export function groupStateOf(group: GroupState): PairStateName {
-  if (!isActive(group)) return 'suspended';
-  return group.pairs.every((pair) => pair.progress === 'pair') ? 'pair' : 'copy';
 }
 
 /** S1601 to S1603, S1605 to S1607. What a primary reports as stored is durable. */
@@ -139,7 +137,11 @@ function endLbaOf(runtime: GroupRuntime, sequence: number): number {
   return stored.ok ? lbaOf(runtime.journal.geometry, stored.value.end.offset) : 0;
 }
 
-function stamps(runtime: GroupRuntime, group: GroupState, tail: Position): { oldestWallMs: number; newestWallMs: number } {
+function stamps(
+  runtime: GroupRuntime,
+  group: GroupState,
+  tail: Position,
+): { oldestWallMs: number; newestWallMs: number } {
   const kept = group.role === 'primary' ? group.purged : group.restored;
   if (tail.sequence <= kept.sequence) return { oldestWallMs: 0, newestWallMs: 0 };
   const wallMs = (sequence: number): number => {

@@ -1,6 +1,6 @@
 import type { ProcessName, ReplyOf, RequestOf } from '../../interface-block/process-table.ts';
 import type { ArrayCore } from '../core.ts';
-import type { Change, Commit, Query } from './command-execution.ts';
+import type { Change, Commit, Query } from './handler-types.ts';
 import { showArray, listCommandDevices, listVolumes, queryRequest } from './array-queries.ts';
 import { fenceGroup, showJournal, showPairs } from './group-queries.ts';
 import { createPair } from './pair-create.ts';

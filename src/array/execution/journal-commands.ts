@@ -7,7 +7,7 @@ import { acceptAcquisition, acceptRestore, hasFollowed, purge } from '../group/t
 import { CommandRefusal } from '../refusal.ts';
 import { isActive, type GroupState, type Position } from '../store/array-state.ts';
 import { withGroup } from '../store/state-store.ts';
-import type { Commit } from './command-execution.ts';
+import type { Commit } from './handler-types.ts';
 import { groupChange } from './group-change.ts';
 import { needRuntime } from './group-queries.ts';
 
@@ -19,7 +19,12 @@ export async function acquireJournal(
 ): Promise<void> {
   const runtime = needRuntime(core, request.header.group);
   runtime.orderContact();
-  await order(runtime, commit, (group) => acceptAcquisition(group, request.header.toSequence), (group) => group.toBeRead);
+  await order(
+    runtime,
+    commit,
+    (group) => acceptAcquisition(group, request.header.toSequence),
+    (group) => group.toBeRead,
+  );
 }
 
 /** S1609: likewise for the restoration pointers. */
@@ -29,7 +34,12 @@ export async function restoreJournal(
   commit: Commit<ReplyOf<'journal.restore'>>,
 ): Promise<void> {
   const runtime = needRuntime(core, request.header.group);
-  await order(runtime, commit, (group) => acceptRestore(group, request.header.toSequence), (group) => group.toBeRestored);
+  await order(
+    runtime,
+    commit,
+    (group) => acceptRestore(group, request.header.toSequence),
+    (group) => group.toBeRestored,
+  );
 }
 
 async function order(
@@ -89,21 +99,33 @@ function needVolume(core: ArrayCore, lun: number) {
 
 function checkPurge(runtime: GroupRuntime, group: GroupState, request: RequestOf<'journal.purge'>['header']): Position {
   if (group.role !== 'primary') {
-    throw new CommandRefusal('wrong-state', `this array is ${group.role} in group ${group.name}: only a primary purges`);
+    throw new CommandRefusal(
+      'wrong-state',
+      `this array is ${group.role} in group ${group.name}: only a primary purges`,
+    );
   }
   if (!isActive(group)) {
-    throw new CommandRefusal('wrong-state', `group ${group.name} is suspended (${group.suspendReason}): its journal is empty`);
+    throw new CommandRefusal(
+      'wrong-state',
+      `group ${group.name} is suspended (${group.suspendReason}): its journal is empty`,
+    );
   }
   if (!group.lineage.some((entry) => entry.generation === request.generation)) {
     throw new CommandRefusal('unsafe', `generation ${request.generation} is not in the lineage of group ${group.name}`);
   }
   if (request.toSequence <= group.purged.sequence) return group.purged;
   if (request.toSequence > runtime.tail().sequence) {
-    throw new CommandRefusal('unsafe', `record ${request.toSequence} does not exist; the last is ${runtime.tail().sequence}`);
+    throw new CommandRefusal(
+      'unsafe',
+      `record ${request.toSequence} does not exist; the last is ${runtime.tail().sequence}`,
+    );
   }
   const stored = runtime.journal.readRecord(request.toSequence);
   if (!stored.ok || stored.value.proof !== request.proof) {
-    throw new CommandRefusal('unsafe', `the proof for record ${request.toSequence} is not that of the record stored here`);
+    throw new CommandRefusal(
+      'unsafe',
+      `the proof for record ${request.toSequence} is not that of the record stored here`,
+    );
   }
   return stored.value.end;
 }

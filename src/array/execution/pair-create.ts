@@ -10,7 +10,7 @@ import type { HeaderPair, JournalHeader } from '../journal/header.ts';
 import { CommandRefusal } from '../refusal.ts';
 import { localLun, withoutGroup, type ArrayState, type GroupState, type PairState } from '../store/array-state.ts';
 import type { Volume } from '../store/volume.ts';
-import type { Commit } from './command-execution.ts';
+import type { Commit } from './handler-types.ts';
 import { groupChange } from './group-change.ts';
 
 /**
@@ -61,11 +61,7 @@ async function formPair(core: ArrayCore, request: Create, commit: Commit<ReplyOf
   core.accessChanged(volume.description.lun);
 }
 
-async function answerSame(
-  core: ArrayCore,
-  group: GroupState,
-  commit: Commit<ReplyOf<'pair.create'>>,
-): Promise<void> {
+async function answerSame(core: ArrayCore, group: GroupState, commit: Commit<ReplyOf<'pair.create'>>): Promise<void> {
   const runtime = core.runtime(group.name);
   const at = runtime?.tail() ?? { sequence: 0, offset: 0 };
   await commit(
@@ -114,7 +110,8 @@ function findSame(group: GroupState, request: Create): PairState | undefined {
     pair.primaryLun === request.primaryLun &&
     pair.auxiliaryLun === request.auxiliaryLun &&
     group.localJournalLun === (request.role === 'primary' ? request.primaryJournalLun : request.auxiliaryJournalLun);
-  if (!same) refuse('in-use', `pair ${request.pair} of group ${request.group} exists with other volumes or another role`);
+  if (!same)
+    refuse('in-use', `pair ${request.pair} of group ${request.group} exists with other volumes or another role`);
   return pair;
 }
 
@@ -141,10 +138,15 @@ function checkJournal(core: ArrayCore, existing: GroupState | undefined, request
   const unit = core.units.unit(lun);
   if (!unit) refuse('not-found', `array ${core.name} has no LUN ${lun}`);
   if (unit.kind !== 'journal') refuse('in-use', `LUN ${lun} of array ${core.name} is a ${unit.kind}, not a journal`);
-  const owner = core.store.state().groups.find((group) => group.localJournalLun === lun && group.name !== request.group);
+  const owner = core.store
+    .state()
+    .groups.find((group) => group.localJournalLun === lun && group.name !== request.group);
   if (owner) refuse('in-use', `journal LUN ${lun} of array ${core.name} serves group ${owner.name}`);
   if (existing && (existing.localJournalLun !== lun || existing.peerJournalLun !== peerLun)) {
-    refuse('in-use', `group ${existing.name} uses journal LUNs ${existing.localJournalLun} and ${existing.peerJournalLun}`);
+    refuse(
+      'in-use',
+      `group ${existing.name} uses journal LUNs ${existing.localJournalLun} and ${existing.peerJournalLun}`,
+    );
   }
   const peerSerial = primary ? request.auxiliarySerial : request.primarySerial;
   if (existing && existing.peerSerial !== peerSerial) {
@@ -178,7 +180,8 @@ async function meetPrimary(core: ArrayCore, request: Create, volume: Volume): Pr
 function checkJoinable(row: HeaderPair, request: Create): void {
   const again = `delete pair ${request.pair} on array ${request.primarySerial}, then form it anew on both`;
   if (!row.fresh) refuse('wrong-state', `pair ${request.pair} has had an auxiliary that was copied: ${again}`);
-  if (row.noCopy && !request.noCopy) refuse('wrong-state', `the primary formed pair ${request.pair} without a copy: ${again}`);
+  if (row.noCopy && !request.noCopy)
+    refuse('wrong-state', `the primary formed pair ${request.pair} without a copy: ${again}`);
 }
 
 async function readPrimaryHeader(core: ArrayCore, request: Create): Promise<JournalHeader> {

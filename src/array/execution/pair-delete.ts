@@ -3,7 +3,7 @@ import type { ArrayCore } from '../core.ts';
 import { removePair } from '../group/transitions.ts';
 import { localLun, withoutGroup, type ArrayState, type GroupState } from '../store/array-state.ts';
 import { withGroup } from '../store/state-store.ts';
-import type { Commit } from './command-execution.ts';
+import type { Commit } from './handler-types.ts';
 import { groupChange } from './group-change.ts';
 
 /** Dissolves pairs: the volumes keep what they hold and are on their own again. */
@@ -23,11 +23,7 @@ export function deletePair(
   });
 }
 
-async function answerAbsent(
-  core: ArrayCore,
-  name: string,
-  commit: Commit<ReplyOf<'pair.delete'>>,
-): Promise<void> {
+async function answerAbsent(core: ArrayCore, name: string, commit: Commit<ReplyOf<'pair.delete'>>): Promise<void> {
   await commit(
     (state) => state,
     () => groupChange(undefined, core.store.group(name), false, { sequence: 0 }),

@@ -5,9 +5,9 @@ import type { GroupRuntime } from '../group/group-runtime.ts';
 import { isConsistent, swapToAuxiliary, swapToPrimary, takeOver } from '../group/transitions.ts';
 import { CommandRefusal } from '../refusal.ts';
 import { localLun, type GroupState } from '../store/array-state.ts';
-import type { Commit } from './command-execution.ts';
+import { commitGroup } from './commit-group.ts';
+import type { Commit } from './handler-types.ts';
 import { needRuntime } from './group-queries.ts';
-import { commitGroup } from './suspend-resume.ts';
 
 /** Swap (Fig. 20 on the old primary, Fig. 21 on the old auxiliary). In between nobody accepts writes. */
 export function swapGroup(

@@ -4,27 +4,9 @@ import type { GroupRuntime } from '../group/group-runtime.ts';
 import { becomeAuxiliary, resumePrimary, suspend } from '../group/transitions.ts';
 import { CommandRefusal } from '../refusal.ts';
 import { isActive, localLun, type GroupState } from '../store/array-state.ts';
-import { withGroup } from '../store/state-store.ts';
-import type { Commit } from './command-execution.ts';
-import { groupChange } from './group-change.ts';
+import type { Commit } from './handler-types.ts';
+import { commitGroup } from './commit-group.ts';
 import { needRuntime } from './group-queries.ts';
-
-/** Commits a change of one group and answers with the state that it led to. */
-export async function commitGroup(
-  runtime: GroupRuntime,
-  commit: Commit<ReplyOf<'pair.split'>>,
-  change: (group: GroupState) => GroupState,
-): Promise<void> {
-  await commit(
-    (state) => withGroup(state, runtime.name, change),
-    (before, after) => {
-      const group = after.groups.find((candidate) => candidate.name === runtime.name);
-      const old = before.groups.find((candidate) => candidate.name === runtime.name);
-      const at = group?.role === 'auxiliary' ? group.read : runtime.storing.tail();
-      return groupChange(runtime, group, group !== old, at);
-    },
-  );
-}
 
 /** Split: the primary stops storing journal; what the peer may not have becomes differences. */
 export function splitGroup(
