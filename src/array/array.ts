@@ -9,33 +9,23 @@ import { createCommandDevice } from './command-device/command-device.ts';
 import { createPageMemory } from './command-device/page-memory.ts';
 import type { ExecuteCommand } from './command-device/types.ts';
 import type { ArrayCore } from './core.ts';
-import type { ArrayDescription, LunMapEntry, VolumeDescription } from './description.ts';
+import type { ArrayDescription, VolumeDescription } from './description.ts';
 import { createCommandExecution } from './execution/command-execution.ts';
 import { openGroupRuntime, type GroupRuntime } from './group/group-runtime.ts';
 import { journalGeometry } from './journal/geometry.ts';
 import { createJournalUnit } from './journal/journal-unit.ts';
 import { openJournalVolume, type JournalVolume } from './journal/journal-volume.ts';
 import type { LogicalUnit, LogicalUnits } from './logical-unit.ts';
-import {
-  checkVolume,
-  withCommandDevice,
-  withMappedLun,
-  withoutCommandDevice,
-  withoutMappedLun,
-  withoutRemote,
-  withRemote,
-  withVolume,
-  type ArrayReport,
-  type Management,
-} from './management.ts';
+import { checkVolume, type Management } from './management.ts';
+import { createManagement, type EditableParts } from './management-terminal.ts';
 import { createRemoteInterface, unitSerial, type RemoteInterface } from './remote-interface.ts';
-import { initialState, localLun, type ArrayState } from './store/array-state.ts';
+import { initialState, localLun } from './store/array-state.ts';
 import { chunkBytesFor } from './store/chunk-map.ts';
 import { openStateStore, type StateStore } from './store/state-store.ts';
 import { openThinFile } from './store/thin-file.ts';
 import { openVolume, type Volume } from './store/volume.ts';
 import { createVolumeUnit, worldWideNameOf, type PairedVolume } from './units.ts';
-import { createVirtualUnit } from './virtual-unit.ts';
+import { createVirtualUnit, type VirtualUnit } from './virtual-unit.ts';
 
 export interface ArrayParts {
   readonly description: ArrayDescription;
@@ -77,9 +67,10 @@ export async function createArray(parts: ArrayParts): Promise<EmulatedArray> {
     name: description.name,
     deviceServer: body.channel,
     units: body.core.units,
-    management: createManagement(parts, store, remote, body),
+    management: createManagement(parts.description, store, remote, body),
     failed: store.failed,
     async stop() {
+      for (const { lun } of store.state().lunMap) body.unmap(lun);
       for (const runtime of body.runtimes.values()) await runtime.stop();
       await remote.close();
       for (const volume of body.volumes.values()) {
@@ -92,15 +83,25 @@ export async function createArray(parts: ArrayParts): Promise<EmulatedArray> {
   };
 }
 
-interface Body {
+interface Body extends EditableParts {
   readonly core: ArrayCore;
   readonly channel: ChannelDeviceServer;
   readonly volumes: Map<number, Volume>;
   readonly journals: Map<number, JournalVolume>;
   readonly runtimes: Map<string, GroupRuntime>;
-  open(volume: VolumeDescription): void;
-  map(entry: LunMapEntry): void;
-  unmap(lun: number): void;
+}
+
+/** Until the far array answers: its sizes are shown only then, and arrays are seldom started in the right order. */
+const REACH_PAUSES_MS: readonly number[] = [500, 1000, 2000, 5000, 10_000];
+
+/** Reaches for the far LUN in the background; hosts that come later do so themselves. */
+function reach(clock: Clock, unit: VirtualUnit, stopped: () => boolean, attempt = 0): void {
+  const again = (): void => {
+    const pauseMs = REACH_PAUSES_MS[attempt];
+    if (pauseMs === undefined || stopped()) return;
+    clock.setTimer(pauseMs, () => reach(clock, unit, stopped, attempt + 1), { background: true });
+  };
+  unit.prepare().catch(again);
 }
 
 function createBody(parts: ArrayParts, store: StateStore, remote: RemoteInterface): Body {
@@ -272,68 +273,10 @@ function createBody(parts: ArrayParts, store: StateStore, remote: RemoteInterfac
         },
       });
       units.set(lun, unit);
+      reach(clock, unit, () => units.get(lun) !== unit);
     },
     unmap(lun) {
       units.delete(lun);
-    },
-  };
-}
-
-function createManagement(parts: ArrayParts, store: StateStore, remote: RemoteInterface, body: Body): Management {
-  const { serial, name } = parts.description;
-  const edit = async (change: (state: ArrayState) => ArrayState): Promise<boolean> => {
-    const { before, after } = await store.update(change);
-    return before !== after;
-  };
-  return {
-    show(): ArrayReport {
-      const state = store.state();
-      return {
-        serial,
-        name,
-        volumes: state.volumes,
-        remotes: state.remotes.map((entry) => ({ ...entry, link: remote.linkState(entry.serial) })),
-        lunMap: state.lunMap,
-        commandDevices: state.commandDevices,
-        groups: state.groups.map(({ name: group, role, suspendReason, peerSerial }) => ({
-          name: group,
-          role,
-          suspendReason,
-          peerSerial,
-        })),
-        commandNumber: store.requests.commandNumber(),
-      };
-    },
-    async addVolume(volume) {
-      await edit((state) => withVolume(state, volume));
-      body.open(volume);
-      body.channel.lunListChanged();
-    },
-    async mapLun(entry) {
-      if (!(await edit((state) => withMappedLun(state, entry)))) return;
-      body.map(entry);
-      body.channel.lunListChanged();
-    },
-    async unmapLun(lun) {
-      if (!(await edit((state) => withoutMappedLun(state, lun)))) return;
-      body.unmap(lun);
-      body.channel.lunListChanged();
-    },
-    async registerCommandDevice(entry) {
-      await edit((state) => withCommandDevice(state, serial, entry));
-    },
-    async unregisterCommandDevice(lun) {
-      await edit((state) => withoutCommandDevice(state, lun));
-    },
-    async addRemote(entry) {
-      await edit((state) => withRemote(state, serial, entry));
-    },
-    async removeRemote(remoteSerial) {
-      await edit((state) => withoutRemote(state, remoteSerial));
-    },
-    async setLink(remoteSerial, state) {
-      remote.setLink(remoteSerial, state);
-      for (const runtime of body.runtimes.values()) runtime.wake();
     },
   };
 }

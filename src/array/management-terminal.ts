@@ -1,0 +1,91 @@
+import type { ArrayDescription, LunMapEntry, VolumeDescription } from './description.ts';
+import type { GroupRuntime } from './group/group-runtime.ts';
+import {
+  withCommandDevice,
+  withMappedLun,
+  withoutCommandDevice,
+  withoutMappedLun,
+  withoutRemote,
+  withRemote,
+  withVolume,
+  type ArrayReport,
+  type Management,
+} from './management.ts';
+import type { RemoteInterface } from './remote-interface.ts';
+import type { ArrayState } from './store/array-state.ts';
+import type { StateStore } from './store/state-store.ts';
+
+/** The management terminal (207) at work on a running array: tables first, then what hangs on them. */
+
+/** The parts of a running array that an edit reaches beside its tables. */
+export interface EditableParts {
+  readonly channel: { lunListChanged(): void };
+  readonly runtimes: ReadonlyMap<string, GroupRuntime>;
+  open(volume: VolumeDescription): void;
+  map(entry: LunMapEntry): void;
+  unmap(lun: number): void;
+}
+
+export function createManagement(
+  description: ArrayDescription,
+  store: StateStore,
+  remote: RemoteInterface,
+  body: EditableParts,
+): Management {
+  const { serial, name } = description;
+  const edit = async (change: (state: ArrayState) => ArrayState): Promise<boolean> => {
+    const { before, after } = await store.update(change);
+    return before !== after;
+  };
+  return {
+    show(): ArrayReport {
+      const state = store.state();
+      return {
+        serial,
+        name,
+        volumes: state.volumes,
+        remotes: state.remotes.map((entry) => ({ ...entry, link: remote.linkState(entry.serial) })),
+        lunMap: state.lunMap,
+        commandDevices: state.commandDevices,
+        groups: state.groups.map(({ name: group, role, suspendReason, peerSerial }) => ({
+          name: group,
+          role,
+          suspendReason,
+          peerSerial,
+        })),
+        commandNumber: store.requests.commandNumber(),
+      };
+    },
+    async addVolume(volume) {
+      await edit((state) => withVolume(state, volume));
+      body.open(volume);
+      body.channel.lunListChanged();
+    },
+    async mapLun(entry) {
+      if (!(await edit((state) => withMappedLun(state, entry)))) return;
+      body.map(entry);
+      body.channel.lunListChanged();
+    },
+    async unmapLun(lun) {
+      if (!(await edit((state) => withoutMappedLun(state, lun)))) return;
+      body.unmap(lun);
+      body.channel.lunListChanged();
+    },
+    async registerCommandDevice(entry) {
+      await edit((state) => withCommandDevice(state, serial, entry));
+    },
+    async unregisterCommandDevice(lun) {
+      await edit((state) => withoutCommandDevice(state, lun));
+    },
+    async addRemote(entry) {
+      await edit((state) => withRemote(state, serial, entry));
+    },
+    async removeRemote(remoteSerial) {
+      await edit((state) => withoutRemote(state, remoteSerial));
+    },
+    async setLink(remoteSerial, state) {
+      remote.setLink(remoteSerial, state);
+      for (const runtime of body.runtimes.values()) runtime.wake();
+    },
+  };
+}
