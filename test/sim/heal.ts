@@ -5,6 +5,7 @@ import { observeGroup } from '../../src/replication/observe.ts';
 import { ReplicationRefusal } from '../../src/replication/refusal.ts';
 import { resyncGroup } from '../../src/replication/resync.ts';
 import { swapGroup } from '../../src/replication/swap.ts';
+import { takeOver } from '../../src/replication/takeover.ts';
 import { verdictOf, type Verdict } from '../../src/replication/verdict.ts';
 import { attempt, createReplicationHost } from './replicator.ts';
 import { sleep, type Life } from './scheduler.ts';
@@ -100,7 +101,8 @@ async function finishSwap(world: World, context: ReplicationContext, verdict: Ve
     await swapGroup(context, world.group, { to });
   } catch (error) {
     if (!(error instanceof ReplicationRefusal)) throw error;
-    await resync(world, context, verdict);
+    // Halves of a swap that were ordered by hand: the side that knows of the other's generation goes on alone.
+    await takeOver(context, world.group, { at: newerSide(world).name, peerIsLost: true });
   }
 }
 
@@ -115,6 +117,12 @@ async function resync(world: World, context: ReplicationContext, verdict: Verdic
     other.side.mayDiscard = true;
     await resyncGroup(context, world.group, { from, discard: other.name });
   }
+}
+
+function newerSide(world: World): ArrayParty {
+  const [one, other] = world.arrays;
+  const generation = one.side.group?.lineage.at(-1)?.generation;
+  return other.side.group?.lineage.some((entry) => entry.generation === generation) ? other : one;
 }
 
 function consistentSide(world: World): ArrayParty | undefined {

@@ -144,8 +144,10 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
       const what = `${side.name} became primary by ${swap ? 'swap' : 'takeover'}`;
       if (swap && !side.maySplit) checkPrefix(side.history, image, { invariant: 'I12-swap', what, before: Infinity, volumes });
       else checkPrefix(side.history, image, { invariant: 'I1-prefix', what, volumes });
-    } else if (after) {
-      throw new SimFailure('I1-prefix', `${side.name} became primary with volumes that are not consistent`);
+    } else {
+      if (after) throw new SimFailure('I1-prefix', `${side.name} became primary with volumes that are not consistent`);
+      // A mixture that nobody promised anything about: what it shows is where its own history begins.
+      side.needsBase = true;
     }
     side.history = createHistory(`${side.name}@${tick()}`, image, side.history);
     for (const write of side.inFlight) addWrite(side.history, write);
@@ -192,7 +194,15 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
     throw new SimFailure('I6-one-primary', 'both arrays are primary in the same generation');
   }
 
-  async function checkAuxiliaries(auxiliaries: readonly Side[]): Promise<void> {
+  async function rebase(side: Side): Promise<void> {
+    side.needsBase = false;
+    side.image = await side.look();
+    side.history = createHistory(side.history.name, side.image, side.history.parent);
+    for (const write of side.inFlight) addWrite(side.history, write);
+  }
+
+  async function look(fresh: readonly Side[], auxiliaries: readonly Side[]): Promise<void> {
+    for (const side of fresh) await rebase(side);
     for (const side of auxiliaries) {
       side.volumesChanged = false;
       side.image = await side.look();
@@ -264,7 +274,8 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
         changed(side);
       }
       const looks = sides.filter((side) => side.volumesChanged && side.ready && isConsistentAuxiliary(side.group));
-      return looks.length === 0 ? undefined : checkAuxiliaries(looks);
+      const fresh = sides.filter((side) => side.needsBase && side.ready);
+      return looks.length + fresh.length === 0 ? undefined : look(fresh, looks);
     },
     died(side, powerCut) {
       side.ready = false;
@@ -276,7 +287,8 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
     },
     async recovered(side) {
       side.volumesChanged = true;
-      if (roleOf(side.group) !== 'auxiliary') {
+      if (side.needsBase) await rebase(side);
+      else if (roleOf(side.group) !== 'auxiliary') {
         side.image = await side.look();
         forgetLost(side);
       }

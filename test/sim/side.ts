@@ -34,6 +34,8 @@ export interface Side {
   mayDiscard: boolean;
   /** The operator has made it primary without stopping the other. */
   maySplit: boolean;
+  /** Its history begins with whatever its volumes show next. */
+  needsBase: boolean;
   /** What its volumes held when they were last looked at. */
   image: Image;
   /** Reads the volumes of the array that runs now, as a host would. */
@@ -66,6 +68,7 @@ export function createSide(parts: {
     roleChanges: 0,
     mayDiscard: false,
     maySplit: false,
+    needsBase: false,
     image: empty,
     look: () => Promise.resolve(empty),
   };

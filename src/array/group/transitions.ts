@@ -152,8 +152,7 @@ export function becomeAuxiliary(
 ): GroupState {
   if (group.role === 'auxiliary' && isActive(group) && followsAlready(group, request.generation)) return group;
   const position = positionOf(group, tail);
-  const nothingYet = group.lineage.length === 0;
-  if (!nothingYet && !request.discard && !isAncestor(position, request.lineage)) {
+  if (!holdsNothing(group) && !request.discard && !isAncestor(position, request.lineage)) {
     refuse(
       'split-brain',
       `this array holds writes of group ${group.name} that the other side never had ` +
@@ -169,6 +168,12 @@ export function becomeAuxiliary(
     expectedGeneration: request.generation,
     pairs: group.pairs.map((pair) => recopied(group.role === 'primary' ? reversed(pair) : pair)),
   };
+}
+
+/** Before its first contact, and while a copy overwrites what it had, an auxiliary has nothing that could be lost. */
+function holdsNothing(group: GroupState): boolean {
+  const copying = group.role === 'auxiliary' && group.pairs.every((pair) => pair.progress === 'copy');
+  return copying || group.lineage.length === 0;
 }
 
 function followsAlready(group: GroupState, generation: string): boolean {
