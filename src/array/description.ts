@@ -20,6 +20,8 @@ export interface VolumeDescription {
   readonly kind: 'volume' | 'journal' | 'command-device';
   readonly blockSize: 512 | 4096;
   readonly blockCount: number;
+  /** Hosts may eject its medium (`LogicalUnit.removable`); only a `volume`. */
+  readonly removable?: true;
 }
 
 export interface RemoteDescription {

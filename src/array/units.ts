@@ -73,6 +73,8 @@ export function createVolumeUnit(parts: VolumeUnitParts): LogicalUnit {
     worldWideName: worldWideNameOf(parts.arraySerial, description.lun),
     blockSize,
     blockCount: description.blockCount,
+    ...(description.removable ? { removable: true } : {}),
+    deallocationGranularity: volume.chunkBytes / blockSize,
     access() {
       const paired = parts.paired();
       return paired ? paired.runtime.access(paired.pair) : 'read-write';

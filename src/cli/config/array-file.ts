@@ -45,12 +45,13 @@ export function formatArrayFile(description: ArrayDescription): string {
     name: description.name,
     'target-name': description.targetName,
     listen: description.listen,
-    volumes: description.volumes.map(({ lun, name, kind, blockSize, blockCount }) => ({
+    volumes: description.volumes.map(({ lun, name, kind, blockSize, blockCount, removable }) => ({
       lun,
       name,
       kind,
       'block-size': blockSize,
       size: formatSize(blockSize * blockCount),
+      ...(removable ? { removable } : {}),
     })),
     remotes: description.remotes,
     'lun-map': description.lunMap.map(({ lun, name, targetSerial, targetLun }) => ({
@@ -108,7 +109,18 @@ function readVolume(reader: MapReader, path: string): VolumeDescription {
     kind,
     blockSize,
     blockCount: bytes / blockSize,
+    ...(readRemovable(reader, path, kind) ? { removable: true } : {}),
   };
+}
+
+/** Absent and `false` are the same. */
+function readRemovable(reader: MapReader, path: string, kind: VolumeDescription['kind']): boolean {
+  const value = reader.optional('removable');
+  if (value === undefined) return false;
+  const removable = value.kind === 'scalar' ? value.value : undefined;
+  if (typeof removable !== 'boolean') throw new ConfigurationError(path, value.line, 'removable must be true or false');
+  if (removable && kind !== 'volume') throw new ConfigurationError(path, value.line, `a ${kind} cannot be removable`);
+  return removable;
 }
 
 function sizeOf(path: string, value: Located): number {

@@ -48,7 +48,16 @@ describe('array.yaml', () => {
     expect(parseArrayFile(formatArrayFile(description), 'array.yaml')).toEqual(description);
   });
 
+  it('has volumes whose medium hosts may eject, and writes that back', () => {
+    const text = FILE.replace('size: 1TiB', 'size: 1TiB, removable: true').replace('size: 2MiB', 'size: 2MiB, removable: false');
+    const description = parseArrayFile(text, 'array.yaml');
+    expect(description.volumes.map(({ removable }) => removable)).toEqual([undefined, true, undefined]);
+    expect(parseArrayFile(formatArrayFile(description), 'array.yaml')).toEqual(description);
+  });
+
   it.each([
+    ['a removable journal', 'size: 1000448', 'size: 1000448, removable: true', 9, /a journal cannot be removable/],
+    ['a removable of text', 'size: 1TiB', "size: 1TiB, removable: 'yes'", 8, /removable must be true or false/],
     ['an unknown key', 'remotes:', 'remote:', 1, /lacks "remotes"/],
     [
       'an unknown key in a volume',
