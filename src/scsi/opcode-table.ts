@@ -145,7 +145,13 @@ export const COMMANDS = {
     ...WRITE_AND_VERIFY,
   },
   verify10: { title: 'VERIFY(10)', opcode: OPCODE.verify10, usage: '2ff6ffffffff00ffff04', ...VERIFY },
-  preFetch10: { title: 'PRE-FETCH(10)', opcode: OPCODE.preFetch10, usage: '3400ffffffff00ffff04', ...CACHE, reservedAs: 'read' },
+  preFetch10: {
+    title: 'PRE-FETCH(10)',
+    opcode: OPCODE.preFetch10,
+    usage: '3400ffffffff00ffff04',
+    ...CACHE,
+    reservedAs: 'read',
+  },
   synchronizeCache10: {
     title: 'SYNCHRONIZE CACHE(10)',
     opcode: OPCODE.synchronizeCache10,

@@ -27,7 +27,11 @@ describe('PERSISTENT RESERVE IN data', () => {
     ['READ KEYS without keys', encodeReadKeys(7, []), '00000007 00000000'],
     ['READ KEYS', encodeReadKeys(0xffff_ffff, [KEY, '00000000000000aa']), `ffffffff 00000010 ${KEY} 00000000000000aa`],
     ['READ RESERVATION, none', encodeReadReservation(2, undefined), '00000002 00000000'],
-    ['READ RESERVATION', encodeReadReservation(2, { key: KEY, type: 6 }), `00000002 00000010 ${KEY} 00000000 00 06 0000`],
+    [
+      'READ RESERVATION',
+      encodeReadReservation(2, { key: KEY, type: 6 }),
+      `00000002 00000010 ${KEY} 00000000 00 06 0000`,
+    ],
     ['REPORT CAPABILITIES', encodeReservationCapabilities(), '0008 00 80 ea01 0000'],
     [
       'READ FULL STATUS',
@@ -79,7 +83,8 @@ describe('PERSISTENT RESERVE OUT', () => {
     expect(decodePersistentInCdb(fromHex(hex('5e 00 0000000000 1234 00')))).toMatchObject({
       value: { allocationLength: 0x1234 },
     });
-    const list = (flags: string) => decodePersistentOutList(fromHex(hex(`${KEY} 1122334455667788 00000000 ${flags} 00 0000`)));
+    const list = (flags: string) =>
+      decodePersistentOutList(fromHex(hex(`${KEY} 1122334455667788 00000000 ${flags} 00 0000`)));
     expect(list('00')).toEqual({
       ok: true,
       value: {

@@ -16,7 +16,10 @@ export function testUnitReady(): CommandResult {
 /** The array hides the defects of its disks, so that both lists of a unit are empty. */
 export function readDefectData(context: CommandContext): CommandResult {
   const fields = cdbValue(decodeDefectDataCdb(context.task.cdb), 0);
-  return allocated(encodeNoDefects(fields.wanted, context.command.name === 'readDefectData12'), fields.allocationLength);
+  return allocated(
+    encodeNoDefects(fields.wanted, context.command.name === 'readDefectData12'),
+    fields.allocationLength,
+  );
 }
 
 /** Third-party and extent reservations are obsolete and refused. */

@@ -2,13 +2,7 @@ import type { CommandName } from '../../scsi/opcode-table.ts';
 import { compareAndWrite, orWrite, writeAtomic, writeSame } from './block-commands.ts';
 import { readCapacity10, readCapacity16 } from './capacity-commands.ts';
 import type { Handler } from './command-context.ts';
-import {
-  readDefectData,
-  release,
-  reportSupportedOperationCodes,
-  reserve,
-  testUnitReady,
-} from './control-commands.ts';
+import { readDefectData, release, reportSupportedOperationCodes, reserve, testUnitReady } from './control-commands.ts';
 import { extendedCopy, receiveCopyOperatingParameters, receiveCopyStatus } from './copy-commands.ts';
 import { inquiry, reportLuns, requestSense } from './identity-commands.ts';
 import { preventAllowMediumRemoval, startStopUnit } from './medium-commands.ts';

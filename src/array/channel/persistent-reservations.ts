@@ -1,4 +1,9 @@
-import { RESERVATION_TYPE, ZERO_KEY, type HeldReservation, type ReservationType } from '../../scsi/persistent-reservation.ts';
+import {
+  RESERVATION_TYPE,
+  ZERO_KEY,
+  type HeldReservation,
+  type ReservationType,
+} from '../../scsi/persistent-reservation.ts';
 import type { AttentionName } from './unit-attention.ts';
 
 /**
@@ -140,7 +145,8 @@ export class PersistentReservations {
     const shared = reservation !== undefined && ALL_REGISTRANTS.includes(reservation.type);
     if (victimKey === ZERO_KEY && !shared) return 'invalid-key';
     const takesOver = shared ? victimKey === ZERO_KEY : reservation && this.held(lun)?.key === victimKey;
-    if (takesOver) return type === undefined ? 'invalid-type' : this.#takeReservation(lun, unit, nexus, victimKey, type);
+    if (takesOver)
+      return type === undefined ? 'invalid-type' : this.#takeReservation(lun, unit, nexus, victimKey, type);
     const victims = withKey(unit, victimKey);
     if (victims.length === 0) return 'conflict';
     for (const victim of victims) unit.keys.delete(victim);

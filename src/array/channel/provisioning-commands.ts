@@ -3,13 +3,7 @@ import { describeViolation } from '../../base/violation.ts';
 import { readLba64 } from '../../scsi/cdb.ts';
 import { decodeUnmapList, encodeLbaStatus, type BlockRange, type ProvisioningRun } from '../../scsi/provisioning.ts';
 import type { LogicalUnit } from '../logical-unit.ts';
-import {
-  allocated,
-  receivedData,
-  throwIfAborted,
-  type CommandContext,
-  type CommandResult,
-} from './command-context.ts';
+import { allocated, receivedData, throwIfAborted, type CommandContext, type CommandResult } from './command-context.ts';
 import { invalidFieldInCdb, invalidParameter, lbaOutOfRange, parameterListLengthError } from './faults.ts';
 import { blockLimits } from './limits.ts';
 import { requireWritable } from './write-access.ts';

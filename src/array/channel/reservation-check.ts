@@ -29,7 +29,6 @@ function accessNeeded(command: Command, cdb: Uint8Array): Command['reservedAs'] 
 /** What starts a unit or lets go of a medium harms nobody (SBC-3 table 6, SPC-4 table 63). */
 function accessOfCdb(cdb: Uint8Array): 'free' | 'write' {
   const [opcode, , , , flags = 0] = cdb;
-  const isFree =
-    opcode === OPCODE.startStopUnit ? (flags & 0x01) !== 0 && (flags & 0xf0) === 0 : (flags & 0x03) === 0;
+  const isFree = opcode === OPCODE.startStopUnit ? (flags & 0x01) !== 0 && (flags & 0xf0) === 0 : (flags & 0x03) === 0;
   return isFree ? 'free' : 'write';
 }

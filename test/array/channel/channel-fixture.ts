@@ -47,7 +47,7 @@ function thinMethods(calls: string[], mapped: Set<number>, erase: (lba: number, 
     },
     allocation(lba: number, count: number): AllocationRun[] {
       const runs: AllocationRun[] = [];
-      for (let block = lba; block < lba + count && runs.length < RUNS_AT_A_TIME; ) {
+      for (let block = lba; block < lba + count && runs.length < RUNS_AT_A_TIME;) {
         let end = block + 1;
         while (end < lba + count && mapped.has(end) === mapped.has(block)) end++;
         runs.push({ lba: block, blockCount: end - block, mapped: mapped.has(block) });

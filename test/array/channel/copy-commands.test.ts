@@ -22,7 +22,7 @@ beforeEach(async () => {
   await build(source, target);
 });
 
-const naaOf = (unit: MemoryUnit) => `e40000000103001${0}${toHex(unit.worldWideName)}0000000000${'000200'}`;
+const naaOf = (unit: MemoryUnit) => `e400000001030010${toHex(unit.worldWideName)}0000000000000200`;
 
 interface Segment {
   readonly from?: number;
@@ -92,7 +92,9 @@ describe('EXTENDED COPY', () => {
     await build(source, target);
     const units = [naaOf(source), naaOf(target).replace(/000200$/, '001000')];
     expect((await copy({ units })).verdict).toBe('good');
-    expect((await copy({ units, segments: [{ count: 1, counts: 'destination', targetLba: 21 }] })).verdict).toBe('good');
+    expect((await copy({ units, segments: [{ count: 1, counts: 'destination', targetLba: 21 }] })).verdict).toBe(
+      'good',
+    );
     for (const lba of [20, 21]) expect(target.content.subarray(lba * 4096, (lba + 1) * 4096)).toEqual(DATA);
     expect((await copy({ units, segments: [{ count: 7 }] })).verdict).toBe('a/26/0a');
   });
@@ -113,7 +115,9 @@ describe('EXTENDED COPY', () => {
     const nobody = naaOf(source).replace('600a0b', '600a0c');
     expect((await copy({ units: [naaOf(source), nobody] })).verdict).toBe('a/0d/02');
     expect((await copy({ units: [naaOf(source), naaOf(target).replace('e400', 'e401')] })).verdict).toBe('a/0d/03');
-    expect((await copy({ units: [naaOf(source), naaOf(target).replace(/000200$/, '001000')] })).verdict).toBe('a/0d/03');
+    expect((await copy({ units: [naaOf(source), naaOf(target).replace(/000200$/, '001000')] })).verdict).toBe(
+      'a/0d/03',
+    );
     expect((await copy({ units: [naaOf(source), naaOf(target).replace(/000200$/, '000000')] })).verdict).toBe('good');
     expect((await copy({ units: [naaOf(source), naaOf(target).replace('e400', 'e4c0')] })).verdict).toBe('good');
   });
@@ -160,7 +164,7 @@ describe('EXTENDED COPY', () => {
     target = memoryUnit({ lun: 1, blockCount: 5000 });
     await build(source, target);
     const data = fromHex(
-      `0700004000000000${'0000001c'}00000000${naaOf(source)}${naaOf(target)}${segmentOf({ count: 4096, targetLba: 0 })}`,
+      `07000040000000000000001c00000000${naaOf(source)}${naaOf(target)}${segmentOf({ count: 4096, targetLba: 0 })}`,
     );
     const reply = await fixture.send(`8300${'00'.repeat(8)}0000006c0000`, { data, signal: abort.signal });
     expect([reply.verdict, target.calls]).toEqual(['status 40', []]);

@@ -68,7 +68,7 @@ async function register(...nexuses: Nexus[]): Promise<void> {
 
 const reserve = (nexus: Nexus, type: number) => out(nexus, 'reserve', { key: KEY[nexus], type });
 const ready = async (nexus: string) => (await fixture.send(READY, { nexus })).verdict;
-const keys = async () => (await inData(0)).slice(16).match(/.{16}/g) ?? [];
+const keys = async (): Promise<string[]> => (await inData(0)).slice(16).match(/.{16}/g) ?? [];
 const generation = async () => Number.parseInt((await inData(0)).slice(0, 8), 16);
 /** Key and type, or undefined. */
 async function held(): Promise<readonly [string, number] | undefined> {
@@ -233,7 +233,11 @@ describe('RESERVE and RELEASE', () => {
     await register('a', 'b');
     await reserve('a', TYPE[name]);
     await out('a', 'release', { key: KEY.a, type: TYPE[name] });
-    expect([await ready('a'), await ready('b'), await ready('c')]).toEqual(['good', tells ? '6/2a/04' : 'good', 'good']);
+    expect([await ready('a'), await ready('b'), await ready('c')]).toEqual([
+      'good',
+      tells ? '6/2a/04' : 'good',
+      'good',
+    ]);
   });
 
   it.each([
@@ -307,10 +311,7 @@ describe('the access matrix', () => {
     await reserve('a', TYPE.ea);
     const underExclusive = await passes();
     if (title.startsWith('PERSISTENT RESERVE OUT')) return;
-    expect([underWrite, underExclusive]).toEqual([
-      FREE.includes(title) || READS.test(title),
-      FREE.includes(title),
-    ]);
+    expect([underWrite, underExclusive]).toEqual([FREE.includes(title) || READS.test(title), FREE.includes(title)]);
   });
 
   it('lets units be started and media be released', async () => {
@@ -353,7 +354,10 @@ describe('PREEMPT', () => {
     await reserve('a', TYPE.ea);
     expect(await out('b', 'preempt', { key: KEY.b, newKey: KEY.a, type: 2 })).toBe('5/24/00');
     expect(await out('b', 'preempt', { key: KEY.b, newKey: KEY.a, type: TYPE.we })).toBe('good');
-    expect([await keys(), await held()]).toEqual([[KEY.b, KEY.c], [KEY.b, TYPE.we]]);
+    expect([await keys(), await held()]).toEqual([
+      [KEY.b, KEY.c],
+      [KEY.b, TYPE.we],
+    ]);
     expect([await ready('a'), await ready('b'), await ready('c')]).toEqual(['6/2a/05', 'good', '6/2a/04']);
     expect((await fixture.send(WRITE, { data: pattern(512) })).verdict).toBe('status 18');
   });
@@ -369,14 +373,20 @@ describe('PREEMPT', () => {
     await register('a', 'b', 'c');
     await reserve('a', TYPE.wero);
     expect(await out('b', 'preempt', { key: KEY.b, newKey: KEY.c, type: TYPE.ea })).toBe('good');
-    expect([await keys(), await held()]).toEqual([[KEY.a, KEY.b], [KEY.a, TYPE.wero]]);
+    expect([await keys(), await held()]).toEqual([
+      [KEY.a, KEY.b],
+      [KEY.a, TYPE.wero],
+    ]);
   });
 
   it('by the holder of its own key makes it another reservation', async () => {
     await register('a', 'b');
     await reserve('a', TYPE.wero);
     expect(await out('a', 'preempt', { key: KEY.a, newKey: KEY.a, type: TYPE.ea })).toBe('good');
-    expect([await keys(), await held()]).toEqual([[KEY.a, KEY.b], [KEY.a, TYPE.ea]]);
+    expect([await keys(), await held()]).toEqual([
+      [KEY.a, KEY.b],
+      [KEY.a, TYPE.ea],
+    ]);
     expect(await ready('b')).toBe('6/2a/04');
   });
 
@@ -474,7 +484,10 @@ describe('REGISTER AND MOVE', () => {
     for (const options of [{ port: '0002' }, { flags: '01' }, { to: 'no port at all' }]) {
       expect(await move('a', { key: KEY.a, newKey: KEY.c, ...options })).toBe('5/26/00');
     }
-    expect([await keys(), await held()]).toEqual([[KEY.a, KEY.b], [KEY.a, TYPE.we]]);
+    expect([await keys(), await held()]).toEqual([
+      [KEY.a, KEY.b],
+      [KEY.a, TYPE.we],
+    ]);
   });
 });
 

@@ -1,0 +1,66 @@
+/** Reads what `iscsi-test-cu -v` prints. Its own count and exit code take a skipped test for a passed one. */
+
+export interface Verdict {
+  /** `Suite.Test`. */
+  readonly test: string;
+  readonly verdict: 'PASS' | 'SKIP' | 'FAIL';
+  /** Why it was skipped, or which assertions failed. */
+  readonly reason: string;
+}
+
+export interface ConformanceLog {
+  readonly verdicts: readonly Verdict[];
+  /** Tests that the tool says it has run. */
+  readonly ran: number;
+}
+
+interface Open {
+  readonly test: string;
+  skipped: string;
+}
+
+const SKIPPED = /\[SKIPPED\]\s*(.*)/;
+const ASSERTION = /^ {4}\d+\. (\S+?:\d+) +- /;
+
+export function readConformanceLog(log: string): ConformanceLog {
+  const verdicts: Verdict[] = [];
+  let suite = '';
+  let ran = 0;
+  let open: Open | undefined;
+  for (const line of log.split('\n')) {
+    suite = /^Suite: (\S+)/.exec(line)?.[1] ?? suite;
+    const started = /^ {2}Test: (\S+) \.\.\.(.*)/.exec(line);
+    if (started) open = { test: `${suite}.${started[1]}`, skipped: '' };
+    const text = started ? started[2]! : line;
+    const ended = open && endOf(open, text);
+    if (ended) {
+      verdicts.push(ended);
+      open = undefined;
+    } else if (open) {
+      open.skipped ||= SKIPPED.exec(text)?.[1] ?? '';
+    } else {
+      addAssertion(verdicts, line);
+    }
+    ran = Number(/^ +tests +\d+ +(\d+)/.exec(line)?.[1] ?? ran);
+  }
+  return { verdicts, ran };
+}
+
+/** What follows the word on its line belongs to the clean-up of the suite. */
+function endOf(open: Open, text: string): Verdict | undefined {
+  if (text.startsWith('FAILED')) return { test: open.test, verdict: 'FAIL', reason: '' };
+  if (!text.startsWith('passed')) return undefined;
+  return { test: open.test, verdict: open.skipped === '' ? 'PASS' : 'SKIP', reason: open.skipped };
+}
+
+/** The assertions of a failed test are listed after its verdict. */
+function addAssertion(verdicts: Verdict[], line: string): void {
+  const last = verdicts.at(-1);
+  const where = ASSERTION.exec(line)?.[1];
+  if (last?.verdict !== 'FAIL' || where === undefined) return;
+  verdicts[verdicts.length - 1] = { ...last, reason: last.reason === '' ? where : `${last.reason} ${where}` };
+}
+
+export function formatVerdict(profile: string, { test, verdict, reason }: Verdict): string {
+  return [verdict, profile, test, reason].join(' ').trim();
+}
