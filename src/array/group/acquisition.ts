@@ -187,9 +187,11 @@ function expectRecord(
   return result.value;
 }
 
+/** Deallocations alone have no data to read. */
 async function readRuns(lun: Lun, runs: readonly Run[]): Promise<Uint8Array> {
   const [first, second] = runs;
-  const head = await lun.read(first!.lba, first!.blockCount, { timeoutMs: PEER_TIMEOUT_MS });
+  if (!first) return new Uint8Array(0);
+  const head = await lun.read(first.lba, first.blockCount, { timeoutMs: PEER_TIMEOUT_MS });
   if (!second) return head;
   const rest = await lun.read(second.lba, second.blockCount, { timeoutMs: PEER_TIMEOUT_MS });
   const joined = new Uint8Array(head.length + rest.length);

@@ -1,4 +1,4 @@
-import type { Clock } from '../../base/clock.ts';
+import type { Clock, Timer } from '../../base/clock.ts';
 import { describeViolation } from '../../base/violation.ts';
 import type { Lun } from '../../lun/lun.ts';
 import { decodeHeader, HEADER_SIZE, type JournalHeader } from '../journal/header.ts';
@@ -118,6 +118,13 @@ export function createWorker(clock: Clock, step: () => Promise<StepResult>, fail
   let running = false;
   let wanted = false;
   let stopped = false;
+  let retry: Timer | undefined;
+
+  /** One at a time: whoever kicks a worker that waits must not leave it with one timer more. */
+  function retryAfter(delayMs: number): void {
+    retry?.cancel();
+    retry = clock.setTimer(delayMs, kick, { background: true });
+  }
 
   async function run(): Promise<void> {
     running = true;
@@ -128,7 +135,7 @@ export function createWorker(clock: Clock, step: () => Promise<StepResult>, fail
         return { retryMs: FAILURE_RETRY_MS };
       });
       if (result === 'again') wanted = true;
-      else if (result !== 'idle') clock.setTimer(result.retryMs, kick, { background: true });
+      else if (result !== 'idle') retryAfter(result.retryMs);
     }
     running = false;
   }

@@ -87,9 +87,16 @@ export function openThinFile(
     return chunks;
   }
 
+  /** Entries that could not be made durable when they were given are tried again, and fail again, for whoever needs them. */
+  async function settleEntries(first: number, last: number): Promise<void> {
+    if (!needs(first, last)) return;
+    await map.flush();
+    for (let chunk = first; chunk <= last; chunk += 1) inFlight.delete(chunk);
+  }
+
   async function give(first: number, last: number): Promise<void> {
     const chunks = chunksToAllocate(first, last);
-    if (chunks.length === 0) return;
+    if (chunks.length === 0) return settleEntries(first, last);
     const reused = new Map<number, number>();
     for (const chunk of chunks.slice(0, free.length)) reused.set(chunk, free.pop()!);
     for (const slot of reused.values()) data.write(new Uint8Array(chunkBytes), slot * chunkBytes);
