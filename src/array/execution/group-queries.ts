@@ -12,12 +12,19 @@ import {
   type PairState,
   type Position,
 } from '../store/array-state.ts';
+import type { Volume } from '../store/volume.ts';
 import { groupChange, groupStateOf, stateOf } from './group-change.ts';
 
 export function needRuntime(core: ArrayCore, group: string): GroupRuntime {
   const runtime = core.runtime(group);
   if (!runtime) throw new CommandRefusal('not-found', `array ${core.name} has no group ${group}`);
   return runtime;
+}
+
+export function needVolume(core: ArrayCore, lun: number): Volume {
+  const volume = core.volume(lun);
+  if (!volume) throw new CommandRefusal('not-found', `array ${core.name} has no volume at LUN ${lun}`);
+  return volume;
 }
 
 /** The group named, or all of them where the name is empty. */

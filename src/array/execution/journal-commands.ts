@@ -9,7 +9,7 @@ import { isActive, type GroupState, type Position } from '../store/array-state.t
 import { withGroup } from '../store/state-store.ts';
 import type { Commit } from './handler-types.ts';
 import { groupChange } from './group-change.ts';
-import { needRuntime } from './group-queries.ts';
+import { needRuntime, needVolume } from './group-queries.ts';
 
 /** S1604: the to-be-read pointer moves when the command is accepted, the read-completed pointer follows the work. */
 export async function acquireJournal(
@@ -89,12 +89,6 @@ export async function purgeJournal(
       if (copied.has(pair.slot) && pair.progress === 'copy') await runtime.differences(pair.slot).clearAll();
     }
   });
-}
-
-function needVolume(core: ArrayCore, lun: number) {
-  const volume = core.volume(lun);
-  if (!volume) throw new CommandRefusal('not-found', `array ${core.name} has no volume at LUN ${lun}`);
-  return volume;
 }
 
 function checkPurge(runtime: GroupRuntime, group: GroupState, request: RequestOf<'journal.purge'>['header']): Position {

@@ -1,12 +1,17 @@
 import type { ReplyOf, RequestOf } from '../../interface-block/process-table.ts';
 import type { ArrayCore } from '../core.ts';
+import { flushVolumes } from '../group/restoration.ts';
 import { removePair } from '../group/transitions.ts';
 import { localLun, withoutGroup, type ArrayState, type GroupState } from '../store/array-state.ts';
 import { withGroup } from '../store/state-store.ts';
 import type { Commit } from './handler-types.ts';
 import { groupChange } from './group-change.ts';
+import { needVolume } from './group-queries.ts';
 
-/** Dissolves pairs: the volumes keep what they hold and are on their own again. */
+/**
+ * Dissolves pairs: the volumes keep what they hold and are on their own again. What restoration wrote is made durable
+ * first: nobody will restore it a second time after a power cut.
+ */
 export function deletePair(
   core: ArrayCore,
   request: RequestOf<'pair.delete'>,
@@ -39,9 +44,10 @@ async function dissolve(
   const runtime = core.runtime(group.name);
   if (!runtime) return;
   const open = runtime.gate.close();
+  const resume = runtime.haltWork();
   try {
     if (group.role === 'primary') await runtime.settleVolumes();
-    else runtime.haltWork();
+    else await flushVolumes({ volume: (lun) => needVolume(core, lun) }, group);
     const names = leaving.map((pair) => pair.name);
     await commit(
       (state) => withoutPairs(state, group.name, names),
@@ -51,9 +57,9 @@ async function dissolve(
       },
     );
     for (const pair of leaving) await runtime.dropDifferences(pair.slot);
-    if (group.role === 'auxiliary' && core.store.group(group.name)) runtime.beginEpoch(runtime.tail());
   } finally {
     open();
+    resume();
   }
 }
 

@@ -56,16 +56,16 @@ function changeRole(
     if (change(before) === before) return commitGroup(runtime, commit, change);
     const consistent = isConsistent(before);
     const open = runtime.gate.close();
+    const resume = runtime.haltWork();
     try {
       if (before.role === 'primary') await runtime.settleVolumes();
-      else runtime.haltWork();
       await commitGroup(runtime, commit, change);
       const after = runtime.state();
       if (consistent) await clearDifferences(runtime, after);
       runtime.beginEpoch(after.role === 'primary' ? after.purged : after.read);
     } finally {
       open();
-      runtime.wake();
+      resume();
     }
     for (const pair of before.pairs) core.accessChanged(localLun(runtime.state(), pair));
   });

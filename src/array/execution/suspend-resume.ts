@@ -69,15 +69,15 @@ async function startFollowing(
     becomeAuxiliary(group, { generation, discard, lineage: request.rows }, runtime.tail());
   if (change(runtime.state()) === runtime.state()) return commitGroup(runtime, commit, change);
   const open = runtime.gate.close();
+  const resume = runtime.haltWork();
   try {
-    runtime.haltWork();
     if (runtime.state().role === 'primary') await runtime.settleVolumes();
     await runtime.markUnsent();
     await commitGroup(runtime, commit, change);
     runtime.beginEpoch(runtime.tail());
   } finally {
     open();
-    runtime.wake();
+    resume();
   }
   for (const pair of runtime.state().pairs) core.accessChanged(localLun(runtime.state(), pair));
 }

@@ -7,7 +7,7 @@ import { isActive, type GroupState, type PairState } from '../store/array-state.
 import type { Volume } from '../store/volume.ts';
 import { announceChange, applyChange, writeOf } from './change.ts';
 import { openPeerJournal, PEER_TIMEOUT_MS, PeerError, readPeerHeader, type FollowerContext, type StepResult } from './follower.ts';
-import { updatePair } from './transitions.ts';
+import { judgeHeader, suspend, updatePair } from './transitions.ts';
 
 /**
  * The copy forming section (705; Fig. 11, S1103): the auxiliary side reads from the primary volume every chunk that
@@ -28,13 +28,24 @@ export async function copyStep(context: FollowerContext): Promise<StepResult> {
   const pair = group.pairs.find((candidate) => candidate.progress === 'copy' && !candidate.copied);
   if (!pair) return 'idle';
   const header = await readPeerHeader(context);
-  if (header.role !== 'primary' || header.suspendReason !== 'none') {
-    throw new PeerError(`the peer is ${header.role}, suspended: ${header.suspendReason}`);
-  }
   if (epoch !== context.epoch()) return 'again';
+  if (!mayGoOn(context, header)) return leaveCopy(context, epoch, header);
   if (!pair.copyBegun) await beginCopy(context, epoch, pair, header);
   else await copySome(context, epoch, pair, header);
   return 'again';
+}
+
+/** A primary that has not been suspended since it was first met, not even for a moment: its journal would have a gap. */
+function mayGoOn(context: FollowerContext, header: JournalHeader): boolean {
+  return judgeHeader(context.state(), header).kind === 'follow';
+}
+
+async function leaveCopy(context: FollowerContext, epoch: number, header: JournalHeader): Promise<StepResult> {
+  if (judgeHeader(context.state(), header).kind !== 'peer-suspended') {
+    throw new PeerError(`the peer is ${header.role}, suspended: ${header.suspendReason}`);
+  }
+  await context.update(epoch, (state) => suspend(state, 'peer-suspended', state.read));
+  return 'idle';
 }
 
 /**
@@ -96,7 +107,7 @@ async function copySome(
   if (epoch !== context.epoch()) return;
   await volume.flush();
   const after = await readPeerHeader(context);
-  if (after.incarnation !== before.incarnation || after.suspendReason !== 'none' || epoch !== context.epoch()) return;
+  if (after.incarnation !== before.incarnation || epoch !== context.epoch() || !mayGoOn(context, after)) return;
   await differences.clear(runs.flatMap((run) => run.chunks));
   if (differences.markedCount() > 0) return;
   await finishCopy(context, epoch, pair, after);

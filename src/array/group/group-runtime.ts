@@ -6,7 +6,6 @@ import type { Access, SuspendReason } from '../../interface-block/process-table.
 import { checkCondition } from '../../scsi/fault.ts';
 import { JOURNAL_BLOCK_SIZE } from '../journal/geometry.ts';
 import type { JournalVolume } from '../journal/journal-volume.ts';
-import { scanJournal } from '../journal/recovery.ts';
 import { CommandRefusal } from '../refusal.ts';
 import type { RemoteInterface } from '../remote-interface.ts';
 import { openChunkMap, chunkBytesFor, type ChunkMap } from '../store/chunk-map.ts';
@@ -14,12 +13,13 @@ import { currentGeneration, isActive, localLun, type GroupState, type PairState,
 import { withGroup, type StateStore } from '../store/state-store.ts';
 import type { Volume } from '../store/volume.ts';
 import { acquisitionStep } from './acquisition.ts';
-import { announceChange, applyChange, changeOf, type VolumeChange } from './change.ts';
+import { announceChange, applyChange, type VolumeChange } from './change.ts';
 import { copyStep } from './copy-formation.ts';
 import { createCopyRanges, createWorker, type FollowerContext, type Worker } from './follower.ts';
 import { createJournalStoring, type JournalStoring } from './journal-storing.ts';
-import { flushVolumes, redoRestoration, restorationStep } from './restoration.ts';
-import { settle, startTracking, suspend } from './transitions.ts';
+import { recover } from './recover.ts';
+import { flushVolumes, restorationStep } from './restoration.ts';
+import { startTracking, suspend } from './transitions.ts';
 import { createWriteGate, type WriteGate } from './write-gate.ts';
 
 export interface GroupParts {
@@ -54,7 +54,7 @@ export interface GroupRuntime {
   access(pair: PairState): Access;
   /** Byte offset and length; what a host sees now. */
   read(volume: Volume, offset: number, length: number): Uint8Array;
-  /** A write or a deallocation by a host. */
+  /** A write or a deallocation by a host. Rejects with `PairDissolved` where the pair ended while it waited. */
   change(pair: PairState, volume: Volume, change: VolumeChange, durable: boolean): Promise<void>;
   flush(volume: Volume): Promise<void>;
   differences(slot: number): ChunkMap;
@@ -64,8 +64,11 @@ export interface GroupRuntime {
   /** Chunks of the records that the peer may not have become differences. The gate must be closed. */
   markUnsent(): Promise<void>;
   suspendPrimary(reason: SuspendReason): Promise<void>;
-  /** Background work in progress comes to nothing from here on; before a change of role. */
-  haltWork(): void;
+  /**
+   * Before a change of role or source: background work in progress comes to nothing, and no other begins until the returned
+   * function is called, so that nothing it learned in the old role is written into the new one.
+   */
+  haltWork(): () => void;
   /** Continues behind `tail` in a new role or with a new source; after the change has become durable. */
   beginEpoch(tail: Position): void;
   /** S1604: the next acquisition step meets the primary even where nothing is left to read. */
@@ -105,6 +108,7 @@ export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime>
   let epoch = 0;
   let lastError = '';
   let contactOrdered = false;
+  let halts = 0;
   let suspending: Promise<void> | undefined;
 
   const state = (): GroupState => {
@@ -117,7 +121,7 @@ export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime>
     clock,
     onJournalLost: (error) => {
       parts.log(`journal of group ${parts.name} failed: ${String(error)}`);
-      void suspendPrimary('error');
+      suspendPrimary('error').catch(failed);
     },
   });
 
@@ -181,7 +185,7 @@ export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime>
     if (group) parts.remote.forget(group.peerSerial, group.peerJournalLun);
   };
   const workers: Worker[] = [acquisitionStep, restorationStep, copyStep].map((step) =>
-    createWorker(clock, () => (store.group(parts.name) ? step(context) : Promise.resolve('idle')), failed),
+    createWorker(clock, () => (halts === 0 && store.group(parts.name) ? step(context) : Promise.resolve('idle')), failed),
   );
 
   async function markUnsent(): Promise<void> {
@@ -235,9 +239,12 @@ export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime>
   }
 
   /** Returns false where the writer has to look at the group again. */
-  async function tryChange(pair: PairState, volume: Volume, change: VolumeChange): Promise<boolean> {
+  async function tryChange(slot: number, volume: Volume, change: VolumeChange): Promise<boolean> {
+    // Acknowledged now, a write could contradict the tables that are found after the restart to come.
+    if (store.hasFailed()) return new Promise<never>(() => undefined);
     const group = store.group(parts.name);
-    if (!group?.pairs.some((known) => known.slot === pair.slot)) throw new PairDissolved(pair.name);
+    const pair = group?.pairs.find((known) => known.slot === slot);
+    if (!group || !pair) throw new PairDissolved(`slot ${slot} of group ${parts.name}`);
     if (group.role !== 'primary') {
       throw checkCondition(0x07, 0x27, 0x00, `volume ${volume.description.name} is auxiliary in group ${parts.name}`);
     }
@@ -308,7 +315,7 @@ export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime>
       for (let done = false; !done; ) {
         const closed = gate.wait();
         if (closed) await closed;
-        else done = await tryChange(pair, volume, change);
+        else done = await tryChange(pair.slot, volume, change);
       }
       if (durable) await runtime.flush(volume);
     },
@@ -334,12 +341,20 @@ export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime>
     suspendPrimary,
     haltWork() {
       epoch += 1;
+      halts += 1;
+      let halted = true;
+      return () => {
+        if (!halted) return;
+        halted = false;
+        halts -= 1;
+        epoch += 1;
+        context.wake();
+      };
     },
     beginEpoch(position) {
       epoch += 1;
       lastError = '';
       storing.continueFrom(position);
-      context.wake();
     },
     orderContact() {
       contactOrdered = true;
@@ -355,38 +370,6 @@ export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime>
   };
 
   for (const pair of state().pairs) openMap(pair);
-  await recover(runtime, context, update);
+  await recover(runtime, context, store.state().incarnation, update);
   return runtime;
-}
-
-/** What a restart owes before hosts may read: the journal's writes in the volumes, orders to restore carried out. */
-async function recover(
-  runtime: GroupRuntime,
-  context: FollowerContext,
-  update: (change: (group: GroupState) => GroupState) => Promise<GroupState>,
-): Promise<void> {
-  const group = runtime.state();
-  if (group.role === 'auxiliary') {
-    const reached = await redoRestoration(context);
-    await flushVolumes(context, group);
-    await update((state) => settle(state, reached));
-    return;
-  }
-  if (!isActive(group)) return runtime.storing.continueFrom(group.purged);
-  const redo: Array<() => Promise<void>> = [];
-  const found = scanJournal(runtime.journal, group.purged, group.lineage, ({ record }, data) => {
-    const pair = group.pairs.find((candidate) => candidate.slot === record.slot);
-    if (!pair || record.sequence <= pair.startSequence) return;
-    const volume = context.volume(pair.primaryLun);
-    const change = changeOf(record, data);
-    if (pair.progress === 'copy') runtime.differences(pair.slot).note(change.offset, change.length);
-    redo.push(async () => {
-      await announceChange(volume, change);
-      applyChange(volume, change);
-    });
-  });
-  // The journal must be durable before the volumes take what it holds: it may come from the page cache of a killed process.
-  await runtime.journal.flush();
-  for (const apply of redo) await apply();
-  runtime.storing.continueFrom(found);
 }

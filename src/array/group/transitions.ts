@@ -292,8 +292,9 @@ function alreadySwappedHere(group: GroupState, expected: LineagePosition): Group
   return refuse('wrong-state', `this array is primary in group ${group.name} already, but not by this swap`);
 }
 
+/** Where a resync has been ordered and its primary never met, what was acquired before it will not be restored any more. */
 function needAllRestored(group: GroupState): void {
-  if (group.restored.sequence !== group.read.sequence) {
+  if (group.following && group.restored.sequence !== group.read.sequence) {
     refuse(
       'wrong-state',
       `group ${group.name} has restored write ${group.restored.sequence} of ${group.read.sequence} acquired: restore first`,
@@ -307,7 +308,13 @@ function asPrimary(group: GroupState): GroupState {
     role: 'primary',
     purged: group.restored,
     toBeRead: group.read.sequence,
-    pairs: group.pairs.map((pair) => ({ ...reversed(pair), copied: false, consistentFrom: 0 })),
+    // The numbers may have begun lower again since the pair was formed: those to come are all its own.
+    pairs: group.pairs.map((pair) => ({
+      ...reversed(pair),
+      copied: false,
+      consistentFrom: 0,
+      startSequence: group.restored.sequence,
+    })),
   };
 }
 
@@ -354,7 +361,7 @@ export function acceptRestore(group: GroupState, toSequence: number): GroupState
   if (toSequence > group.read.sequence) {
     refuse('unsafe', `write ${toSequence} of group ${group.name} is not acquired; the last one acquired is ${group.read.sequence}`);
   }
-  if (toSequence <= group.toBeRestored) return group;
+  if (!group.following || toSequence <= group.toBeRestored) return group;
   return { ...group, toBeRestored: toSequence };
 }
 

@@ -1,6 +1,5 @@
 import { generationAt } from '../../interface-block/lineage.ts';
-import type { LineageEntry } from '../../interface-block/process-table.ts';
-import type { Position } from '../store/array-state.ts';
+import type { GroupState, Position } from '../store/array-state.ts';
 import type { JournalVolume, StoredRecord } from './journal-volume.ts';
 
 /**
@@ -8,12 +7,14 @@ import type { JournalVolume, StoredRecord } from './journal-volume.ts';
  * each beginning where the one before ended, of the generation that the lineage gives its number.
  *
  * A power cut may have kept a record behind a lost one. Such an orphan must never come back to life when the hole is
- * filled again later: records carry the incarnation of the array that stored them, which cannot go down along a chain.
+ * filled again later: records carry the incarnation of the array that stored them, which cannot go down along a chain, and
+ * behind the place where an earlier scan ended cannot be lower than that of the array which scanned. The second rule is
+ * needed where the record that filled the hole has been freed since.
  */
 export function scanJournal(
   journal: JournalVolume,
   kept: Position,
-  lineage: readonly LineageEntry[],
+  { lineage, recovered }: Pick<GroupState, 'lineage' | 'recovered'>,
   visit: (stored: StoredRecord, data: Uint8Array) => void,
 ): Position {
   let tail = kept;
@@ -23,6 +24,7 @@ export function scanJournal(
     if (!next.ok) break;
     const { record, end } = next.value;
     const chained = record.offset === tail.offset && end.offset - kept.offset <= journal.geometry.ringBlocks;
+    if (recovered && record.sequence > recovered.sequence) incarnation = Math.max(incarnation, recovered.incarnation);
     if (!chained || record.incarnation < incarnation) break;
     if (record.generation !== generationAt(lineage, record.sequence)) break;
     const data = journal.readData(record);

@@ -65,6 +65,8 @@ export interface GroupState {
   readonly peerSeenWallMs: number;
   readonly pairs: readonly PairState[];
   readonly nextSlot: number;
+  /** Primary: where its journal ended at the last start; a record behind it is of that incarnation or a later one. */
+  readonly recovered?: { readonly sequence: number; readonly incarnation: number };
 }
 
 export interface PairState {

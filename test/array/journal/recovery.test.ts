@@ -7,7 +7,7 @@ import { START, type Position } from '../../../src/array/store/array-state.ts';
 import { createMemoryStorage } from '../../support/memory-storage.ts';
 
 const GENERATION = '1111111111111111';
-const LINEAGE = [{ generation: GENERATION, startSequence: 0 }];
+const LINEAGE = { lineage: [{ generation: GENERATION, startSequence: 0 }] };
 
 function journalWith(records: ReadonlyArray<{ incarnation: number; generation?: string; blocks?: number }>) {
   const journal = openJournalVolume(createMemoryStorage().open('journal'), journalGeometry(8 + 9 * 8));
@@ -49,6 +49,15 @@ describe('journal recovery', () => {
     const refilled = journal.append(write, afterCrash, { generation: GENERATION, incarnation: 2, wallMs: 6 });
     expect(refilled).toEqual(ends[2]);
     expect(scanJournal(journal, START, LINEAGE, () => undefined)).toEqual(refilled);
+  });
+
+  it('brings none back when the record that filled the hole has been freed since', () => {
+    const { journal, ends } = journalWith([{ incarnation: 1 }, { incarnation: 1 }, { incarnation: 1 }]);
+    journal.writeBlocks(metadataLba(journal.geometry, 2), new Uint8Array(512));
+    const write = { slot: 0, lun: 10, lba: 99, length: 1, data: new Uint8Array(512).fill(9) };
+    const refilled = journal.append(write, ends[1]!, { generation: GENERATION, incarnation: 2, wallMs: 6 });
+    const recovered = { sequence: 1, incarnation: 2 };
+    expect(scanJournal(journal, refilled, { ...LINEAGE, recovered }, () => undefined)).toEqual(refilled);
   });
 
   it('leaves out records of a generation that the lineage does not give to their number', () => {

@@ -1,0 +1,80 @@
+import { describe, expect, it } from 'vitest';
+import { createWorker } from '../../../src/array/group/follower.ts';
+import { openThinFile } from '../../../src/array/store/thin-file.ts';
+import { LUNS } from '../../support/array-pair.ts';
+import { createFakeClock } from '../../support/fake-clock.ts';
+import { createMemoryStorage } from '../../support/memory-storage.ts';
+import { acquireAll, cycle, cycleUntilPair, expectSame, formPair, inWorld, purgeRequest, sleep, stamp } from './world.ts';
+
+describe('storage that fails', () => {
+  it('is asked again for a chunk whose place could not be made durable, and never taken for granted', async () => {
+    const storage = createMemoryStorage();
+    let broken = true;
+    const flush = () => (broken ? Promise.reject(new Error('EIO')) : Promise.resolve());
+    const map = { ...storage.open('map'), flush };
+    const file = openThinFile({ data: storage.open('data'), map }, { volumeBytes: 1 << 20, chunkBytes: 1 << 16, blockSize: 512 });
+    await expect(file.allocate(0, 512)).rejects.toThrow('EIO');
+    await expect(file.allocate(0, 512)).rejects.toThrow('EIO');
+    broken = false;
+    await file.allocate(0, 512);
+    expect(file.allocate(0, 512)).toBeUndefined();
+  });
+
+  it('suspends on a journal that cannot be flushed, and ends neither the array nor the application where volumes fail too', () =>
+    inWorld(async (world) => {
+      const { tokyo } = world;
+      await formPair(world, 'data');
+      await cycleUntilPair(world);
+      world.disks.tokyo.breakFlush(`lun-${LUNS.tokyo.journal}.journal`);
+      world.disks.tokyo.breakFlush(`lun-${LUNS.tokyo.data}.data`, 1);
+      await tokyo.lun('data').write(1, stamp(1));
+      await sleep(world, 100);
+      await tokyo.lun('data').write(2, stamp(2));
+      await sleep(world, 100);
+      expect(await tokyo.operations.showJournal('oradb')).toMatchObject({ suspendReason: 'error' });
+      expect((await tokyo.lun('data').read(1, 1))[0]).toBe(1);
+    }));
+});
+
+describe('a power cut', () => {
+  it('brings no write back that it took, when its hole has been filled and freed', () =>
+    inWorld(async (world) => {
+      const { tokyo, osaka } = world;
+      const journal = `lun-${LUNS.tokyo.journal}.journal`;
+      await formPair(world, 'data');
+      await cycleUntilPair(world);
+      const stall = world.disks.tokyo.stall(journal);
+      await tokyo.lun('data').write(1, stamp(1));
+      await tokyo.lun('data').write(7, stamp(77));
+      tokyo.kill();
+      // The metadata of the first record is lost, that of the second is not.
+      world.disks.tokyo.powerCut((name, { offset }) => name === journal && offset !== (8 + 1) * 512);
+      stall.resume();
+      await tokyo.start();
+      expect((await tokyo.lun('data').read(7, 1))[0]).toBe(0);
+      await tokyo.lun('data').write(3, stamp(3));
+      await tokyo.lun('data').flush();
+      await acquireAll(world, tokyo.operations, osaka.operations);
+      await tokyo.operations.purge(await purgeRequest(osaka.operations));
+      tokyo.kill();
+      await tokyo.start();
+      expect((await tokyo.lun('data').read(7, 1))[0]).toBe(0);
+      await cycle(world, tokyo.operations, osaka.operations);
+      await expectSame(world, 'data');
+    }));
+});
+
+describe('a worker that waits to try again', () => {
+  it('has one timer, however often it is woken', async () => {
+    const clock = createFakeClock();
+    let steps = 0;
+    const worker = createWorker(clock, async () => ({ retryMs: 100 + (steps += 1) }), () => undefined);
+    for (let times = 0; times < 10; times += 1) {
+      worker.kick();
+      await clock.advance(1);
+    }
+    expect(steps).toBe(10);
+    expect(clock.pending()).toBe(1);
+    worker.stop();
+  });
+});
