@@ -39,10 +39,8 @@ export async function copySegments(
 ): Promise<void> {
   let bytesCopied = 0;
   for (const [index, segment] of request.segments.entries()) {
-    const source = unitOf(context, request, segment.source);
-    const destination = unitOf(context, request, segment.destination);
-    await source.prepare?.();
-    await destination.prepare?.();
+    const source = await unitOf(context, request, segment.source);
+    const destination = await unitOf(context, request, segment.destination);
     const byteLength = checkedLength(segment, source, destination);
     for (let done = 0; done < byteLength; done += PIECE_BYTES) {
       const piece = Math.min(PIECE_BYTES, byteLength - done);
@@ -55,7 +53,7 @@ export async function copySegments(
 }
 
 /** The visible unit that carries the designator; a LUN that the nexus may not know of is not reachable. */
-function unitOf(context: CommandContext, request: CopyRequest, index: number): LogicalUnit {
+async function unitOf(context: CommandContext, request: CopyRequest, index: number): Promise<LogicalUnit> {
   const wanted = request.units[index];
   if (!wanted) throw copyAborted(...SENSE.noSuchIndex, `there is no CSCD descriptor ${index}`);
   if (wanted.deviceType !== DEVICE_TYPE.disk) throw copyAborted(...SENSE.wrongDeviceType, 'not a direct access device');
@@ -64,10 +62,21 @@ function unitOf(context: CommandContext, request: CopyRequest, index: number): L
     return channel.visible(task.nexus, candidate.lun) && carries(context, candidate, wanted);
   });
   if (!unit || !unitSupports(unit, COMMANDS.extendedCopy)) throw copyAborted(...SENSE.unreachable, 'no such unit');
+  await reach(unit);
   if (wanted.blockSize !== 0 && wanted.blockSize !== unit.blockSize) {
     throw copyAborted(...SENSE.wrongDeviceType, `${unit.name} has blocks of ${unit.blockSize} bytes`);
   }
   return unit;
+}
+
+/** As before a READ or WRITE of a host (`LogicalUnit.prepare`). */
+async function reach(unit: LogicalUnit): Promise<void> {
+  if (unit.access() !== 'none') return;
+  try {
+    await unit.prepare?.();
+  } catch (error) {
+    throw asCopyAborted(error);
+  }
 }
 
 function carries(context: CommandContext, unit: LogicalUnit, wanted: CopyUnit): boolean {

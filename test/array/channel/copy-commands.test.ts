@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { equalBytes, fromHex, toHex } from '../../../src/base/bytes.ts';
+import { checkCondition } from '../../../src/scsi/fault.ts';
 import { channelFixture, memoryUnit, pattern, type Fixture, type MemoryUnit } from './channel-fixture.ts';
 
 /** EXTENDED COPY between the units of one array. */
@@ -149,6 +150,18 @@ describe('EXTENDED COPY', () => {
     // Write exclusive: reading is free.
     expect((await copy({ segments: [{ from: 1, to: 0 }] })).verdict).toBe('good');
     expect(target.calls).toEqual(['read 4+8']);
+  });
+
+  it('reaches for a unit that has no access, and gives its reason where that fails', async () => {
+    const far = memoryUnit({ lun: 1, kind: 'virtual', prepare: async () => far.setAccess('read-write') });
+    far.setAccess('none');
+    await build(source, far);
+    expect((await copy({ units: [naaOf(source), naaOf(far)] })).verdict).toBe('good');
+    expect(far.calls).toEqual(['write 20+8']);
+    const away = memoryUnit({ lun: 1, prepare: () => Promise.reject(checkCondition(2, 0x08, 0, 'no path')) });
+    away.setAccess('none');
+    await build(source, away);
+    expect((await copy({ units: [naaOf(source), naaOf(away)] })).verdict).toBe('a/08/00');
   });
 
   it('stops between two pieces when it is aborted', async () => {
