@@ -35,6 +35,9 @@ export async function runSeed(seed: number, parts: SimParts = {}): Promise<SimRe
   const options = { ...drawOptions(seed), ...parts.options };
   const world = createWorld(seed, options, parts.wrappers);
   const onRejection = (error: unknown): void => world.fail(new SimFailure('no-crash', `unhandled: ${describeError(error)}`));
+  const { stackTraceLimit } = Error;
+  // Errors are part of daily life here, and most of their cost is the stack.
+  Error.stackTraceLimit = 4;
   process.on('unhandledRejection', onRejection);
   try {
     await play(world);
@@ -43,6 +46,7 @@ export async function runSeed(seed: number, parts: SimParts = {}): Promise<SimRe
     return resultOf(world, error instanceof SimFailure ? error : new SimFailure('no-crash', describeError(error)));
   } finally {
     process.off('unhandledRejection', onRejection);
+    Error.stackTraceLimit = stackTraceLimit;
   }
 }
 
