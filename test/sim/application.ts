@@ -69,7 +69,9 @@ export function startApplication(world: World, name: string, life: Life): void {
     if (error instanceof SimFailure) return world.fail(error);
     if (!(error instanceof LunError)) return world.fail(new SimFailure('no-crash', describeError(error)));
     if (error.kind === 'check-condition' || error.kind === 'io-error') {
-      return world.fail(new SimFailure('no-crash', `an application at ${world.arrays[application.at]!.name}: ${error.message}`));
+      return world.fail(
+        new SimFailure('no-crash', `an application at ${world.arrays[application.at]!.name}: ${error.message}`),
+      );
     }
     if (error.kind === 'write-protected' || draws.chance(0.3)) application.at = 1 - application.at;
   }

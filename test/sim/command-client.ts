@@ -32,7 +32,11 @@ export function createClients(world: World, name: string, life: Life, draws: Dra
 
 /** I4: an answer means that the command is durable, and the same command sent again is answered the same. */
 function checked(world: World, array: ArrayParty, client: ArrayClient, name: string, draws: Draws): ArrayClient {
-  async function call(process: Parameters<ArrayClient['call']>[0], request: never, options: object = {}): Promise<unknown> {
+  async function call(
+    process: Parameters<ArrayClient['call']>[0],
+    request: never,
+    options: object = {},
+  ): Promise<unknown> {
     if (!PROCESSES[process].changes) return client.call(process, request, options).catch(judge);
     const requestId = randomHex(draws.random, 16);
     const first = await settled(client.call(process, request, { ...options, requestId }));

@@ -180,7 +180,7 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
     if (all || draws.chance(0.4)) return durable.apply(operation);
     if (operation.kind === 'truncate' || draws.chance(0.5)) return;
     const { offset, data } = operation;
-    for (let at = 0; at < data.length; ) {
+    for (let at = 0; at < data.length;) {
       const length = Math.min(data.length - at, SECTOR - ((offset + at) % SECTOR));
       const fate = draws.random.below(disk.options.garbage ? 5 : 4);
       if (fate < 2) durable.apply({ kind: 'write', offset: offset + at, data: data.subarray(at, at + length) });

@@ -122,9 +122,9 @@ export function findMissing(history: History, image: Image, question: Question):
     }
   }
   return suspects.flatMap(({ volume, sector, shown }) =>
-    history.sectors[volume]![sector]!
-      .filter((write) => write.good && write.start > shown.end && write.end < before)
-      .map((write) => ({ volume, sector, shown: image[volume]![sector]!, write })),
+    history.sectors[volume]![sector]!.filter(
+      (write) => write.good && write.start > shown.end && write.end < before,
+    ).map((write) => ({ volume, sector, shown: image[volume]![sector]!, write })),
   );
 }
 

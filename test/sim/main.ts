@@ -44,7 +44,10 @@ export async function main(args: string[]): Promise<number> {
   }
   const seconds = (Date.now() - startedMs) / 1000;
   const rate = `${(count / seconds).toFixed(1)} seeds/s, ${Math.round(totals.virtualMs / 1000 / seconds)} times real time`;
-  return say(`${count} seeds, ${totals.failed} failed, ${totals.events} events in ${seconds.toFixed(1)} s: ${rate}\n`, code);
+  return say(
+    `${count} seeds, ${totals.failed} failed, ${totals.events} events in ${seconds.toFixed(1)} s: ${rate}\n`,
+    code,
+  );
 }
 
 export function reportOf(result: SimResult, storyLines: number): string {

@@ -95,7 +95,12 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
   }
 
   /** A leading side's answer to a READ: the newest write answered before it, or one under way. */
-  function answeredRead(side: Side, task: ScsiTask, reply: ScsiReply, at: { start: number; roleChanges: number }): void {
+  function answeredRead(
+    side: Side,
+    task: ScsiTask,
+    reply: ScsiReply,
+    at: { start: number; roleChanges: number },
+  ): void {
     if (roleOf(side.group) === 'auxiliary' || side.roleChanges !== at.roleChanges || side.stateChanged) return;
     const volume = volumeOf(task);
     const blockSectors = volume === 1 ? 8 : 1;
@@ -142,7 +147,8 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
     if (isConsistentAuxiliary(before) && after) {
       const volumes = volumesOf(before);
       const what = `${side.name} became primary by ${swap ? 'swap' : 'takeover'}`;
-      if (swap && !side.maySplit) checkPrefix(side.history, image, { invariant: 'I12-swap', what, before: Infinity, volumes });
+      if (swap && !side.maySplit)
+        checkPrefix(side.history, image, { invariant: 'I12-swap', what, before: Infinity, volumes });
       else checkPrefix(side.history, image, { invariant: 'I1-prefix', what, volumes });
     } else {
       if (after) throw new SimFailure('I1-prefix', `${side.name} became primary with volumes that are not consistent`);
@@ -299,7 +305,11 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
       for (const side of sides) {
         const [leader] = sides.filter((candidate) => roleOf(candidate.group) !== 'auxiliary');
         const history = leader?.history ?? side.history;
-        checkPrefix(history, await side.look(), { invariant: 'I9-liveness', what: `${side.name} at the end`, before: Infinity });
+        checkPrefix(history, await side.look(), {
+          invariant: 'I9-liveness',
+          what: `${side.name} at the end`,
+          before: Infinity,
+        });
       }
     },
   };

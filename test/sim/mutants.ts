@@ -28,7 +28,10 @@ export const MUTANTS: Readonly<Record<string, { readonly expect: readonly string
 type Wrap = (file: StorageFile, array: string) => StorageFile;
 
 function withFile(options: NonNullable<SimParts['options']>, wrap: Wrap): SimParts {
-  const storage = (inner: Storage, array: string): Storage => ({ ...inner, open: (name) => wrap(inner.open(name), array) });
+  const storage = (inner: Storage, array: string): Storage => ({
+    ...inner,
+    open: (name) => wrap(inner.open(name), array),
+  });
   return { options, wrappers: { storage } };
 }
 

@@ -17,7 +17,10 @@ type Act = (parts: { world: World; context: ReplicationContext; draws: Draws; ar
 /** What an operator does at random moments, wrong things too; repeated entries are likelier. */
 const ACTS: Readonly<Record<string, Act>> = {
   swap: ({ world, context, draws, array }) =>
-    swapGroup(context, world.group, { ...(draws.chance(0.5) ? { to: array.name } : {}), fenceLeaseMs: draws.pick([0, 500, 10_000]) }),
+    swapGroup(context, world.group, {
+      ...(draws.chance(0.5) ? { to: array.name } : {}),
+      fenceLeaseMs: draws.pick([0, 500, 10_000]),
+    }),
   split: ({ world, context }) => splitGroup(context, world.group),
   resync: ({ world, context }) => resyncGroup(context, world.group),
   'resync-from': ({ world, context, array }) => resyncGroup(context, world.group, { from: array.name }),
@@ -43,9 +46,12 @@ const ACTS: Readonly<Record<string, Act>> = {
   'raw-swap': rawSwap,
   'raw-split': ({ context, array }) => operations(context, array).splitGroup(GROUP),
   'raw-takeover': ({ world, context, array }) =>
-    world.options.forced ? operations(context, array).takeOver({ group: GROUP, acceptInconsistent: false }) : Promise.resolve(),
+    world.options.forced
+      ? operations(context, array).takeOver({ group: GROUP, acceptInconsistent: false })
+      : Promise.resolve(),
   'lose-site': loseSite,
-  fence: ({ context, array, draws }) => operations(context, array).fence({ group: GROUP, leaseMs: draws.pick([0, 50, 500]) }),
+  fence: ({ context, array, draws }) =>
+    operations(context, array).fence({ group: GROUP, leaseMs: draws.pick([0, 50, 500]) }),
   nobody: askForNobody,
   delete: ({ world, context }) => (world.options.deletes ? deleteGroup(context, world.group) : Promise.resolve()),
 };
@@ -82,7 +88,12 @@ async function askForNobody({ context, array, draws }: Parameters<Act>[0]): Prom
   await Promise.all(
     Array.from({ length: 3 }, async () => {
       const group = `nobody${draws.random.below(1_000_000)}`;
-      const error: unknown = await operations(context, array).showJournal(group).then(() => undefined, (reason: unknown) => reason);
+      const error: unknown = await operations(context, array)
+        .showJournal(group)
+        .then(
+          () => undefined,
+          (reason: unknown) => reason,
+        );
       if (error instanceof CommandError && error.kind !== 'refused') return;
       const own = error instanceof CommandError && error.message.includes(group) && error.message.includes(array.name);
       if (!own) throw new SimFailure('I5-own-answer', `asked ${array.name} for ${group}, was told ${String(error)}`);
@@ -90,7 +101,21 @@ async function askForNobody({ context, array, draws }: Parameters<Act>[0]): Prom
   );
 }
 
-const COMMON = ['swap', 'swap', 'swap', 'split', 'resync', 'resync', 'resync', 'resync', 'resync-from', 'resync-discard', 'takeover', 'lose-site', 'nobody'];
+const COMMON = [
+  'swap',
+  'swap',
+  'swap',
+  'split',
+  'resync',
+  'resync',
+  'resync',
+  'resync',
+  'resync-from',
+  'resync-discard',
+  'takeover',
+  'lose-site',
+  'nobody',
+];
 
 export function startOperator(world: World, name: string): void {
   const { operatorEveryMs } = world.options;

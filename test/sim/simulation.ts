@@ -34,7 +34,8 @@ export interface SimParts {
 export async function runSeed(seed: number, parts: SimParts = {}): Promise<SimResult> {
   const options = { ...drawOptions(seed), ...parts.options };
   const world = createWorld(seed, options, parts.wrappers);
-  const onRejection = (error: unknown): void => world.fail(new SimFailure('no-crash', `unhandled: ${describeError(error)}`));
+  const onRejection = (error: unknown): void =>
+    world.fail(new SimFailure('no-crash', `unhandled: ${describeError(error)}`));
   const { stackTraceLimit } = Error;
   // Errors are part of daily life here, and most of their cost is the stack.
   Error.stackTraceLimit = 4;
