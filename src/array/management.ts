@@ -39,7 +39,8 @@ function fail(message: string): never {
 
 function needFreeLun(state: ArrayState, lun: number): void {
   if (!Number.isInteger(lun) || lun < 0 || lun > LUN_LIMIT) fail(`LUN ${lun} is not a number from 0 to ${LUN_LIMIT}`);
-  const used = state.volumes.find((volume) => volume.lun === lun)?.name ?? state.lunMap.find((entry) => entry.lun === lun)?.name;
+  const used =
+    state.volumes.find((volume) => volume.lun === lun)?.name ?? state.lunMap.find((entry) => entry.lun === lun)?.name;
   if (used !== undefined) fail(`LUN ${lun} is ${used} already`);
 }
 
@@ -72,7 +73,8 @@ export function withMappedLun(state: ArrayState, entry: LunMapEntry): ArrayState
 export function withoutMappedLun(state: ArrayState, lun: number): ArrayState {
   if (!state.lunMap.some((entry) => entry.lun === lun)) return state;
   const registered = state.commandDevices.find((entry) => entry.lun === lun);
-  if (registered) fail(`LUN ${lun} is registered as the command device of ${registered.deviceName}: unregister it first`);
+  if (registered)
+    fail(`LUN ${lun} is registered as the command device of ${registered.deviceName}: unregister it first`);
   return { ...state, lunMap: state.lunMap.filter((entry) => entry.lun !== lun) };
 }
 

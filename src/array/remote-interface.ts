@@ -20,10 +20,7 @@ export function unitSerial(arraySerial: string, lun: number): string {
 
 const OPEN_TIMEOUT_MS = 5000;
 
-export function createRemoteInterface(
-  opener: LunOpener,
-  remotes: () => readonly RemoteDescription[],
-): RemoteInterface {
+export function createRemoteInterface(opener: LunOpener, remotes: () => readonly RemoteDescription[]): RemoteInterface {
   const open = new Map<string, Promise<Lun>>();
   const down = new Set<string>();
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { AllocationRun, LogicalUnit } from './logical-unit.ts';
-import { PairDissolved, type GroupRuntime } from './group/group-runtime.ts';
+import type { GroupRuntime } from './group/group-runtime.ts';
+import { PairDissolved } from './group/host-access.ts';
 import { unitSerial } from './remote-interface.ts';
 import type { PairState } from './store/array-state.ts';
 import { announceChange, applyChange, writeOf, type VolumeChange } from './group/change.ts';
@@ -55,7 +56,11 @@ export function createVolumeUnit(parts: VolumeUnitParts): LogicalUnit {
   }
 
   /** False where the pair was dissolved meanwhile. */
-  async function changePaired({ runtime, pair }: PairedVolume, change: VolumeChange, durable: boolean): Promise<boolean> {
+  async function changePaired(
+    { runtime, pair }: PairedVolume,
+    change: VolumeChange,
+    durable: boolean,
+  ): Promise<boolean> {
     try {
       await runtime.change(pair, volume, change, durable);
       return true;
@@ -98,7 +103,7 @@ export function createVolumeUnit(parts: VolumeUnitParts): LogicalUnit {
 function allocationRuns(volume: Volume, lba: number, count: number): AllocationRun[] {
   const { blockSize } = volume.description;
   const runs: AllocationRun[] = [];
-  for (let block = lba; block < lba + count; ) {
+  for (let block = lba; block < lba + count;) {
     const { hole, end } = volume.holeAt(block * blockSize);
     const blockCount = Math.min(lba + count, end / blockSize) - block;
     const last = runs.at(-1);

@@ -34,7 +34,9 @@ async function until(world: World, what: string, holds: () => Promise<boolean>):
     if (await holds()) return;
     await new Promise<void>((resolve) => world.clock.setTimer(20, resolve));
   }
-  throw new Error(`never: ${what}; osaka: ${world.osaka.log.join('; ')} ${JSON.stringify(await world.osaka.operations.showJournal('oradb'))}`);
+  throw new Error(
+    `never: ${what}; osaka: ${world.osaka.log.join('; ')} ${JSON.stringify(await world.osaka.operations.showJournal('oradb'))}`,
+  );
 }
 
 /** Fig. 16 by hand. */
@@ -52,7 +54,9 @@ async function cycle(world: World, from: ArrayOperations, to: ArrayOperations): 
     return status.restoredSequence === status.toBeRestoredSequence;
   });
   const pairs = await to.showPairs('oradb');
-  const mask = pairs.filter((pair) => pair.state === 'pair').reduce((bits, pair) => bits | (1n << BigInt(pair.slot)), 0n);
+  const mask = pairs
+    .filter((pair) => pair.state === 'pair')
+    .reduce((bits, pair) => bits | (1n << BigInt(pair.slot)), 0n);
   await from.purge({
     group: 'oradb',
     toSequence: auxiliary.readSequence,
@@ -122,23 +126,30 @@ describe('a pair over two arrays', () => {
     }));
 
   it('suspends on a full journal, goes on serving, and resyncs only the differences', () =>
-    withPair(async (world) => {
-      await formPair(world, 'data');
-      await cycleUntilPair(world, world.tokyo.operations, world.osaka.operations);
-      for (let lba = 0; lba < 40; lba += 1) await world.tokyo.lun('data').write(lba, block(lba + 1));
-      const full = await world.tokyo.operations.showJournal('oradb');
-      expect(full).toMatchObject({ state: 'suspended', suspendReason: 'journal-full' });
-      await world.osaka.operations.acquire({ group: 'oradb', toSequence: 100 });
-      await until(world, 'peer-suspended', async () => (await world.osaka.operations.showJournal('oradb')).suspendReason === 'peer-suspended');
-      const { generation, lineage } = await world.tokyo.operations.showJournal('oradb');
-      const resync = { group: 'oradb', discard: false, generation, lineage };
-      await world.osaka.operations.resyncGroup({ ...resync, role: 'auxiliary' });
-      await world.tokyo.operations.resyncGroup({ ...resync, role: 'primary' });
-      await cycleUntilPair(world, world.tokyo.operations, world.osaka.operations);
-      const [row] = await world.osaka.operations.showPairs('oradb');
-      expect(row?.copyChunks).toBe(1);
-      await same(world, 'data');
-    }, 8 + 9 * 8));
+    withPair(
+      async (world) => {
+        await formPair(world, 'data');
+        await cycleUntilPair(world, world.tokyo.operations, world.osaka.operations);
+        for (let lba = 0; lba < 40; lba += 1) await world.tokyo.lun('data').write(lba, block(lba + 1));
+        const full = await world.tokyo.operations.showJournal('oradb');
+        expect(full).toMatchObject({ state: 'suspended', suspendReason: 'journal-full' });
+        await world.osaka.operations.acquire({ group: 'oradb', toSequence: 100 });
+        await until(
+          world,
+          'peer-suspended',
+          async () => (await world.osaka.operations.showJournal('oradb')).suspendReason === 'peer-suspended',
+        );
+        const { generation, lineage } = await world.tokyo.operations.showJournal('oradb');
+        const resync = { group: 'oradb', discard: false, generation, lineage };
+        await world.osaka.operations.resyncGroup({ ...resync, role: 'auxiliary' });
+        await world.tokyo.operations.resyncGroup({ ...resync, role: 'primary' });
+        await cycleUntilPair(world, world.tokyo.operations, world.osaka.operations);
+        const [row] = await world.osaka.operations.showPairs('oradb');
+        expect(row?.copyChunks).toBe(1);
+        await same(world, 'data');
+      },
+      8 + 9 * 8,
+    ));
 
   it('swaps, writes on the other side, and swaps back', () =>
     withPair(async (world) => {
@@ -169,7 +180,9 @@ describe('a pair over two arrays', () => {
       await world.tokyo.start();
       const { generation, lineage } = await world.osaka.operations.showJournal('oradb');
       const resync = { group: 'oradb', role: 'auxiliary' as const, generation, lineage };
-      await expect(world.tokyo.operations.resyncGroup({ ...resync, discard: false })).rejects.toMatchObject({ status: 'split-brain' });
+      await expect(world.tokyo.operations.resyncGroup({ ...resync, discard: false })).rejects.toMatchObject({
+        status: 'split-brain',
+      });
       await world.tokyo.operations.resyncGroup({ ...resync, discard: true });
       await world.osaka.operations.resyncGroup({ ...resync, role: 'primary', discard: false });
       await cycleUntilPair(world, world.osaka.operations, world.tokyo.operations);

@@ -22,7 +22,11 @@ export function childEnvironment(): NodeJS.ProcessEnv {
 }
 
 /** `cdctl lab up` in two processes of the built CLI, and an initiator of this process. */
-export async function upLab(root: string, directory: string, sizes: { volume: string; journal: string }): Promise<BenchLab> {
+export async function upLab(
+  root: string,
+  directory: string,
+  sizes: { volume: string; journal: string },
+): Promise<BenchLab> {
   const program = join(root, 'bin/cdctl.mjs');
   const env = { ...childEnvironment(), CDCTL_CONFIG: join(directory, 'tokyo.yaml') };
   const cli = (...args: string[]) => run(process.execPath, [program, ...args], { env, maxBuffer: 64 * 1024 * 1024 });

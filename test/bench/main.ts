@@ -59,7 +59,10 @@ async function repeated(times: number, work: () => Promise<void>): Promise<void>
 /** A whole command against the WRITE and READ that it is made of, on the same command device. */
 async function commandRoundTrip(options: Options): Promise<void> {
   await withLab(options, { volume: '16MiB', journal: '16MiB' }, async (lab) => {
-    for (const [name, lunNumber, serial] of [['own array', 0, 'TK000001'], ['far array, through a virtual volume', 1, 'OS000001']] as const) {
+    for (const [name, lunNumber, serial] of [
+      ['own array', 0, 'TK000001'],
+      ['far array, through a virtual volume', 1, 'OS000001'],
+    ] as const) {
       await oneCommandDevice(lab, name, `${lab.portals['tokyo']}/${lunNumber}`, serial);
     }
   });
@@ -147,7 +150,10 @@ async function replicationThroughput(options: Options): Promise<void> {
 
 function report(name: string, bytes: number, ms: number, readMs: number): void {
   row(name, `${mibPerSecond(bytes, ms)} MiB/s`);
-  row('  against reading the same bytes from the LUN', `x ${(ms / readMs).toFixed(2)} (${mibPerSecond(bytes, readMs)} MiB/s)`);
+  row(
+    '  against reading the same bytes from the LUN',
+    `x ${(ms / readMs).toFixed(2)} (${mibPerSecond(bytes, readMs)} MiB/s)`,
+  );
 }
 
 function mibPerSecond(bytes: number, ms: number): string {
@@ -186,7 +192,10 @@ async function pieces(bytes: number, io: (lba: number) => Promise<void>): Promis
 async function startUp(options: Options): Promise<void> {
   const program = join(options.root, 'bin/cdctl.mjs');
   const env = childEnvironment();
-  const node = (...args: string[]) => () => void execFileSync(process.execPath, args, { env, stdio: 'ignore' });
+  const node =
+    (...args: string[]) =>
+    () =>
+      void execFileSync(process.execPath, args, { env, stdio: 'ignore' });
   const [empty, version, help, codes] = await inTurn(15, [
     ['node -e 0', node('-e', '0')],
     ['cdctl --version', node(program, '--version')],
@@ -206,11 +215,32 @@ async function sparseMemory(options: Options): Promise<void> {
   const directory = join(options.directory, 'kyoto');
   const env = childEnvironment();
   const port = await freePort();
-  execFileSync(process.execPath, [
-    program, 'array', 'init', directory, '--name', 'kyoto', '--serial', 'KY000001', '--command-device', '0',
-    '--volume', '10:data:1TiB', '--journal', '20:journal:64MiB', '--listen', `127.0.0.1:${port}`,
-  ], { env, stdio: 'ignore' });
-  const array = spawn(process.execPath, [program, 'array', 'serve', directory], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  execFileSync(
+    process.execPath,
+    [
+      program,
+      'array',
+      'init',
+      directory,
+      '--name',
+      'kyoto',
+      '--serial',
+      'KY000001',
+      '--command-device',
+      '0',
+      '--volume',
+      '10:data:1TiB',
+      '--journal',
+      '20:journal:64MiB',
+      '--listen',
+      `127.0.0.1:${port}`,
+    ],
+    { env, stdio: 'ignore' },
+  );
+  const array = spawn(process.execPath, [program, 'array', 'serve', directory], {
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   try {
     await new Promise((resolve) => array.stdout.once('data', resolve));
     const idle = residentMiB(array.pid!);
@@ -228,11 +258,17 @@ async function scatteredWrites(path: string): Promise<void> {
   const { createLunOpener } = await import('../../src/lun/opener.ts');
   const { createTcpTransport } = await import('../../src/lun/socket.ts');
   const random = createRealRandom();
-  const opener = createLunOpener({ transport: createTcpTransport(), clock: createRealClock(), random, initiatorName: 'iqn.2026-11.io.cdctl:bench' });
+  const opener = createLunOpener({
+    transport: createTcpTransport(),
+    clock: createRealClock(),
+    random,
+    initiatorName: 'iqn.2026-11.io.cdctl:bench',
+  });
   const lun = await opener.open(path);
   const { blockCount } = await lun.capacity();
   const data = random.bytes(65_536);
-  for (let write = 0; write < 2000; write += 1) await lun.write(Math.floor((random.below(2 ** 30) / 2 ** 30) * (blockCount - 128)), data);
+  for (let write = 0; write < 2000; write += 1)
+    await lun.write(Math.floor((random.below(2 ** 30) / 2 ** 30) * (blockCount - 128)), data);
   await lun.flush();
   await lun.close();
   await opener.close();

@@ -98,7 +98,10 @@ describe('replication over real arrays', () => {
       let refused: unknown;
       const writer = (async () => {
         for (; refused === undefined; written += 1) {
-          await world.tokyo.lun('data').write(written % 100, stamp(written)).catch((error: unknown) => (refused = error));
+          await world.tokyo
+            .lun('data')
+            .write(written % 100, stamp(written))
+            .catch((error: unknown) => (refused = error));
           await new Promise<void>((resolve) => world.clock.setTimer(1, resolve));
         }
       })();
@@ -122,14 +125,17 @@ describe('replication over real arrays', () => {
     }));
 
   it('suspends on a full journal and comes back', () =>
-    inWorld(async (world) => {
-      await formed(world);
-      for (let lba = 0; lba < 40; lba += 1) await world.tokyo.lun('data').write(lba, stamp(lba));
-      expect(await kindOf(world)).toBe('suspended');
-      await resyncGroup(world.context, ORADB, {});
-      await drainGroup(world.context, ORADB, {});
-      await expectEqual(world);
-    }, 8 + 9 * 8));
+    inWorld(
+      async (world) => {
+        await formed(world);
+        for (let lba = 0; lba < 40; lba += 1) await world.tokyo.lun('data').write(lba, stamp(lba));
+        expect(await kindOf(world)).toBe('suspended');
+        await resyncGroup(world.context, ORADB, {});
+        await drainGroup(world.context, ORADB, {});
+        await expectEqual(world);
+      },
+      8 + 9 * 8,
+    ));
 
   it('takes over, refuses the split brain, and fails back by the side chosen', () =>
     inWorld(async (world) => {
@@ -143,7 +149,9 @@ describe('replication over real arrays', () => {
       await world.osaka.lun('data').write(3, stamp(3));
       await world.tokyo.start();
       expect(await kindOf(world)).toBe('diverged');
-      await expect(resyncGroup(world.context, ORADB, { from: 'osaka' })).rejects.toMatchObject({ kind: 'refused-for-safety' });
+      await expect(resyncGroup(world.context, ORADB, { from: 'osaka' })).rejects.toMatchObject({
+        kind: 'refused-for-safety',
+      });
       await resyncGroup(world.context, ORADB, { from: 'osaka', discard: 'tokyo' });
       await drainGroup(world.context, ORADB, {});
       await expectEqual(world);

@@ -49,7 +49,12 @@ export const LUNS = {
 type ArrayName = keyof typeof LUNS;
 type VolumeName = 'data' | 'log';
 
-function describe(name: ArrayName, serial: string, peer: [string, string], options: ArrayPairOptions): ArrayDescription {
+function describe(
+  name: ArrayName,
+  serial: string,
+  peer: [string, string],
+  options: ArrayPairOptions,
+): ArrayDescription {
   const blockCount = options.volumeBlocks ?? 4096;
   return {
     format: 1,
@@ -61,7 +66,13 @@ function describe(name: ArrayName, serial: string, peer: [string, string], optio
       { lun: 0, name: 'command', kind: 'command-device', blockSize: 512, blockCount: 4096 },
       { lun: LUNS[name].data, name: 'data', kind: 'volume', blockSize: 512, blockCount },
       { lun: LUNS[name].log, name: 'log', kind: 'volume', blockSize: 4096, blockCount: blockCount / 8 },
-      { lun: LUNS[name].journal, name: 'journal', kind: 'journal', blockSize: 512, blockCount: options.journalBlocks ?? 8 + 9 * 64 },
+      {
+        lun: LUNS[name].journal,
+        name: 'journal',
+        kind: 'journal',
+        blockSize: 512,
+        blockCount: options.journalBlocks ?? 8 + 9 * 64,
+      },
     ],
     remotes: [{ serial: peer[1], name: peer[0], portals: [`memory:${peer[1]}`] }],
     lunMap: [{ lun: 1, name: `${peer[0]}-command`, targetSerial: peer[1], targetLun: 0 }],
@@ -150,7 +161,13 @@ export async function createArrayPair(options: ArrayPairOptions): Promise<ArrayP
       log,
       array: () => running.get(serial)!,
       operations: operationsOf(client),
-      lun: (volume) => createScsiLun(`memory:${serial}/${volume}`, () => running.get(serial)!.deviceServer, LUNS[name][volume], 'host'),
+      lun: (volume) =>
+        createScsiLun(
+          `memory:${serial}/${volume}`,
+          () => running.get(serial)!.deviceServer,
+          LUNS[name][volume],
+          'host',
+        ),
       unit: (volume) => running.get(serial)!.units.unit(LUNS[name][volume])!,
       breakFlush: (file) => void process.broken.add(file),
       kill() {

@@ -1,6 +1,13 @@
 import { LunError, type Lun } from '../../src/lun/lun.ts';
 import { decodeCapacity16 } from '../../src/scsi/capacity.ts';
-import { inquiryCdb, readCapacity16Cdb, readCdb, synchronizeCacheCdb, testUnitReadyCdb, writeCdb } from '../../src/scsi/cdb.ts';
+import {
+  inquiryCdb,
+  readCapacity16Cdb,
+  readCdb,
+  synchronizeCacheCdb,
+  testUnitReadyCdb,
+  writeCdb,
+} from '../../src/scsi/cdb.ts';
 import { SCSI_STATUS } from '../../src/scsi/fault.ts';
 import { encodeLunField } from '../../src/scsi/lun-field.ts';
 import { decodeSense } from '../../src/scsi/sense.ts';
@@ -11,7 +18,11 @@ import { decodeUnitSerial } from '../../src/scsi/vpd.ts';
 export function createScsiLun(path: string, server: () => DeviceServer, lun: number, nexus: string): Lun {
   const blockSizes = new Map<number, number>();
 
-  async function send(cdb: Uint8Array, dataOut: Uint8Array = new Uint8Array(0), expectedDataIn = 0): Promise<ScsiReply> {
+  async function send(
+    cdb: Uint8Array,
+    dataOut: Uint8Array = new Uint8Array(0),
+    expectedDataIn = 0,
+  ): Promise<ScsiReply> {
     const expectedDataOut = dataOut.length;
     const task = { nexus, lun: encodeLunField(lun), cdb, dataOut, expectedDataOut, expectedDataIn };
     for (let attempt = 0; ; attempt += 1) {
@@ -57,10 +68,17 @@ export function createScsiLun(path: string, server: () => DeviceServer, lun: num
   };
 }
 
-function failure(path: string, status: number, sense: { key: number; asc: number; ascq: number } | undefined): LunError {
-  if (status === SCSI_STATUS.reservationConflict) return new LunError('reservation-conflict', path, 'RESERVATION CONFLICT');
+function failure(
+  path: string,
+  status: number,
+  sense: { key: number; asc: number; ascq: number } | undefined,
+): LunError {
+  if (status === SCSI_STATUS.reservationConflict)
+    return new LunError('reservation-conflict', path, 'RESERVATION CONFLICT');
   if (status === SCSI_STATUS.busy) return new LunError('busy', path, 'BUSY');
-  const words = sense ? `${sense.key.toString(16)}/${sense.asc.toString(16)}/${sense.ascq.toString(16)}` : `status ${status}`;
+  const words = sense
+    ? `${sense.key.toString(16)}/${sense.asc.toString(16)}/${sense.ascq.toString(16)}`
+    : `status ${status}`;
   if (sense?.key === 7) return new LunError('write-protected', path, words, { sense });
   if (sense?.key === 2) return new LunError('not-ready', path, words, { sense });
   return new LunError('check-condition', path, words, sense ? { sense } : {});

@@ -3,7 +3,7 @@ import type { ReplyOf, RequestOf } from '../../interface-block/process-table.ts'
 import { LunError } from '../../lun/lun.ts';
 import type { ArrayCore } from '../core.ts';
 import { checkHeader, PeerError, PEER_TIMEOUT_MS } from '../group/follower.ts';
-import { prepareDifferences } from '../group/group-runtime.ts';
+import { prepareDifferences } from '../group/difference-maps.ts';
 import { addPair, newGroup } from '../group/transitions.ts';
 import { HEADER_BLOCKS } from '../journal/geometry.ts';
 import type { HeaderPair, JournalHeader } from '../journal/header.ts';

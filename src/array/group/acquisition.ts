@@ -15,8 +15,16 @@ import type { JournalHeader } from '../journal/header.ts';
 import { checkRecord, type StoredRecord } from '../journal/journal-volume.ts';
 import { RECORD_SIZE } from '../journal/record.ts';
 import { isActive, type GroupState, type Position } from '../store/array-state.ts';
-import { PEER_TIMEOUT_MS, PeerError, openPeerJournal, readPeerHeader, type FollowerContext, type StepResult } from './follower.ts';
-import { acquired, clampAcquisition, follow, judgeHeader, suspend } from './transitions.ts';
+import {
+  PEER_TIMEOUT_MS,
+  PeerError,
+  openPeerJournal,
+  readPeerHeader,
+  type FollowerContext,
+  type StepResult,
+} from './follower.ts';
+import { acquired, clampAcquisition, suspend } from './transitions.ts';
+import { follow, judgeHeader } from './follow-rules.ts';
 
 /**
  * The journal acquisition section (708; Fig. 13): copies records from the primary journal to the same LBAs of the

@@ -6,8 +6,16 @@ import type { ChunkMap } from '../store/chunk-map.ts';
 import { isActive, type GroupState, type PairState } from '../store/array-state.ts';
 import type { Volume } from '../store/volume.ts';
 import { announceChange, applyChange, writeOf } from './change.ts';
-import { openPeerJournal, PEER_TIMEOUT_MS, PeerError, readPeerHeader, type FollowerContext, type StepResult } from './follower.ts';
-import { judgeHeader, suspend, updatePair } from './transitions.ts';
+import {
+  openPeerJournal,
+  PEER_TIMEOUT_MS,
+  PeerError,
+  readPeerHeader,
+  type FollowerContext,
+  type StepResult,
+} from './follower.ts';
+import { suspend, updatePair } from './transitions.ts';
+import { judgeHeader } from './follow-rules.ts';
 
 /**
  * The copy forming section (705; Fig. 11, S1103): the auxiliary side reads from the primary volume every chunk that
@@ -139,7 +147,7 @@ function planRuns(differences: ChunkMap): ChunkRun[] {
   const perRun = Math.max(1, Math.floor(READ_BYTES / chunkBytes));
   const runs: ChunkRun[] = [];
   let planned = 0;
-  for (let chunk = differences.next(0); chunk !== undefined && planned < CHECKPOINT_BYTES; ) {
+  for (let chunk = differences.next(0); chunk !== undefined && planned < CHECKPOINT_BYTES;) {
     const chunks = [chunk];
     while (chunks.length < perRun && differences.next(chunk + 1) === chunk + 1) {
       chunk += 1;

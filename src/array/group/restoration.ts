@@ -33,7 +33,9 @@ export async function restorationStep(context: FollowerContext): Promise<StepRes
 /** Pairs that became usable without a further record. */
 async function settlePairs(context: FollowerContext, epoch: number, restored: Position): Promise<boolean> {
   const before = context.state();
-  if (!before.pairs.some((pair) => pair.progress === 'copy' && pair.copied && restored.sequence >= pair.consistentFrom)) {
+  if (
+    !before.pairs.some((pair) => pair.progress === 'copy' && pair.copied && restored.sequence >= pair.consistentFrom)
+  ) {
     return false;
   }
   await context.update(epoch, (state) => settle(state, restored));
@@ -85,12 +87,7 @@ async function applyOne(
 }
 
 /** Waits for chunks that copy formation is writing (the copy is older than the record), and for room in the volume. */
-async function makeWay(
-  context: FollowerContext,
-  pair: PairState,
-  volume: Volume,
-  change: VolumeChange,
-): Promise<void> {
+async function makeWay(context: FollowerContext, pair: PairState, volume: Volume, change: VolumeChange): Promise<void> {
   for (;;) {
     const wait = context.copying.conflict(pair.slot, change.offset, change.length) ?? announceChange(volume, change);
     if (!wait) return;

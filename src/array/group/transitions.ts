@@ -1,6 +1,10 @@
 import { isAncestor, type LineagePosition } from '../../interface-block/lineage.ts';
-import { PAIRS_PER_GROUP_LIMIT, type LineageEntry, type RequestOf, type SuspendReason } from '../../interface-block/process-table.ts';
-import type { JournalHeader } from '../journal/header.ts';
+import {
+  PAIRS_PER_GROUP_LIMIT,
+  type LineageEntry,
+  type RequestOf,
+  type SuspendReason,
+} from '../../interface-block/process-table.ts';
 import { LINEAGE_LIMIT } from '../journal/header.ts';
 import { CommandRefusal } from '../refusal.ts';
 import {
@@ -21,7 +25,7 @@ import {
 
 type CreateRequest = RequestOf<'pair.create'>['header'];
 
-function refuse(status: CommandRefusal['status'], message: string): never {
+export function refuse(status: CommandRefusal['status'], message: string): never {
   throw new CommandRefusal(status, message);
 }
 
@@ -66,7 +70,8 @@ export function addPair(group: GroupState, request: CreateRequest, startSequence
     refuse('wrong-state', `this array is ${group.role} in group ${group.name}, not ${request.role}`);
   }
   const holder = group.pairs.find((candidate) => candidate.slot === slot);
-  if (holder) refuse('wrong-state', `pair ${holder.name} of group ${group.name} has slot ${slot} here; delete it first`);
+  if (holder)
+    refuse('wrong-state', `pair ${holder.name} of group ${group.name} has slot ${slot} here; delete it first`);
   if (slot >= PAIRS_PER_GROUP_LIMIT) {
     refuse('limit-reached', `group ${group.name} has given out all of its ${PAIRS_PER_GROUP_LIMIT} slots`);
   }
@@ -104,7 +109,7 @@ export function startTracking(group: GroupState, generation: string): GroupState
   return { ...beginGeneration(group, generation, group.purged.sequence), tracking: true };
 }
 
-function beginGeneration(group: GroupState, generation: string, startSequence: number): GroupState {
+export function beginGeneration(group: GroupState, generation: string, startSequence: number): GroupState {
   const lineage = [...group.lineage, { generation, startSequence }].slice(-LINEAGE_LIMIT);
   return { ...group, lineage };
 }
@@ -124,13 +129,22 @@ export function resumePrimary(group: GroupState, tail: Position): GroupState {
 }
 
 /** The pair management table swaps copy source and destination (S2002, S2101). */
-function reversed(pair: PairState): PairState {
+export function reversed(pair: PairState): PairState {
   return { ...pair, primaryLun: pair.auxiliaryLun, auxiliaryLun: pair.primaryLun, fresh: false };
 }
 
 function recopied(pair: PairState): PairState {
   const fresh = pair.fresh === true && !pair.noCopy;
-  return { ...pair, progress: 'copy', copied: false, consistentFrom: 0, copyBegun: false, copyChunks: 0, noCopy: false, fresh };
+  return {
+    ...pair,
+    progress: 'copy',
+    copied: false,
+    consistentFrom: 0,
+    copyBegun: false,
+    copyChunks: 0,
+    noCopy: false,
+    fresh,
+  };
 }
 
 /**
@@ -172,160 +186,12 @@ export function becomeAuxiliary(
 
 /** Before its first contact, and while a copy overwrites what it had, an auxiliary has nothing that could be lost. */
 function holdsNothing(group: GroupState): boolean {
-  const copying = group.role === 'auxiliary' && group.pairs.every((pair) => pair.progress === 'copy');
+  const copying = group.role === 'auxiliary' && group.pairs.every((pair) => pair.progress === 'copy' && pair.copyBegun);
   return copying || group.lineage.length === 0;
 }
 
 function followsAlready(group: GroupState, generation: string): boolean {
   return group.following ? currentGeneration(group) === generation : group.expectedGeneration === generation;
-}
-
-/** First contact after create or resync: the primary's positions and lineage become this side's. */
-export function follow(group: GroupState, header: JournalHeader): GroupState {
-  const purged: Position = { sequence: header.purgedSequence, offset: header.purgedOffset };
-  return {
-    ...group,
-    following: true,
-    expectedGeneration: '',
-    lineage: header.lineage,
-    purged,
-    restored: purged,
-    toBeRestored: purged.sequence,
-    read: purged,
-    toBeRead: purged.sequence,
-    readProof: 0,
-  };
-}
-
-export type Contact =
-  | { readonly kind: 'follow' }
-  | { readonly kind: 'adopt' }
-  | { readonly kind: 'peer-suspended' }
-  | { readonly kind: 'wait'; readonly why: string };
-
-/** What an auxiliary makes of its primary's header. */
-export function judgeHeader(group: GroupState, header: JournalHeader): Contact {
-  if (header.role !== 'primary') return { kind: 'wait', why: `the peer is ${header.role}, not primary` };
-  if (header.suspendReason !== 'none') {
-    return group.following ? { kind: 'peer-suspended' } : { kind: 'wait', why: 'the primary stores no journal yet' };
-  }
-  if (!group.following) {
-    const generation = header.lineage.at(-1)?.generation ?? '';
-    const expected = group.expectedGeneration === '' || group.expectedGeneration === generation;
-    return expected ? { kind: 'adopt' } : { kind: 'wait', why: 'the primary is in another generation than announced' };
-  }
-  return mayFollow(group, header) ? { kind: 'follow' } : { kind: 'peer-suspended' };
-}
-
-function mayFollow(group: GroupState, header: JournalHeader): boolean {
-  const position = positionOf(group, group.read);
-  const place = header.lineage.findIndex((entry) => entry.generation === position.generation);
-  const from = header.lineage.findIndex((entry) => entry.generation === header.followGeneration);
-  return (
-    isAncestor(position, header.lineage) &&
-    place >= from &&
-    position.sequence >= header.followSequence &&
-    position.sequence >= header.purgedSequence
-  );
-}
-
-/** Fig. 20: the old primary. `tail` is its last record; `expected` what the host saw restored on the other side. */
-export function swapToAuxiliary(group: GroupState, expected: LineagePosition, tail: Position): GroupState {
-  if (group.role === 'auxiliary') return alreadySwappedAway(group, expected);
-  if (!isActive(group)) refuse('wrong-state', `group ${group.name} is suspended (${group.suspendReason}); resync it first`);
-  const copying = group.pairs.find((pair) => pair.progress !== 'pair');
-  if (copying) refuse('wrong-state', `pair ${copying.name} of group ${group.name} is still being copied`);
-  if (currentGeneration(group) !== expected.generation || tail.sequence !== expected.sequence) {
-    refuse(
-      'moved-on',
-      `the last write of group ${group.name} is number ${tail.sequence} of generation ${currentGeneration(group)}, ` +
-        `not ${expected.sequence} of ${expected.generation}`,
-    );
-  }
-  return {
-    ...group,
-    role: 'auxiliary',
-    following: true,
-    expectedGeneration: '',
-    purged: tail,
-    restored: tail,
-    toBeRestored: tail.sequence,
-    read: tail,
-    toBeRead: tail.sequence,
-    readProof: 0,
-    peerSeenSequence: 0,
-    peerSeenWallMs: 0,
-    pairs: group.pairs.map((pair) => ({ ...reversed(pair), copied: true, consistentFrom: 0 })),
-  };
-}
-
-function alreadySwappedAway(group: GroupState, expected: LineagePosition): GroupState {
-  const known = group.lineage.some((entry) => entry.generation === expected.generation);
-  if (isActive(group) && group.following && known && group.read.sequence >= expected.sequence) return group;
-  return refuse('wrong-state', `this array is auxiliary in group ${group.name} and was not primary at that write`);
-}
-
-/** Fig. 21: the old auxiliary, with everything restored. */
-export function swapToPrimary(group: GroupState, expected: LineagePosition, generation: string): GroupState {
-  if (group.role === 'primary') return alreadySwappedHere(group, expected);
-  if (!isActive(group)) refuse('wrong-state', `group ${group.name} is suspended (${group.suspendReason}); resync it first`);
-  if (!isConsistent(group)) refuse('wrong-state', `the volumes of group ${group.name} are not consistent here yet`);
-  if (currentGeneration(group) !== expected.generation || group.read.sequence !== expected.sequence) {
-    refuse(
-      'moved-on',
-      `group ${group.name} holds write ${group.read.sequence} of generation ${currentGeneration(group)} as its last, ` +
-        `not ${expected.sequence} of ${expected.generation}`,
-    );
-  }
-  needAllRestored(group);
-  return beginGeneration(
-    { ...asPrimary(group), suspendReason: 'none', followFrom: expected },
-    generation,
-    expected.sequence,
-  );
-}
-
-function alreadySwappedHere(group: GroupState, expected: LineagePosition): GroupState {
-  const index = group.lineage.findIndex((entry) => entry.generation === expected.generation);
-  const next = group.lineage[index + 1];
-  if (index >= 0 && isActive(group) && next?.startSequence === expected.sequence) return group;
-  return refuse('wrong-state', `this array is primary in group ${group.name} already, but not by this swap`);
-}
-
-/** Where a resync has been ordered and its primary never met, what was acquired before it will not be restored any more. */
-function needAllRestored(group: GroupState): void {
-  if (group.following && group.restored.sequence !== group.read.sequence) {
-    refuse(
-      'wrong-state',
-      `group ${group.name} has restored write ${group.restored.sequence} of ${group.read.sequence} acquired: restore first`,
-    );
-  }
-}
-
-function asPrimary(group: GroupState): GroupState {
-  return {
-    ...group,
-    role: 'primary',
-    purged: group.restored,
-    toBeRead: group.read.sequence,
-    // The numbers may have begun lower again since the pair was formed: those to come are all its own.
-    pairs: group.pairs.map((pair) => ({
-      ...reversed(pair),
-      copied: false,
-      consistentFrom: 0,
-      startSequence: group.restored.sequence,
-    })),
-  };
-}
-
-/** Takeover without the peer: writable, suspended, differences tracked. */
-export function takeOver(group: GroupState, acceptInconsistent: boolean, generation: string): GroupState {
-  if (group.role === 'primary') return group;
-  if (!isConsistent(group) && !acceptInconsistent) {
-    refuse('unsafe', `the copy of group ${group.name} had not ended: its volumes here are no state of the primary's`);
-  }
-  needAllRestored(group);
-  return beginGeneration({ ...asPrimary(group), suspendReason: 'takeover', tracking: true }, generation, group.restored.sequence);
 }
 
 export function isConsistent(group: GroupState): boolean {
@@ -335,7 +201,8 @@ export function isConsistent(group: GroupState): boolean {
 /** S1604. The clamp to what the primary has follows when it is read. */
 export function acceptAcquisition(group: GroupState, toSequence: number): GroupState {
   needRole(group, 'auxiliary', 'journal acquisition');
-  if (!isActive(group)) refuse('wrong-state', `group ${group.name} is suspended (${group.suspendReason}): resync it first`);
+  if (!isActive(group))
+    refuse('wrong-state', `group ${group.name} is suspended (${group.suspendReason}): resync it first`);
   if (!group.following || toSequence <= group.toBeRead) return group;
   return { ...group, toBeRead: toSequence };
 }
@@ -359,7 +226,10 @@ export function clampAcquisition(group: GroupState): GroupState {
 export function acceptRestore(group: GroupState, toSequence: number): GroupState {
   needRole(group, 'auxiliary', 'restore');
   if (toSequence > group.read.sequence) {
-    refuse('unsafe', `write ${toSequence} of group ${group.name} is not acquired; the last one acquired is ${group.read.sequence}`);
+    refuse(
+      'unsafe',
+      `write ${toSequence} of group ${group.name} is not acquired; the last one acquired is ${group.read.sequence}`,
+    );
   }
   if (!group.following || toSequence <= group.toBeRestored) return group;
   return { ...group, toBeRestored: toSequence };
@@ -375,20 +245,12 @@ export function settle(group: GroupState, restored: Position): GroupState {
   return { ...group, restored, pairs };
 }
 
-/**
- * Whether an auxiliary at this position has met the primary since its last resync. What it said earlier about its pairs, in a
- * command that arrives late, must not end the copy of differences that it has never seen.
- */
-export function hasFollowed(group: GroupState, position: LineagePosition): boolean {
-  const place = group.lineage.findIndex((entry) => entry.generation === position.generation);
-  const from = group.lineage.findIndex((entry) => entry.generation === group.followFrom.generation);
-  return place >= 0 && place >= from && position.sequence >= group.followFrom.sequence;
-}
-
 /** S1610; `through` is the place behind the last record to free. */
 export function purge(group: GroupState, through: Position, copiedPairs: ReadonlySet<number>): GroupState {
   const pairs = group.pairs.map((pair) =>
-    copiedPairs.has(pair.slot) && pair.progress === 'copy' ? { ...pair, progress: 'pair' as const, fresh: false } : pair,
+    copiedPairs.has(pair.slot) && pair.progress === 'copy'
+      ? { ...pair, progress: 'pair' as const, fresh: false }
+      : pair,
   );
   const moved = through.sequence > group.purged.sequence;
   if (!moved && pairs.every((pair, index) => pair === group.pairs[index])) return group;

@@ -97,7 +97,12 @@ export function createJournalUnit(parts: JournalUnitParts): LogicalUnit {
     const runtime = parts.runtime();
     if (!runtime?.state().pairs.some((pair) => pair.slot === slot)) return block;
     const from = (index % MAP_BLOCKS) * JOURNAL_BLOCK_SIZE;
-    block.set(runtime.differences(slot).bytes().subarray(from, from + JOURNAL_BLOCK_SIZE));
+    block.set(
+      runtime
+        .differences(slot)
+        .bytes()
+        .subarray(from, from + JOURNAL_BLOCK_SIZE),
+    );
     return block;
   }
 

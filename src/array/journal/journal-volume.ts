@@ -93,7 +93,9 @@ export function openJournalVolume(file: StorageFile, geometry: JournalGeometry):
         at += length;
       }
       const crc = crc32(data);
-      return crc === record.dataCrc ? { ok: true, value: data } : violated('journal data CRC-32', crc, `${record.dataCrc}`);
+      return crc === record.dataCrc
+        ? { ok: true, value: data }
+        : violated('journal data CRC-32', crc, `${record.dataCrc}`);
     },
     readBlocks,
     writeBlocks,

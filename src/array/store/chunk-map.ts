@@ -36,10 +36,7 @@ export interface ChunkMap {
   close(): void;
 }
 
-export function openChunkMap(
-  file: StorageFile,
-  options: { volumeBytes: number; chunkBytes: number },
-): ChunkMap {
+export function openChunkMap(file: StorageFile, options: { volumeBytes: number; chunkBytes: number }): ChunkMap {
   const chunkCount = Math.ceil(options.volumeBytes / options.chunkBytes);
   const bits = new Uint8Array(Math.ceil(chunkCount / 8));
   file.read(bits, 0);
@@ -52,7 +49,10 @@ export function openChunkMap(
   const isMarked = (chunk: number): boolean => (bits[chunk >>> 3]! & (1 << (chunk & 7))) !== 0;
 
   function chunksOf(byteOffset: number, byteLength: number): readonly [first: number, last: number] {
-    return [Math.floor(byteOffset / options.chunkBytes), Math.floor((byteOffset + byteLength - 1) / options.chunkBytes)];
+    return [
+      Math.floor(byteOffset / options.chunkBytes),
+      Math.floor((byteOffset + byteLength - 1) / options.chunkBytes),
+    ];
   }
 
   function setRange(first: number, last: number): void {

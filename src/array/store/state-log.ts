@@ -41,22 +41,21 @@ export async function openStateLog<Entry>(
 ): Promise<OpenedStateLog<Entry>> {
   if (storage.exists(COMPACT_NAME)) await storage.remove(COMPACT_NAME);
   const file = storage.open(LOG_NAME);
-  const { entries, end } = readRecords<Entry>(file);
-  if (end < file.size()) {
-    file.truncate(end);
-    await file.flush();
-  }
-  return { log: createWriter(storage, file, end, snapshot), entries };
+  const { entries, end } = readRecords(file);
+  if (end < file.size()) file.truncate(end);
+  // A commit that a killed process left in the page cache counts from here on, so no power cut may take it back.
+  await file.flush();
+  return { log: createWriter(storage, file, end, snapshot), entries: entries as Entry[] };
 }
 
-function readRecords<Entry>(file: StorageFile): { entries: Entry[]; end: number } {
+function readRecords(file: StorageFile): { entries: unknown[]; end: number } {
   const bytes = new Uint8Array(file.size());
   file.read(bytes, 0);
-  const entries: Entry[] = [];
+  const entries: unknown[] = [];
   let at = 0;
   for (let length = recordLength(bytes, at); length !== undefined; length = recordLength(bytes, at)) {
     const text = Buffer.from(bytes.subarray(at + HEADER_SIZE, at + length)).toString('utf8');
-    entries.push(JSON.parse(text) as Entry);
+    entries.push(JSON.parse(text));
     at += length;
   }
   refuseHole(bytes, at);

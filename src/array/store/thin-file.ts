@@ -119,7 +119,7 @@ export function openThinFile(
     length: number,
     visit: (chunk: number, within: number, at: number, size: number) => void,
   ): void {
-    for (let at = 0; at < length; ) {
+    for (let at = 0; at < length;) {
       const chunk = firstOf(offset + at);
       const within = offset + at - chunk * chunkBytes;
       const size = Math.min(length - at, chunkBytes - within);

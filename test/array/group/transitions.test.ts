@@ -4,19 +4,16 @@ import {
   acceptRestore,
   addPair,
   becomeAuxiliary,
-  follow,
-  judgeHeader,
   newGroup,
   purge,
   resumePrimary,
   settle,
   startTracking,
   suspend,
-  swapToAuxiliary,
-  swapToPrimary,
-  takeOver,
   updatePair,
 } from '../../../src/array/group/transitions.ts';
+import { follow, judgeHeader } from '../../../src/array/group/follow-rules.ts';
+import { swapToAuxiliary, swapToPrimary, takeOver } from '../../../src/array/group/role-transitions.ts';
 import type { JournalHeader } from '../../../src/array/journal/header.ts';
 import { CommandRefusal } from '../../../src/array/refusal.ts';
 import type { GroupState, Position } from '../../../src/array/store/array-state.ts';
@@ -34,7 +31,14 @@ function primary(): GroupState {
 
 function auxiliary(): GroupState {
   const fresh = addPair(newGroup(pairRequest('auxiliary', 'data'), ''), pairRequest('auxiliary', 'data'), 0, 0);
-  const following = { ...fresh, following: true, lineage: primary().lineage, read: at(7), toBeRead: 7, toBeRestored: 5 };
+  const following = {
+    ...fresh,
+    following: true,
+    lineage: primary().lineage,
+    read: at(7),
+    toBeRead: 7,
+    toBeRestored: 5,
+  };
   return settle(updatePair(following, 0, { copied: true, consistentFrom: 3 }), at(5));
 }
 
@@ -69,9 +73,25 @@ const TAIL = at(9);
 const EVENTS: readonly Event[] = [
   ['split', (group) => suspend(group, 'split', TAIL)],
   ['resume as primary', (group) => resumePrimary(group, TAIL)],
-  ['follow a descendant', (group) => becomeAuxiliary(group, { generation: G2, discard: false, lineage: [...group.lineage, { generation: G2, startSequence: 9 }] }, TAIL)],
-  ['follow a stranger', (group) => becomeAuxiliary(group, { generation: G3, discard: false, lineage: [{ generation: G3, startSequence: 0 }] }, TAIL)],
-  ['discard for a stranger', (group) => becomeAuxiliary(group, { generation: G3, discard: true, lineage: [{ generation: G3, startSequence: 0 }] }, TAIL)],
+  [
+    'follow a descendant',
+    (group) =>
+      becomeAuxiliary(
+        group,
+        { generation: G2, discard: false, lineage: [...group.lineage, { generation: G2, startSequence: 9 }] },
+        TAIL,
+      ),
+  ],
+  [
+    'follow a stranger',
+    (group) =>
+      becomeAuxiliary(group, { generation: G3, discard: false, lineage: [{ generation: G3, startSequence: 0 }] }, TAIL),
+  ],
+  [
+    'discard for a stranger',
+    (group) =>
+      becomeAuxiliary(group, { generation: G3, discard: true, lineage: [{ generation: G3, startSequence: 0 }] }, TAIL),
+  ],
   ['swap to auxiliary at 9', (group) => swapToAuxiliary(group, { generation: G1, sequence: 9 }, TAIL)],
   ['swap to auxiliary at 8', (group) => swapToAuxiliary(group, { generation: G1, sequence: 8 }, TAIL)],
   ['swap to primary at 7', (group) => swapToPrimary(group, { generation: G1, sequence: 7 }, G2)],
@@ -86,7 +106,10 @@ function describeOutcome(group: GroupState, apply: (group: GroupState) => GroupS
   try {
     const next = apply(group);
     if (next === group) return 'same';
-    return [next.role, next.suspendReason === 'none' ? (next.following ? 'active' : 'to meet its primary') : next.suspendReason].join(', ');
+    return [
+      next.role,
+      next.suspendReason === 'none' ? (next.following ? 'active' : 'to meet its primary') : next.suspendReason,
+    ].join(', ');
   } catch (error) {
     if (error instanceof CommandRefusal) return `refused: ${error.status}`;
     throw error;
@@ -135,7 +158,11 @@ describe('who may follow whom', () => {
   it('follows its primary, also over a swap', () => {
     expect(judgeHeader(auxiliary(), header(primary(), at(9)))).toEqual({ kind: 'follow' });
     const handedOver = swapToAuxiliary({ ...primary(), purged: at(7) }, { generation: G1, sequence: 9 }, at(9));
-    const swapped = swapToPrimary(settle({ ...auxiliary(), read: at(9), toBeRestored: 9 }, at(9)), { generation: G1, sequence: 9 }, G2);
+    const swapped = swapToPrimary(
+      settle({ ...auxiliary(), read: at(9), toBeRestored: 9 }, at(9)),
+      { generation: G1, sequence: 9 },
+      G2,
+    );
     expect(judgeHeader(handedOver, header(swapped, at(12)))).toEqual({ kind: 'follow' });
   });
 
@@ -150,7 +177,12 @@ describe('who may follow whom', () => {
     const resumed = resumePrimary(startTracking(suspend(primary(), 'split', at(12)), G2), at(12));
     const told = becomeAuxiliary(auxiliary(), { generation: G2, discard: false, lineage: resumed.lineage }, at(7));
     expect(judgeHeader(told, header(resumed, at(12)))).toEqual({ kind: 'adopt' });
-    expect(follow(told, header(resumed, at(12)))).toMatchObject({ following: true, read: at(12), restored: at(12), toBeRead: 12 });
+    expect(follow(told, header(resumed, at(12)))).toMatchObject({
+      following: true,
+      read: at(12),
+      restored: at(12),
+      toBeRead: 12,
+    });
     expect(judgeHeader(told, header(primary(), at(9)))).toMatchObject({ kind: 'wait' });
   });
 });

@@ -54,6 +54,7 @@ describe('journal header', () => {
       damaged[at]! ^= 0x20;
       expect(decodeHeader(damaged).ok).toBe(false);
     }
-    for (let length = 0; length < HEADER_SIZE; length += 100) expect(decodeHeader(bytes.subarray(0, length)).ok).toBe(false);
+    for (let length = 0; length < HEADER_SIZE; length += 100)
+      expect(decodeHeader(bytes.subarray(0, length)).ok).toBe(false);
   });
 });

@@ -13,7 +13,13 @@ function journalWith(records: ReadonlyArray<{ incarnation: number; generation?: 
   const journal = openJournalVolume(createMemoryStorage().open('journal'), journalGeometry(8 + 9 * 8));
   const ends: Position[] = [START];
   for (const { incarnation, generation = GENERATION, blocks = 1 } of records) {
-    const write = { slot: 0, lun: 10, lba: ends.length, length: blocks, data: new Uint8Array(blocks * 512).fill(ends.length) };
+    const write = {
+      slot: 0,
+      lun: 10,
+      lba: ends.length,
+      length: blocks,
+      data: new Uint8Array(blocks * 512).fill(ends.length),
+    };
     ends.push(journal.append(write, ends.at(-1)!, { generation, incarnation, wallMs: 5 }));
   }
   return { journal, ends };
@@ -23,7 +29,9 @@ describe('journal recovery', () => {
   it('finds every record stored, in order, with its data', () => {
     const { journal, ends } = journalWith([{ incarnation: 1 }, { incarnation: 1, blocks: 3 }, { incarnation: 2 }]);
     const seen: number[] = [];
-    const tail = scanJournal(journal, START, LINEAGE, ({ record }, data) => seen.push(record.lba, data.length, data[0]!));
+    const tail = scanJournal(journal, START, LINEAGE, ({ record }, data) =>
+      seen.push(record.lba, data.length, data[0]!),
+    );
     expect(tail).toEqual(ends.at(-1));
     expect(seen).toEqual([1, 512, 1, 2, 1536, 2, 3, 512, 3]);
   });
@@ -69,7 +77,11 @@ describe('journal recovery', () => {
     const journal = openJournalVolume(createMemoryStorage().open('journal'), journalGeometry(8 + 9 * 8));
     const kept = { sequence: 7, offset: 62 };
     const data = Uint8Array.from({ length: 4 * 512 }, (_, index) => (index * 7) & 0xff);
-    const tail = journal.append({ slot: 1, lun: 3, lba: 0, length: 4, data }, kept, { generation: GENERATION, incarnation: 1, wallMs: 0 });
+    const tail = journal.append({ slot: 1, lun: 3, lba: 0, length: 4, data }, kept, {
+      generation: GENERATION,
+      incarnation: 1,
+      wallMs: 0,
+    });
     const stored = journal.readRecord(8);
     expect(stored.ok && journal.readData(stored.value.record)).toEqual({ ok: true, value: data });
     expect(tail).toEqual({ sequence: 8, offset: 66 });

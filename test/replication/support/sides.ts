@@ -24,7 +24,15 @@ export function side(array: Name, journal: Partial<JournalStatus> = {}, pair: Pa
     serial: SERIALS[array],
     reachable: true,
     absent: false,
-    journal: { ...EMPTY_JOURNAL, ...at, peerSerial, ...journal, lineage, generation, lastGeneration: journal.lastGeneration ?? generation },
+    journal: {
+      ...EMPTY_JOURNAL,
+      ...at,
+      peerSerial,
+      ...journal,
+      lineage,
+      generation,
+      lastGeneration: journal.lastGeneration ?? generation,
+    },
     pairs: [{ ...EMPTY_PAIR, ...pair }],
     journalBlockBytes: 512,
   };

@@ -1,0 +1,96 @@
+import type { Storage } from '../../base/storage.ts';
+import { JOURNAL_BLOCK_SIZE } from '../journal/geometry.ts';
+import type { JournalVolume } from '../journal/journal-volume.ts';
+import { localLun, type GroupState, type PairState } from '../store/array-state.ts';
+import { chunkBytesFor, openChunkMap, type ChunkMap } from '../store/chunk-map.ts';
+import type { Volume } from '../store/volume.ts';
+import type { VolumeChange } from './change.ts';
+
+/** The difference maps of a group: for each pair, the chunks that the peer does not have. */
+export interface DifferenceMaps {
+  /** Opened when first asked for: a host may write to a pair the moment it has been added. */
+  readonly of: (slot: number) => ChunkMap;
+  /**
+   * The far side may form its half of a pair after it has passed over, and had purged, records of it: until it is said
+   * to be copied, its map names what was stored.
+   */
+  noteCopying(pair: PairState, change: VolumeChange): void;
+  /** Marks the chunks of the records behind `from` up to number `to`; all of them where the journal cannot be read. */
+  markRecords(from: number, to: number): Promise<void>;
+  readonly drop: (slot: number) => Promise<void>;
+  close(): void;
+}
+
+function fileName(group: string, slot: number): string {
+  return `differences-${Buffer.from(group, 'utf8').toString('hex')}-${slot}`;
+}
+
+function openMap(storage: Storage, group: string, slot: number, volume: Volume): ChunkMap {
+  const chunkBytes = chunkBytesFor(volume.byteLength);
+  return openChunkMap(storage.open(fileName(group, slot)), { volumeBytes: volume.byteLength, chunkBytes });
+}
+
+/**
+ * Makes the difference map of a pair to come: every chunk that the volume has, or none where the volumes are declared
+ * equal. Durable when it resolves.
+ */
+export async function prepareDifferences(
+  storage: Storage,
+  pair: { readonly group: string; readonly slot: number; readonly noCopy: boolean },
+  volume: Volume,
+): Promise<void> {
+  const map = openMap(storage, pair.group, pair.slot, volume);
+  await map.clearAll();
+  if (!pair.noCopy) await map.union(volume.allocatedBits());
+  map.close();
+}
+
+export function createDifferenceMaps(parts: {
+  readonly group: string;
+  readonly storage: Storage;
+  readonly journal: JournalVolume;
+  readonly state: () => GroupState;
+  readonly volume: (lun: number) => Volume;
+}): DifferenceMaps {
+  const { storage, state } = parts;
+  const maps = new Map<number, ChunkMap>();
+
+  const volumeOf = (pair: PairState): Volume => parts.volume(localLun(state(), pair));
+
+  function of(slot: number): ChunkMap {
+    const pair = state().pairs.find((candidate) => candidate.slot === slot);
+    if (!pair) throw new Error(`group ${parts.group} has no pair in slot ${slot}`);
+    const map = maps.get(slot) ?? openMap(storage, parts.group, slot, volumeOf(pair));
+    maps.set(slot, map);
+    return map;
+  }
+
+  /** The journal cannot be read any more: only a full copy is known to be right. */
+  async function markEverything(): Promise<void> {
+    for (const pair of state().pairs) await of(pair.slot).mark(0, volumeOf(pair).byteLength);
+  }
+
+  return {
+    of,
+    noteCopying(pair, change) {
+      if (pair.progress === 'copy') of(pair.slot).note(change.offset, change.length);
+    },
+    async markRecords(from, to) {
+      const slots = new Set(state().pairs.map((pair) => pair.slot));
+      for (let sequence = from + 1; sequence <= to; sequence += 1) {
+        const stored = parts.journal.readRecord(sequence);
+        if (!stored.ok) return markEverything();
+        const { slot, lba, length } = stored.value.record;
+        if (slots.has(slot)) await of(slot).mark(lba * JOURNAL_BLOCK_SIZE, length * JOURNAL_BLOCK_SIZE);
+      }
+    },
+    async drop(slot) {
+      maps.get(slot)?.close();
+      maps.delete(slot);
+      await storage.remove(fileName(parts.group, slot));
+    },
+    close() {
+      maps.forEach((map) => map.close());
+    },
+  };
+}

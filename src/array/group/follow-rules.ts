@@ -1,0 +1,65 @@
+import { isAncestor, type LineagePosition } from '../../interface-block/lineage.ts';
+import type { JournalHeader } from '../journal/header.ts';
+import type { GroupState, Position } from '../store/array-state.ts';
+import { positionOf } from './transitions.ts';
+
+/** Who may follow whom, and how: what an auxiliary reads off the header of its primary's journal. */
+
+/** First contact after create or resync: the primary's positions and lineage become this side's. */
+export function follow(group: GroupState, header: JournalHeader): GroupState {
+  const purged: Position = { sequence: header.purgedSequence, offset: header.purgedOffset };
+  return {
+    ...group,
+    following: true,
+    expectedGeneration: '',
+    lineage: header.lineage,
+    purged,
+    restored: purged,
+    toBeRestored: purged.sequence,
+    read: purged,
+    toBeRead: purged.sequence,
+    readProof: 0,
+  };
+}
+
+export type Contact =
+  | { readonly kind: 'follow' }
+  | { readonly kind: 'adopt' }
+  | { readonly kind: 'peer-suspended' }
+  | { readonly kind: 'wait'; readonly why: string };
+
+/** What an auxiliary makes of its primary's header. */
+export function judgeHeader(group: GroupState, header: JournalHeader): Contact {
+  if (header.role !== 'primary') return { kind: 'wait', why: `the peer is ${header.role}, not primary` };
+  if (header.suspendReason !== 'none') {
+    return group.following ? { kind: 'peer-suspended' } : { kind: 'wait', why: 'the primary stores no journal yet' };
+  }
+  if (!group.following) {
+    const generation = header.lineage.at(-1)?.generation ?? '';
+    const expected = group.expectedGeneration === '' || group.expectedGeneration === generation;
+    return expected ? { kind: 'adopt' } : { kind: 'wait', why: 'the primary is in another generation than announced' };
+  }
+  return mayFollow(group, header) ? { kind: 'follow' } : { kind: 'peer-suspended' };
+}
+
+function mayFollow(group: GroupState, header: JournalHeader): boolean {
+  const position = positionOf(group, group.read);
+  const place = header.lineage.findIndex((entry) => entry.generation === position.generation);
+  const from = header.lineage.findIndex((entry) => entry.generation === header.followGeneration);
+  return (
+    isAncestor(position, header.lineage) &&
+    place >= from &&
+    position.sequence >= header.followSequence &&
+    position.sequence >= header.purgedSequence
+  );
+}
+
+/**
+ * Whether an auxiliary at this position has met the primary since its last resync. What it said earlier about its pairs, in a
+ * command that arrives late, must not end the copy of differences that it has never seen.
+ */
+export function hasFollowed(group: GroupState, position: LineagePosition): boolean {
+  const place = group.lineage.findIndex((entry) => entry.generation === position.generation);
+  const from = group.lineage.findIndex((entry) => entry.generation === group.followFrom.generation);
+  return place >= 0 && place >= from && position.sequence >= group.followFrom.sequence;
+}

@@ -1,0 +1,110 @@
+import type { LineagePosition } from '../../interface-block/lineage.ts';
+import { currentGeneration, isActive, type GroupState, type Position } from '../store/array-state.ts';
+import { beginGeneration, isConsistent, refuse, reversed } from './transitions.ts';
+
+/** Swap and takeover in the table of events: see `transitions.ts`. */
+
+/** Fig. 20: the old primary. `tail` is its last record; `expected` what the host saw restored on the other side. */
+export function swapToAuxiliary(group: GroupState, expected: LineagePosition, tail: Position): GroupState {
+  if (group.role === 'auxiliary') return alreadySwappedAway(group, expected);
+  if (!isActive(group))
+    refuse('wrong-state', `group ${group.name} is suspended (${group.suspendReason}); resync it first`);
+  const copying = group.pairs.find((pair) => pair.progress !== 'pair');
+  if (copying) refuse('wrong-state', `pair ${copying.name} of group ${group.name} is still being copied`);
+  if (currentGeneration(group) !== expected.generation || tail.sequence !== expected.sequence) {
+    refuse(
+      'moved-on',
+      `the last write of group ${group.name} is number ${tail.sequence} of generation ${currentGeneration(group)}, ` +
+        `not ${expected.sequence} of ${expected.generation}`,
+    );
+  }
+  return {
+    ...group,
+    role: 'auxiliary',
+    following: true,
+    expectedGeneration: '',
+    purged: tail,
+    restored: tail,
+    toBeRestored: tail.sequence,
+    read: tail,
+    toBeRead: tail.sequence,
+    readProof: 0,
+    peerSeenSequence: 0,
+    peerSeenWallMs: 0,
+    pairs: group.pairs.map((pair) => ({ ...reversed(pair), copied: true, consistentFrom: 0 })),
+  };
+}
+
+function alreadySwappedAway(group: GroupState, expected: LineagePosition): GroupState {
+  const known = group.lineage.some((entry) => entry.generation === expected.generation);
+  if (isActive(group) && group.following && known && group.read.sequence >= expected.sequence) return group;
+  return refuse('wrong-state', `this array is auxiliary in group ${group.name} and was not primary at that write`);
+}
+
+/** Fig. 21: the old auxiliary, with everything restored. */
+export function swapToPrimary(group: GroupState, expected: LineagePosition, generation: string): GroupState {
+  if (group.role === 'primary') return alreadySwappedHere(group, expected);
+  if (!isActive(group))
+    refuse('wrong-state', `group ${group.name} is suspended (${group.suspendReason}); resync it first`);
+  if (!isConsistent(group)) refuse('wrong-state', `the volumes of group ${group.name} are not consistent here yet`);
+  if (currentGeneration(group) !== expected.generation || group.read.sequence !== expected.sequence) {
+    refuse(
+      'moved-on',
+      `group ${group.name} holds write ${group.read.sequence} of generation ${currentGeneration(group)} as its last, ` +
+        `not ${expected.sequence} of ${expected.generation}`,
+    );
+  }
+  needAllRestored(group);
+  return beginGeneration(
+    { ...asPrimary(group), suspendReason: 'none', followFrom: expected },
+    generation,
+    expected.sequence,
+  );
+}
+
+function alreadySwappedHere(group: GroupState, expected: LineagePosition): GroupState {
+  const index = group.lineage.findIndex((entry) => entry.generation === expected.generation);
+  const next = group.lineage[index + 1];
+  if (index >= 0 && isActive(group) && next?.startSequence === expected.sequence) return group;
+  return refuse('wrong-state', `this array is primary in group ${group.name} already, but not by this swap`);
+}
+
+/** Where a resync has been ordered and its primary never met, what was acquired before it will not be restored any more. */
+function needAllRestored(group: GroupState): void {
+  if (group.following && group.restored.sequence !== group.read.sequence) {
+    refuse(
+      'wrong-state',
+      `group ${group.name} has restored write ${group.restored.sequence} of ${group.read.sequence} acquired: restore first`,
+    );
+  }
+}
+
+function asPrimary(group: GroupState): GroupState {
+  return {
+    ...group,
+    role: 'primary',
+    purged: group.restored,
+    toBeRead: group.read.sequence,
+    // The numbers may have begun lower again since the pair was formed: those to come are all its own.
+    pairs: group.pairs.map((pair) => ({
+      ...reversed(pair),
+      copied: false,
+      consistentFrom: 0,
+      startSequence: group.restored.sequence,
+    })),
+  };
+}
+
+/** Takeover without the peer: writable, suspended, differences tracked. */
+export function takeOver(group: GroupState, acceptInconsistent: boolean, generation: string): GroupState {
+  if (group.role === 'primary') return group;
+  if (!isConsistent(group) && !acceptInconsistent) {
+    refuse('unsafe', `the copy of group ${group.name} had not ended: its volumes here are no state of the primary's`);
+  }
+  needAllRestored(group);
+  return beginGeneration(
+    { ...asPrimary(group), suspendReason: 'takeover', tracking: true },
+    generation,
+    group.restored.sequence,
+  );
+}

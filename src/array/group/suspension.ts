@@ -1,0 +1,76 @@
+import type { Exclusive } from '../../base/exclusive.ts';
+import type { SuspendReason } from '../../interface-block/process-table.ts';
+import { isActive, type GroupState, type Position } from '../store/array-state.ts';
+import type { Volume } from '../store/volume.ts';
+import type { DifferenceMaps } from './difference-maps.ts';
+import type { JournalStoring } from './journal-storing.ts';
+import { flushVolumes } from './restoration.ts';
+import { suspend } from './transitions.ts';
+import type { WriteGate } from './write-gate.ts';
+
+/** The journal stop section (709) and what every change of role needs of it. */
+export interface Suspension {
+  /** Everything acknowledged is in the volumes and durable there. The gate must be closed. */
+  settleVolumes(): Promise<void>;
+  /** Chunks of the records that the peer may not have become differences. The gate must be closed. */
+  markUnsent(): Promise<void>;
+  /** Stops storing journal on this array's own account: the ring is full, or a part has failed. */
+  suspendPrimary(reason: SuspendReason): Promise<void>;
+}
+
+export function createSuspension(parts: {
+  readonly state: () => GroupState;
+  readonly update: (change: (group: GroupState) => GroupState) => Promise<GroupState>;
+  readonly tail: () => Position;
+  readonly storing: JournalStoring;
+  readonly maps: DifferenceMaps;
+  readonly gate: WriteGate;
+  readonly exclusive: Exclusive;
+  readonly volume: (lun: number) => Volume;
+  readonly log: (text: string) => void;
+}): Suspension {
+  const { state, storing } = parts;
+  let underWay: Promise<void> | undefined;
+
+  async function settleVolumes(): Promise<void> {
+    try {
+      await storing.drain();
+    } catch {
+      await storing.drain({ journalLost: true });
+    }
+    await flushVolumes({ volume: parts.volume }, state());
+  }
+
+  async function markUnsent(): Promise<void> {
+    const group = state();
+    const from = group.role === 'primary' ? group.purged : group.restored;
+    await parts.maps.markRecords(from.sequence, parts.tail().sequence);
+  }
+
+  async function stopJournal(reason: SuspendReason): Promise<void> {
+    const group = state();
+    if (group.role !== 'primary' || !isActive(group)) return;
+    const open = parts.gate.close();
+    try {
+      await settleVolumes();
+      await markUnsent();
+      await parts.update((current) => suspend(current, reason, storing.tail()));
+      parts.log(`group ${group.name} suspended: ${reason}`);
+    } finally {
+      open();
+    }
+  }
+
+  return {
+    settleVolumes,
+    markUnsent,
+    suspendPrimary(reason) {
+      underWay ??= parts.exclusive
+        .run(() => stopJournal(reason))
+        .finally(() => {
+          underWay = undefined;
+        });
+      return underWay;
+    },
+  };
+}
