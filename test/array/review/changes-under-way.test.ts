@@ -1,6 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { LUNS, pairRequest } from '../../support/array-pair.ts';
-import { acquireAll, cycle, cycleUntilPair, expectSame, formPair, inWorld, restoreAll, resync, sleep, stamp, until } from './world.ts';
+import {
+  acquireAll,
+  cycle,
+  cycleUntilPair,
+  expectSame,
+  formPair,
+  inWorld,
+  restoreAll,
+  resync,
+  sleep,
+  stamp,
+  until,
+} from './world.ts';
 
 describe('a change while hosts write', () => {
   it('lets a write that waited for the end of its group through, as one to a volume on its own', () =>
@@ -114,7 +126,13 @@ describe('a copy', () => {
       await until(world, 'copied, not flushed', () => halfWay.begun() > 0, 1);
       await tokyo.operations.splitGroup('oradb');
       await tokyo.lun('data').write(0, stamp(2));
-      await tokyo.operations.resyncGroup({ group: 'oradb', role: 'primary', discard: false, generation: '0'.repeat(16), lineage: [] });
+      await tokyo.operations.resyncGroup({
+        group: 'oradb',
+        role: 'primary',
+        discard: false,
+        generation: '0'.repeat(16),
+        lineage: [],
+      });
       halfWay.resume();
       await sleep(world, 100);
       const [row] = await osaka.operations.showPairs('oradb');

@@ -4,7 +4,17 @@ import { openThinFile } from '../../../src/array/store/thin-file.ts';
 import { LUNS } from '../../support/array-pair.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
 import { createMemoryStorage } from '../../support/memory-storage.ts';
-import { acquireAll, cycle, cycleUntilPair, expectSame, formPair, inWorld, purgeRequest, sleep, stamp } from './world.ts';
+import {
+  acquireAll,
+  cycle,
+  cycleUntilPair,
+  expectSame,
+  formPair,
+  inWorld,
+  purgeRequest,
+  sleep,
+  stamp,
+} from './world.ts';
 
 describe('storage that fails', () => {
   it('is asked again for a chunk whose place could not be made durable, and never taken for granted', async () => {
@@ -12,7 +22,10 @@ describe('storage that fails', () => {
     let broken = true;
     const flush = () => (broken ? Promise.reject(new Error('EIO')) : Promise.resolve());
     const map = { ...storage.open('map'), flush };
-    const file = openThinFile({ data: storage.open('data'), map }, { volumeBytes: 1 << 20, chunkBytes: 1 << 16, blockSize: 512 });
+    const file = openThinFile(
+      { data: storage.open('data'), map },
+      { volumeBytes: 1 << 20, chunkBytes: 1 << 16, blockSize: 512 },
+    );
     await expect(file.allocate(0, 512)).rejects.toThrow('EIO');
     await expect(file.allocate(0, 512)).rejects.toThrow('EIO');
     broken = false;
@@ -68,7 +81,11 @@ describe('a worker that waits to try again', () => {
   it('has one timer, however often it is woken', async () => {
     const clock = createFakeClock();
     let steps = 0;
-    const worker = createWorker(clock, async () => ({ retryMs: 100 + (steps += 1) }), () => undefined);
+    const worker = createWorker(
+      clock,
+      async () => ({ retryMs: 100 + (steps += 1) }),
+      () => undefined,
+    );
     for (let times = 0; times < 10; times += 1) {
       worker.kick();
       await clock.advance(1);

@@ -1,6 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { LUNS, pairRequest } from '../../support/array-pair.ts';
-import { cycle, cycleUntilPair, expectSame, formPair, inWorld, restoreAll, acquireAll, resync, purgeRequest, sleep, stamp } from './world.ts';
+import {
+  cycle,
+  cycleUntilPair,
+  expectSame,
+  formPair,
+  inWorld,
+  restoreAll,
+  acquireAll,
+  resync,
+  purgeRequest,
+  sleep,
+  stamp,
+} from './world.ts';
 
 describe('pair formation', () => {
   it('loses no write to a pair that joins a running group between its two commands', () =>
@@ -45,7 +57,9 @@ describe('pair formation', () => {
       osaka.kill();
       for (const name of world.disks.osaka.list()) await world.disks.osaka.remove(name);
       await osaka.start();
-      await expect(osaka.operations.createPair(pairRequest('auxiliary', 'data'))).rejects.toMatchObject({ status: 'wrong-state' });
+      await expect(osaka.operations.createPair(pairRequest('auxiliary', 'data'))).rejects.toMatchObject({
+        status: 'wrong-state',
+      });
     }));
 
   it('does not add a pair as primary to a group that was swapped meanwhile', () =>

@@ -47,7 +47,12 @@ export async function sleep(world: World, ms: number): Promise<void> {
   await new Promise<void>((resolve) => world.clock.setTimer(ms, resolve));
 }
 
-export async function until(world: World, what: string, holds: () => Promise<boolean> | boolean, everyMs = 20): Promise<void> {
+export async function until(
+  world: World,
+  what: string,
+  holds: () => Promise<boolean> | boolean,
+  everyMs = 20,
+): Promise<void> {
   for (let tries = 0; tries < 300; tries += 1) {
     if (await holds()) return;
     await sleep(world, everyMs);
@@ -92,7 +97,11 @@ export async function cycle(world: World, from: ArrayOperations, to: ArrayOperat
   await from.purge(await purgeRequest(to));
 }
 
-export async function cycleUntilPair(world: World, from = world.tokyo.operations, to = world.osaka.operations): Promise<void> {
+export async function cycleUntilPair(
+  world: World,
+  from = world.tokyo.operations,
+  to = world.osaka.operations,
+): Promise<void> {
   await until(world, 'pair', async () => {
     await cycle(world, from, to);
     const rows = [...(await from.showPairs('oradb')), ...(await to.showPairs('oradb'))];

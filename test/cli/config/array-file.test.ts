@@ -49,7 +49,10 @@ describe('array.yaml', () => {
   });
 
   it('has volumes whose medium hosts may eject, and writes that back', () => {
-    const text = FILE.replace('size: 1TiB', 'size: 1TiB, removable: true').replace('size: 2MiB', 'size: 2MiB, removable: false');
+    const text = FILE.replace('size: 1TiB', 'size: 1TiB, removable: true').replace(
+      'size: 2MiB',
+      'size: 2MiB, removable: false',
+    );
     const description = parseArrayFile(text, 'array.yaml');
     expect(description.volumes.map(({ removable }) => removable)).toEqual([undefined, true, undefined]);
     expect(parseArrayFile(formatArrayFile(description), 'array.yaml')).toEqual(description);
