@@ -108,7 +108,7 @@ export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime>
     },
   };
   for (const pair of state().pairs) maps.of(pair.slot);
-  await recover(runtime, work.context, store.state().incarnation, update);
+  await recover({ runtime, context: work.context, incarnation: store.state().incarnation, update, log });
   return runtime;
 }
 

@@ -1,45 +1,75 @@
+import { describeViolation } from '../../base/violation.ts';
+import type { StoredRecord } from '../journal/journal-volume.ts';
 import { scanJournal } from '../journal/recovery.ts';
-import { isActive, type GroupState, type Position } from '../store/array-state.ts';
+import { isActive, type GroupState, type PairState, type Position } from '../store/array-state.ts';
 import { announceChange, applyChange, changeOf } from './change.ts';
 import type { FollowerContext } from './follower.ts';
 import type { GroupRuntime } from './group-runtime.ts';
 import { flushVolumes, redoRestoration } from './restoration.ts';
-import { settle } from './transitions.ts';
+import { loseCopy, settle } from './transitions.ts';
+
+export interface RecoveryParts {
+  readonly runtime: Pick<GroupRuntime, 'state' | 'journal' | 'storing' | 'differences'>;
+  readonly context: FollowerContext;
+  readonly incarnation: number;
+  readonly update: (change: (group: GroupState) => GroupState) => Promise<GroupState>;
+  readonly log: (text: string) => void;
+}
 
 /** What a restart owes before hosts may read: the journal's writes in the volumes, orders to restore carried out. */
-export async function recover(
-  runtime: Pick<GroupRuntime, 'state' | 'journal' | 'storing' | 'differences'>,
-  context: FollowerContext,
-  incarnation: number,
-  update: (change: (group: GroupState) => GroupState) => Promise<GroupState>,
-): Promise<void> {
-  const group = runtime.state();
-  /** Whatever the journal holds behind this place was left by a crash: only records stored from now on are to follow it. */
-  async function continueAt(tail: Position): Promise<void> {
-    await update((current) => ({ ...current, recovered: { sequence: tail.sequence, incarnation } }));
-    runtime.storing.continueFrom(tail);
-  }
-  if (group.role === 'auxiliary') {
+export async function recover(parts: RecoveryParts): Promise<void> {
+  const group = parts.runtime.state();
+  if (group.role === 'auxiliary') return recoverAuxiliary(parts, group);
+  const tail = isActive(group) ? await redoWrites(parts, group) : group.purged;
+  // Whatever the journal holds behind this place was left by a crash: only records stored from now on are to follow it.
+  const recovered = { sequence: tail.sequence, incarnation: parts.incarnation };
+  await parts.update((current) => ({ ...current, recovered }));
+  parts.runtime.storing.continueFrom(tail);
+}
+
+/** A damaged journal costs this group its copy, not the array its other volumes. */
+async function recoverAuxiliary({ context, update, log }: RecoveryParts, group: GroupState): Promise<void> {
+  try {
     const reached = await redoRestoration(context);
     await flushVolumes(context, group);
     await update((state) => settle(state, reached));
-    return;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    log(`group ${group.name}: ${why}; its copy here is lost, a resync makes it anew`);
+    context.report(why);
+    await update(loseCopy);
   }
-  if (!isActive(group)) return continueAt(group.purged);
-  const redo: Array<() => Promise<void>> = [];
-  const found = scanJournal(runtime.journal, group.purged, group, ({ record }, data) => {
-    const pair = group.pairs.find((candidate) => candidate.slot === record.slot);
-    if (!pair || record.sequence <= pair.startSequence) return;
-    const volume = context.volume(pair.primaryLun);
-    const change = changeOf(record, data);
-    if (pair.progress === 'copy') runtime.differences(pair.slot).note(change.offset, change.length);
-    redo.push(async () => {
-      await announceChange(volume, change);
-      applyChange(volume, change);
-    });
+}
+
+/** The journal must be durable before the volumes take what it holds: it may come from the page cache of a killed process. */
+async function redoWrites({ runtime, context }: RecoveryParts, group: GroupState): Promise<Position> {
+  const pairOf = ({ record }: StoredRecord): PairState | undefined =>
+    group.pairs.find((pair) => pair.slot === record.slot && record.sequence > pair.startSequence);
+  const tail = scanJournal(runtime.journal, group.purged, group, (stored, data) => {
+    const pair = pairOf(stored);
+    if (pair?.progress !== 'copy') return;
+    const { offset, length } = changeOf(stored.record, data);
+    runtime.differences(pair.slot).note(offset, length);
   });
-  // The journal must be durable before the volumes take what it holds: it may come from the page cache of a killed process.
   await runtime.journal.flush();
-  for (const apply of redo) await apply();
-  return continueAt(found);
+  for (let sequence = group.purged.sequence + 1; sequence <= tail.sequence; sequence += 1) {
+    const stored = runtime.journal.readRecord(sequence);
+    if (!stored.ok) throw new Error(`record ${sequence}: ${describeViolation(stored.violation)}`);
+    const pair = pairOf(stored.value);
+    if (pair) await redoOne(context, pair, runtime.journal.readData(stored.value.record), stored.value);
+  }
+  return tail;
+}
+
+async function redoOne(
+  context: FollowerContext,
+  pair: PairState,
+  data: ReturnType<GroupRuntime['journal']['readData']>,
+  { record }: StoredRecord,
+): Promise<void> {
+  if (!data.ok) throw new Error(`data of record ${record.sequence}: ${describeViolation(data.violation)}`);
+  const volume = context.volume(pair.primaryLun);
+  const change = changeOf(record, data.value);
+  await announceChange(volume, change);
+  applyChange(volume, change);
 }

@@ -147,6 +147,11 @@ function recopied(pair: PairState): PairState {
   };
 }
 
+/** An auxiliary whose journal cannot be restored any more: suspended, and of no use before a resync. */
+export function loseCopy(group: GroupState): GroupState {
+  return { ...suspend(group, 'error', group.read), suspendReason: 'error', pairs: group.pairs.map(recopied) };
+}
+
 /**
  * Where this side's data stands: what it would lose, if anything, by following another. A generation that began with a
  * swap and has seen no write yet adds nothing to the one before it.
