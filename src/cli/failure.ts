@@ -92,6 +92,9 @@ const LUN_ADVICE: Readonly<Partial<Record<LunErrorKind, string>>> = {
   'bad-argument': 'see the form of paths: cdctl lun show --help',
 };
 
+/** Found out on this side: no LUN said anything. */
+const UNANSWERED: readonly LunErrorKind[] = ['no-path', 'timeout', 'refused-for-safety', 'bad-argument'];
+
 /** The path stands in the line before already. */
 function withoutPath({ message, path }: LunError): string {
   return message.startsWith(`${path}: `) ? message.slice(path.length + 2) : message;
@@ -101,7 +104,7 @@ function lunFailure(error: LunError): Failure {
   const name =
     error.outcome === 'unknown' && error.kind !== 'timeout' ? 'outcome-unknown' : LUN_ERROR_CLASS[error.kind];
   return failure(name, {
-    what: `the LUN answered: ${error.kind}`,
+    what: `${UNANSWERED.includes(error.kind) ? 'the LUN is not reached' : 'the LUN answered'}: ${error.kind}`,
     where: error.path,
     why: withoutPath(error),
     ...(LUN_ADVICE[error.kind] && { next: LUN_ADVICE[error.kind] }),

@@ -226,6 +226,21 @@ async function orderPurge(
   }
 }
 
+/** What whoever asked for a running group is told once the work that a suspended one still takes is done. */
+export function suspendedDuring(what: string, group: GroupDefinition, outcome: CycleOutcome): ReplicationRefusal {
+  const { primaryJournal: near, auxiliaryJournal: far } = outcome;
+  const reason = near.state === 'suspended' ? near.suspendReason : far.suspendReason;
+  return new ReplicationRefusal(
+    {
+      kind: 'state-does-not-hold',
+      what,
+      why: `the group is suspended (${reason}); what was acquired is being restored, the rest is differences`,
+      next: `cdctl pair resync ${group.name}, then run it again`,
+    },
+    outcome,
+  );
+}
+
 function turned(run: Run, array: string, journal: JournalStatus): ReplicationRefusal {
   return new ReplicationRefusal(
     {

@@ -1,14 +1,13 @@
 import type { JournalStatus } from '../host/operations.ts';
 import { accept, resultOf, type ChangeOptions, type ChangeResult } from './change.ts';
 import { isCancelled, remainingMs, startRun, type ReplicationContext, type Run } from './context.ts';
-import { cycle, requireDirection, type CycleOutcome } from './cycle.ts';
+import { cycle, requireDirection, suspendedDuring, type CycleOutcome } from './cycle.ts';
 import type { GroupDefinition } from './definition.ts';
 import { perform, stopped } from './drive.ts';
 import { observe } from './observe.ts';
 import { planCycle, type Direction } from './plan-cycle.ts';
 import { step } from './plan.ts';
 import { backoff, pause, poll } from './poll.ts';
-import { ReplicationRefusal } from './refusal.ts';
 import { stallWatch } from './stall.ts';
 
 export interface DrainResult extends ChangeResult {
@@ -60,7 +59,7 @@ export async function drain(run: Run, direction: Direction, options: DrainOption
     const outcome = await cycle(run, direction, known);
     total = add(total, outcome);
     known = outcome.auxiliaryJournal;
-    if (outcome.suspended) throw suspendedWhileDraining(run, outcome);
+    if (outcome.suspended) throw suspendedDuring(`drain ${run.group.name}`, run.group, outcome);
     if (outcome.complete && (options.sameGeneration !== true || inOneGeneration(outcome))) {
       return { ...total, complete: true };
     }
@@ -124,20 +123,6 @@ function standsAt({ primaryJournal: near, auxiliaryJournal: far, copying }: Cycl
     parts.push(`the auxiliary has not yet heard of generation ${near.generation}`);
   if (far.errorText) parts.push(far.errorText);
   return parts.join('; ');
-}
-
-function suspendedWhileDraining(run: Run, outcome: CycleOutcome): ReplicationRefusal {
-  const { primaryJournal: near, auxiliaryJournal: far } = outcome;
-  const reason = near.state === 'suspended' ? near.suspendReason : far.suspendReason;
-  return new ReplicationRefusal(
-    {
-      kind: 'state-does-not-hold',
-      what: `drain ${run.group.name}`,
-      why: `the group is suspended (${reason}); what was acquired is being restored, the rest is differences`,
-      next: `cdctl pair resync ${run.group.name}, then run it again`,
-    },
-    outcome,
-  );
 }
 
 /** S1902 to S1905: until restoration completed and to-be restored are equal, and equal to read completed. */

@@ -283,6 +283,8 @@ describe('a pair', () => {
     expect(await json(['pair', 'split', 'oradb'])).toMatchObject({ changed: true, verdict: { kind: 'suspended' } });
     expect(await json(['pair', 'split', 'oradb'])).toMatchObject({ changed: false });
     expect((await cdctl(['pair', 'wait', 'oradb', '--until', 'pair'])).code).toBe(1);
+    const cycled = await cdctl(['replicate', 'oradb', '--once']);
+    expect(cycled).toMatchObject({ code: 1, stderr: expect.stringContaining('the group is suspended (split)') });
     expect(await json(['pair', 'resync', 'oradb'])).toMatchObject({ changed: true });
     expect((await cdctl(['replicate', 'oradb', '--until-empty'])).code).toBe(0);
   });

@@ -32,7 +32,7 @@ export async function run(request: Request, context: CommandContext): Promise<Co
     const blockCount = request.count ?? (output === undefined ? 1 : total - lba);
     if (lba + blockCount > total || blockCount < 1) {
       throw usageError(
-        `blocks ${lba} to ${lba + blockCount - 1} do not exist`,
+        blockCount < 1 ? 'no blocks to read' : `blocks ${lba} to ${lba + blockCount - 1} do not exist`,
         `the LUN has ${total} blocks`,
         'give --lba and --count inside it',
       );

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { runCycle } from '../../replication/cycle.ts';
+import { runCycle, suspendedDuring } from '../../replication/cycle.ts';
 import type { GroupDefinition } from '../../replication/definition.ts';
 import { drainGroup } from '../../replication/drain.ts';
 import type { ReplicationEvent } from '../../replication/events.ts';
@@ -195,6 +195,8 @@ class GroupLoop {
       changed: before.changed || changed,
       complete: cycle.complete,
     };
+    // Nothing is carried over any more: cron and the log of a service have to hear of it.
+    if (cycle.suspended) throw suspendedDuring(`cycle ${this.#group.name}`, this.#group, cycle);
   }
 
   #failed(error: unknown): void {

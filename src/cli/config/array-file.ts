@@ -14,12 +14,24 @@ import { MapReader, textOf } from './reader.ts';
 const SERIAL = /^[A-Z0-9]{1,16}$/;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$/;
 const TARGET_NAME = /^iqn\.\d{4}-\d{2}\.[a-z0-9.-]+(?::[a-z0-9.:-]+)?$/;
-const PORTAL = /^iscsi:\/\/[^/\s]+\/[^/\s]+$/;
+const PORTAL = /^iscsi:\/\/[^/\s]+\/[^/\s,]+$/;
 const KINDS: readonly VolumeDescription['kind'][] = ['volume', 'journal', 'command-device'];
+
+const FILE_KEYS = [
+  'format',
+  'serial',
+  'name',
+  'target-name',
+  'listen',
+  'volumes',
+  'remotes',
+  'lun-map',
+  'command-devices',
+];
 
 /** Reads `array.yaml`; throws `ConfigurationError` with a line for whatever is wrong in it. */
 export function parseArrayFile(source: string, path: string): ArrayDescription {
-  const top = new MapReader(path, 'the file', parseLocated(source, path));
+  const top = new MapReader(path, 'the file', parseLocated(source, path), FILE_KEYS);
   top.integer('format', 1, 1);
   const description: ArrayDescription = {
     format: 1,
@@ -32,7 +44,6 @@ export function parseArrayFile(source: string, path: string): ArrayDescription {
     lunMap: rows(top, path, 'lun-map', readLunMap),
     commandDevices: rows(top, path, 'command-devices', readCommandDevice),
   };
-  top.end();
   checkDescription(description, path, top.line);
   return description;
 }

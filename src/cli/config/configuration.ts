@@ -29,16 +29,19 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$/;
 const SERIAL = /^[A-Z0-9]{1,16}$/;
 const PATH = /^(?:\/dev\/\S+|\/\S+|iscsi:\/\/\S+)$/;
 
+const FILE_KEYS = ['version', 'installation', 'arrays', 'groups', 'chap'];
+const ARRAY_KEYS = ['serial', 'command-devices', 'portal'];
+const GROUP_KEYS = ['journals', 'pairs'];
+
 /** Reads the configuration file; throws `ConfigurationError` with a line for whatever is wrong in it. */
 export function parseConfiguration(source: string, path: string): Configuration {
-  const top = new MapReader(path, 'the file', parseLocated(source, path));
+  const top = new MapReader(path, 'the file', parseLocated(source, path), FILE_KEYS);
   top.integer('version', 1, 1);
   const installation = top.optionalText('installation');
   const arrays = readArrays(path, top.required('arrays'));
   const groupsValue = top.optional('groups');
   const groups = groupsValue === undefined ? new Map<string, GroupDefinition>() : readGroups(path, groupsValue, arrays);
   const secretFiles = readSecretFiles(path, top.optional('chap'));
-  top.end();
   return { path, installation, arrays, groups, secretFiles };
 }
 
@@ -64,7 +67,7 @@ function readArrays(path: string, value: Located): Map<string, ArrayDefinition> 
 }
 
 function readArray(path: string, name: string, value: Located): ArrayDefinition {
-  const reader = new MapReader(path, `arrays.${name}`, value);
+  const reader = new MapReader(path, `arrays.${name}`, value, ARRAY_KEYS);
   const serialValue = reader.required('serial');
   const serial = textOf(path, `arrays.${name}.serial`, serialValue);
   if (!SERIAL.test(serial)) {
@@ -79,7 +82,6 @@ function readArray(path: string, name: string, value: Located): ArrayDefinition 
   if (commandDevices.length === 0)
     throw new ConfigurationError(path, reader.line, `array ${name} has no command device`);
   const portal = reader.optional('portal');
-  reader.end();
   return { name, serial, commandDevices, portal: portal && readPortal(path, `arrays.${name}.portal`, portal) };
 }
 
@@ -123,7 +125,7 @@ function readGroup(
   value: Located,
   arrays: ReadonlyMap<string, ArrayDefinition>,
 ): GroupDefinition {
-  const reader = new MapReader(path, `groups.${name}`, value);
+  const reader = new MapReader(path, `groups.${name}`, value, GROUP_KEYS);
   const journalsReader = reader.map('journals');
   const journals = readLuns(path, `groups.${name}.journals`, journalsReader);
   const [first, second, ...more] = Object.keys(journals);
@@ -135,7 +137,6 @@ function readGroup(
       throw new ConfigurationError(path, entry.line, `array "${entry.key}" is not defined in arrays`);
   }
   const pairs = readPairs(path, name, reader.map('pairs'), [first, second]);
-  reader.end();
   return { name, arrays: [first, second], journals, pairs };
 }
 

@@ -9,7 +9,8 @@ export class MapReader {
   readonly #entries: readonly LocatedEntry[];
   readonly #asked = new Set<string>();
 
-  constructor(path: string, where: string, value: Located) {
+  /** With `known`, any other key is refused at once: before a misspelt key is reported as a missing one. */
+  constructor(path: string, where: string, value: Located, known?: readonly string[]) {
     if (value.kind !== 'map') {
       throw new ConfigurationError(path, value.line, `${where} must be a map of names to values`);
     }
@@ -17,6 +18,7 @@ export class MapReader {
     this.line = value.line;
     this.#where = where;
     this.#entries = value.entries;
+    if (known) this.#refuseOthers(known);
   }
 
   entries(): readonly LocatedEntry[] {
@@ -61,15 +63,18 @@ export class MapReader {
     return value.items;
   }
 
-  /** Call last: a key that nobody asked for is a mistake. */
+  /** Call last, where the keys are not known before: a key that nobody asked for is a mistake. */
   end(): void {
-    const known = [...this.#asked].join(', ');
+    this.#refuseOthers([...this.#asked]);
+  }
+
+  #refuseOthers(known: readonly string[]): void {
     for (const entry of this.#entries) {
-      if (!this.#asked.has(entry.key)) {
+      if (!known.includes(entry.key)) {
         throw new ConfigurationError(
           this.path,
           entry.line,
-          `unknown key "${entry.key}" in ${this.#where}; known are: ${known}`,
+          `unknown key "${entry.key}" in ${this.#where}; known are: ${known.join(', ')}`,
         );
       }
     }
@@ -86,7 +91,11 @@ export function textOf(path: string, where: string, value: Located): string {
 export function integerOf(path: string, where: string, value: Located, least: number, most: number): number {
   const number = value.kind === 'scalar' ? value.value : undefined;
   if (typeof number !== 'number' || !Number.isInteger(number) || number < least || number > most) {
-    throw new ConfigurationError(path, value.line, `${where} must be a whole number from ${least} to ${most}`);
+    throw new ConfigurationError(
+      path,
+      value.line,
+      `${where} must be ${least === most ? least : `a whole number from ${least} to ${most}`}`,
+    );
   }
   return number;
 }

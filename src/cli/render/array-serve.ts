@@ -11,5 +11,5 @@ export function renderEvent(event: CommandEvent, view: View): string | undefined
   if (event.event !== 'ready') return undefined;
   const { array, serial, host, port, targetName, pid } = event;
   const url = `iscsi://${String(host)}:${String(port)}/${String(targetName)}`;
-  return `${view.good('ready')} array ${escapeText(String(array))} (${escapeText(String(serial))}) at ${escapeText(url)}, pid ${String(pid)}`;
+  return `${view.good('ready')} array ${escapeText(String(array))} (${escapeText(String(serial))}) at ${escapeText(url)} pid ${String(pid)}`;
 }

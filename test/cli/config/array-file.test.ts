@@ -61,7 +61,7 @@ describe('array.yaml', () => {
   it.each([
     ['a removable journal', 'size: 1000448', 'size: 1000448, removable: true', 9, /a journal cannot be removable/],
     ['a removable of text', 'size: 1TiB', "size: 1TiB, removable: 'yes'", 8, /removable must be true or false/],
-    ['an unknown key', 'remotes:', 'remote:', 1, /lacks "remotes"/],
+    ['an unknown key', 'remotes:', 'remote:', 10, /unknown key "remote" in the file/],
     [
       'an unknown key in a volume',
       'name: command,',
@@ -69,7 +69,7 @@ describe('array.yaml', () => {
       7,
       /unknown key "colour" in volumes\[0\]/,
     ],
-    ['another format', 'format: 1', 'format: 2', 1, /from 1 to 1/],
+    ['another format', 'format: 1', 'format: 2', 1, /format must be 1$/m],
     ['a target name', 'iqn.2026-11.io.cdctl:tokyo\n', 'Tokyo\n', 4, /must be an iqn\. name/],
     ['a port', 'port: 3260', 'port: 65536', 5, /from 0 to 65535/],
     ['a kind', 'kind: journal', 'kind: diary', 9, /must be one of volume, journal, command-device/],
