@@ -3,6 +3,7 @@ import type { LineageEntry } from '../interface-block/process-table.ts';
 import { isPastOf } from './lineage.ts';
 import { isPresent, type GroupObservation, type PresentSide } from './observe.ts';
 import { planned, refused, step, type Plan, type StepOf } from './plan.ts';
+import { splitStep } from './plan-split.ts';
 import { takeoverStep } from './plan-takeover.ts';
 import { refuseByVerdict, refuseUnreachable, requireArray } from './plan-checks.ts';
 import { verdictOf, type Verdict } from './verdict.ts';
@@ -40,7 +41,10 @@ function planFrom(from: PresentSide, to: PresentSide, verdict: Verdict, intent: 
   const opposed = notUsableAsSource(from, verdict, what) ?? wouldLose(from, to, verdict, intent, what);
   if (opposed) return opposed;
   const follow = auxiliaryStep(from, to, intent.discard === to.array);
-  if (from.journal.role === 'primary') return planned([follow, primaryStep(from)]);
+  if (from.journal.role === 'primary') {
+    const first = hasNotHeard(from, to) ? [splitStep(to, verdict.group)] : [];
+    return planned([...first, follow, primaryStep(from)]);
+  }
   const takeover = takeoverStep(verdict.group, from.array, false);
   return planned([
     {
@@ -50,6 +54,14 @@ function planFrom(from: PresentSide, to: PresentSide, verdict: Verdict, intent: 
     { ...follow, provisional: ['generation', 'lineage'] },
     { ...primaryStep(from), provisional: ['generation'] },
   ]);
+}
+
+/**
+ * The primary suspended and the auxiliary still believes to follow it: to that one a resync in the same generation would be
+ * nothing new, so it is suspended first.
+ */
+function hasNotHeard(from: PresentSide, to: PresentSide): boolean {
+  return from.journal.state === 'suspended' && to.journal.role === 'auxiliary' && to.journal.state !== 'suspended';
 }
 
 /** A copy that runs in the generation of its primary. In another one the auxiliary may still wait for what was announced. */

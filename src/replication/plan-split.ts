@@ -25,7 +25,7 @@ function primaryFirst(first: PresentSide, second: PresentSide): number {
   return Number(second.journal.role === 'primary') - Number(first.journal.role === 'primary');
 }
 
-function splitStep(side: PresentSide, group: string): Step {
+export function splitStep(side: PresentSide, group: string): Step {
   const { role } = side.journal;
   const why =
     role === 'primary'

@@ -199,4 +199,15 @@ describe('replication over real arrays', () => {
       await world.osaka.start();
       expect(await kindOf(world)).toBe('diverged');
     }));
+
+  it('resyncs where only the primary knows that the group is split', () =>
+    inWorld(async (world) => {
+      await formed(world);
+      await world.tokyo.lun('data').write(5, stamp(5));
+      await world.tokyo.operations.splitGroup('oradb');
+      await resyncGroup(world.context, ORADB, {});
+      await drainGroup(world.context, ORADB, {});
+      expect(await kindOf(world)).toBe('replicating');
+      await expectEqual(world);
+    }));
 });
