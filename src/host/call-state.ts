@@ -32,6 +32,8 @@ export interface CallState {
   failures: CommandError[];
   /** Answers and refusals that call for another try; bounded. */
   setbacks: number;
+  /** WRITEs in a row that failed as those to an occupied slot do where the path has no name for it; bounded. */
+  unnamedConflicts: number;
   lastPath: string | undefined;
   /** Where the next WRITE goes first: random, then the slot that may still hold this request. */
   slot: number;
@@ -60,6 +62,7 @@ export function beginCall(
     deliveries: 0,
     failures: [],
     setbacks: 0,
+    unnamedConflicts: 0,
     lastPath: undefined,
     slot: parts.random.below(SLOT_COUNT),
     problem: { kind: 'timeout', text: 'no answer came' },

@@ -13,6 +13,11 @@ import { pathFailure, type ProvenPath } from './path-list.ts';
 const SETBACK_LIMIT = 3;
 /** A READ that the array did not hold: wait before the next one. */
 const NOT_HELD_MS = 50;
+/**
+ * Only a SCSI disk of the kernel passes RESERVATION CONFLICT on by name (EBADE). Under virtio, a loop device or QEMU an
+ * occupied slot looks like a broken device (EIO): so many other slots are tried before the path counts as broken.
+ */
+const UNNAMED_CONFLICT_LIMIT = 4;
 
 /**
  * Fig. 8 for one page of the answer: submits the request until a complete answer with its id is read. A slot whose
@@ -101,12 +106,26 @@ async function writeSlot(
       call.problem = { kind: 'busy', text: `${path.path} is busy` };
       return 'busy';
     }
+    if (error instanceof LunError && isUnnamedConflict(call, error)) {
+      announce(call, 'conflict', slot, { detail: escapeText(error.message) });
+      call.slot = (slot + 1) % SLOT_COUNT;
+      call.problem = { kind: 'busy', text: escapeText(error.message) };
+      return 'busy';
+    }
     throw error;
   }
   recordDelivery(call, slot);
   call.failures = [];
+  call.unnamedConflicts = 0;
   announce(call, 'sent', slot);
   return 'accepted';
+}
+
+/** Counts; false where the limit is passed, and for what is surely something else. The label is read again before the next try. */
+function isUnnamedConflict(call: CallState, error: LunError): boolean {
+  if (error.kind !== 'io-error' || error.outcome !== 'unknown') return false;
+  call.unnamedConflicts = (call.unnamedConflicts + 1) % (UNNAMED_CONFLICT_LIMIT + 1);
+  return call.unnamedConflicts > 0;
 }
 
 function recordDelivery(call: CallState, slot: number): void {

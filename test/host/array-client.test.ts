@@ -158,6 +158,27 @@ describe('an occupied slot', () => {
     expect(slots[5]).toBe((slots[0]! + 5) % 64);
   });
 
+  it('is passed over where the path can only call it an input/output error', async () => {
+    const bench = hostBench({ decide: () => ({ status: 0, editedData: new Uint8Array(0) }) });
+    const error = (): Error => new LunError('io-error', 'one', 'EIO', { outcome: 'unknown' });
+    bench.faults['one'] = { beforeWrite: failing(4, error) };
+    await bench.clock.run(bench.client({ paths: ['one'] }).call('pair.show', { header: { group: '' }, rows: [] }));
+    expect(kinds(bench).filter((kind) => kind !== 'retry')).toEqual([...Array(4).fill('conflict'), 'sent', 'answered']);
+    const slots = bench.events.filter(({ kind }) => kind !== 'retry').map((event) => event.slot);
+    expect(slots).toEqual([0, 1, 2, 3, 4, 4].map((step) => (slots[0]! + step) % 64));
+    expect(bench.opened).toEqual(['one']);
+  });
+
+  it('is not what a path means that fails everywhere: the next path is taken', async () => {
+    const bench = hostBench();
+    const error = (): Error => new LunError('io-error', 'one', 'EIO', { outcome: 'unknown' });
+    bench.faults['one'] = { beforeWrite: failing(100, error) };
+    await bench.clock.run(bench.client().call('pair.split', SPLIT));
+    expect(bench.events.filter(({ kind }) => kind === 'conflict').length).toBe(4);
+    expect(bench.opened).toEqual(['one', 'two']);
+    expect(bench.array.effects.length).toBe(1);
+  });
+
   it('64 times over is waited for, and is `busy` at the deadline', async () => {
     const bench = hostBench();
     bench.faults['one'] = {
