@@ -57,7 +57,7 @@ export function createManagement(
       };
     },
     async addVolume(volume) {
-      await edit((state) => withVolume(state, volume));
+      if (!(await edit((state) => withVolume(state, volume)))) return;
       body.open(volume);
       body.channel.lunListChanged();
     },

@@ -44,8 +44,16 @@ function needFreeLun(state: ArrayState, lun: number): void {
   if (used !== undefined) fail(`LUN ${lun} is ${used} already`);
 }
 
+/** Whatever order the fields stand in: one side may come from the state file, the other from a request. */
+function sameFields(a: object, b: object): boolean {
+  const text = (fields: object) => JSON.stringify(Object.entries(fields).toSorted(([x], [y]) => (x < y ? -1 : 1)));
+  return text(a) === text(b);
+}
+
 /** The edits as pure functions of the state: each gives the next one, the same where nothing changes, or throws. */
 export function withVolume(state: ArrayState, volume: VolumeDescription): ArrayState {
+  const existing = state.volumes.find((candidate) => candidate.lun === volume.lun);
+  if (existing && sameFields(existing, volume)) return state;
   needFreeLun(state, volume.lun);
   checkVolume(volume);
   return { ...state, volumes: [...state.volumes, volume].toSorted((a, b) => a.lun - b.lun) };
@@ -62,7 +70,7 @@ export function checkVolume(volume: VolumeDescription): void {
 
 export function withMappedLun(state: ArrayState, entry: LunMapEntry): ArrayState {
   const existing = state.lunMap.find((candidate) => candidate.lun === entry.lun);
-  if (existing && JSON.stringify(existing) === JSON.stringify(entry)) return state;
+  if (existing && sameFields(existing, entry)) return state;
   needFreeLun(state, entry.lun);
   if (!state.remotes.some((remote) => remote.serial === entry.targetSerial)) {
     fail(`array ${entry.targetSerial} is not registered as a remote of this array`);
@@ -80,7 +88,7 @@ export function withoutMappedLun(state: ArrayState, lun: number): ArrayState {
 
 export function withCommandDevice(state: ArrayState, ownSerial: string, entry: CommandDeviceEntry): ArrayState {
   const existing = state.commandDevices.find((candidate) => candidate.lun === entry.lun);
-  if (existing && JSON.stringify(existing) === JSON.stringify(entry)) return state;
+  if (existing && sameFields(existing, entry)) return state;
   if (existing) fail(`LUN ${entry.lun} is registered as the command device of ${existing.deviceName}`);
   const own = entry.deviceSerial === ownSerial;
   const fits = own

@@ -201,4 +201,15 @@ describe('a pair over two arrays', () => {
       expect((await split).state).toBe('suspended');
       expect((await world.tokyo.operations.showArray()).commandNumber).toBe(2);
     }));
+
+  it('refuses to become a second primary by a swap whose first half was left out', () =>
+    withPair(async (world) => {
+      await formPair(world, 'data');
+      await cycleUntilPair(world, world.tokyo.operations, world.osaka.operations);
+      const { generation, readSequence: sequence } = await world.osaka.operations.showJournal('oradb');
+      const half = { group: 'oradb', role: 'primary' as const, generation, sequence };
+      await expect(world.osaka.operations.swapGroup(half)).rejects.toMatchObject({ status: 'wrong-state' });
+      await world.tokyo.operations.swapGroup({ ...half, role: 'auxiliary' });
+      expect(await world.osaka.operations.swapGroup(half)).toMatchObject({ changed: true, role: 'primary' });
+    }));
 });

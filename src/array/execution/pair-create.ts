@@ -2,15 +2,15 @@ import { randomHex } from '../../base/random.ts';
 import type { ReplyOf, RequestOf } from '../../interface-block/process-table.ts';
 import { LunError } from '../../lun/lun.ts';
 import type { ArrayCore } from '../core.ts';
-import { checkHeader, PeerError, PEER_TIMEOUT_MS } from '../group/follower.ts';
+import { PeerError } from '../group/follower.ts';
 import { prepareDifferences } from '../group/difference-maps.ts';
 import { addPair, newGroup } from '../group/transitions.ts';
-import { HEADER_BLOCKS } from '../journal/geometry.ts';
 import type { HeaderPair, JournalHeader } from '../journal/header.ts';
 import { CommandRefusal } from '../refusal.ts';
 import { localLun, withoutGroup, type ArrayState, type GroupState, type PairState } from '../store/array-state.ts';
 import type { Volume } from '../store/volume.ts';
 import type { Commit } from './handler-types.ts';
+import { readPeerHeader } from './peer-header.ts';
 import { groupChange } from './group-change.ts';
 
 /**
@@ -187,12 +187,9 @@ function checkJoinable(row: HeaderPair, request: Create): void {
 async function readPrimaryHeader(core: ArrayCore, request: Create): Promise<JournalHeader> {
   const { primarySerial: peerSerial, primaryJournalLun: peerJournalLun } = request;
   try {
-    const lun = await core.remote.open(peerSerial, peerJournalLun);
-    const bytes = await lun.read(0, HEADER_BLOCKS, { timeoutMs: PEER_TIMEOUT_MS });
-    return checkHeader(bytes, core.serial, { name: request.group, peerSerial, peerJournalLun });
+    return await readPeerHeader(core, { name: request.group, peerSerial, peerJournalLun });
   } catch (error) {
     if (error instanceof LunError) {
-      core.remote.forget(peerSerial, peerJournalLun);
       refuse('peer-unreachable', `array ${peerSerial} does not answer array ${core.name}: ${error.message}`);
     }
     if (error instanceof PeerError) refuse('wrong-state', error.message);

@@ -9,6 +9,7 @@ import { localLun, type GroupState } from '../store/array-state.ts';
 import { commitGroup } from './commit-group.ts';
 import type { Commit } from './handler-types.ts';
 import { needRuntime } from './group-queries.ts';
+import { readPeerHeader } from './peer-header.ts';
 
 /** Swap (Fig. 20 on the old primary, Fig. 21 on the old auxiliary). In between nobody accepts writes. */
 export function swapGroup(
@@ -24,11 +25,25 @@ export function swapGroup(
       return changeRole(core, runtime, commit, (group) => swapToAuxiliary(group, expected, runtime.tail()));
     case 'primary': {
       const fresh = randomHex(core.random, 8);
-      return changeRole(core, runtime, commit, (group) => swapToPrimary(group, expected, fresh));
+      const change = (group: GroupState): GroupState => swapToPrimary(group, expected, fresh);
+      return refuseSecondPrimary(core, runtime).then(() => changeRole(core, runtime, commit, change));
     }
     case 'simplex':
       throw new CommandRefusal('bad-parameter', 'role must be primary or auxiliary');
   }
+}
+
+/**
+ * S1907 comes after S1906. Sent by hand, or late, it would make a second primary: the other array is asked where it answers,
+ * and where it does not the host's word counts.
+ */
+async function refuseSecondPrimary(core: ArrayCore, runtime: GroupRuntime): Promise<void> {
+  const group = runtime.state();
+  if (group.role === 'primary') return;
+  const header = await readPeerHeader(core, group).catch(() => undefined);
+  if (header?.role !== 'primary') return;
+  const why = `array ${group.peerSerial} is still primary in group ${group.name}`;
+  throw new CommandRefusal('wrong-state', `${why}: it has to give up that role first`);
 }
 
 export function takeOverGroup(
