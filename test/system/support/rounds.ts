@@ -1,0 +1,237 @@
+import type { Clock } from '../../../src/base/clock.ts';
+import type { Random } from '../../../src/base/random.ts';
+import { createRealClock } from '../../../src/lun/real-clock.ts';
+import { createSeededRandom } from '../../support/seeded-random.ts';
+import { GROUP, peerOf, SITES, type ChaosLab, type Running, type Site } from './chaos-lab.ts';
+import { heal, type Healing } from './heal.ts';
+import { readVolumes, VerifyingWriter } from './verifying-writer.ts';
+import { WriteHistory, type Contents } from './write-history.ts';
+
+/** Rounds of faults under a writing host; after each the arrays are healed and held to what the host was told. */
+
+export const FAULTS = [
+  'crash-primary',
+  'crash-auxiliary',
+  'crash-both',
+  'pause',
+  'link',
+  'swap',
+  'takeover',
+  'fill',
+  'split',
+] as const;
+export type Fault = (typeof FAULTS)[number];
+
+const LUNS = [10, 11];
+const PAUSE_MS = 8;
+/** More than the writer, a command with `QUICK` and the loop wait for an answer. */
+const STOPPED_MS = 1300;
+const QUICK = ['--timeout', '1s'];
+/** More than the journal holds. */
+const FILLING_WRITES = 400;
+
+/** Commands that a host may run at any time; each is killed somewhere in the middle. */
+const VICTIMS = [
+  ['pair', 'show', GROUP],
+  ['journal', 'show', GROUP],
+  ['replicate', GROUP, '--once'],
+  ['journal', 'acquire', GROUP],
+  ['journal', 'restore', GROUP],
+  ['journal', 'purge', GROUP],
+  ['pair', 'resync', GROUP],
+];
+
+export class Rounds {
+  readonly #lab: ChaosLab;
+  readonly #random: Random;
+  readonly #clock: Clock = createRealClock();
+  readonly #history: WriteHistory;
+  readonly #sectors: number;
+  #primary: Site = 'tokyo';
+  #round = 0;
+  /** How the writer's calls ended, by kind. */
+  readonly outcomes = new Map<string, number>();
+  /** Acknowledged writes that takeovers cost. */
+  lostToTakeover = 0;
+  takeovers = 0;
+
+  constructor(lab: ChaosLab, seed: number, sectorsPerVolume: number) {
+    this.#lab = lab;
+    this.#random = createSeededRandom(seed);
+    this.#sectors = sectorsPerVolume;
+    this.#history = new WriteHistory(LUNS, sectorsPerVolume);
+  }
+
+  get acknowledged(): number {
+    return this.#history.acknowledged;
+  }
+
+  /** Returns what is wrong afterwards. */
+  async run(fault: Fault): Promise<readonly string[]> {
+    this.#round += 1;
+    const primary = this.#primary;
+    this.#lab.note(`round ${this.#round}: ${fault}, ${primary} is primary`);
+    const loop = this.#startLoop();
+    const writer = this.#startWriter(fault === 'fill' ? 0 : PAUSE_MS);
+    const victims = this.#killVictims();
+    await this.#sleep(this.#between(100, 400));
+    const healing = await this.#strike(fault, loop);
+    await this.#sleep(this.#between(50, 250));
+    await Promise.all([victims, writer.stop()]);
+    await this.#lab.kill(loop);
+    for (const [outcome, count] of writer.outcomes) {
+      this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + count);
+    }
+    return fault === 'takeover' ? this.#takeOver(healing) : this.#healAndVerify(healing);
+  }
+
+  async #strike(fault: Fault, loop: Running): Promise<Healing> {
+    const primary = this.#primary;
+    const auxiliary = peerOf(primary);
+    const some = this.#oneOf(SITES);
+    switch (fault) {
+      case 'crash-primary':
+        await this.#crash(primary);
+        break;
+      case 'crash-auxiliary':
+        await this.#crash(auxiliary);
+        break;
+      case 'crash-both':
+        this.#lab.signal(some, 'SIGKILL');
+        await this.#sleep(this.#between(0, 50));
+        await this.#crash(peerOf(some));
+        break;
+      case 'pause':
+        this.#lab.signal(some, 'SIGSTOP');
+        await this.#sleep(STOPPED_MS);
+        this.#lab.signal(some, 'SIGCONT');
+        break;
+      case 'link':
+        await this.#lab.fault('link-down', some);
+        await this.#sleep(this.#between(0, 300));
+        await this.#lab.fault('link-up', some);
+        break;
+      case 'swap':
+        return this.#swap(auxiliary);
+      case 'takeover':
+        this.#lab.signal(primary, 'SIGKILL');
+        return { at: auxiliary, discard: primary };
+      case 'fill':
+        await this.#fill(loop);
+        break;
+      case 'split':
+        await this.#interrupted(this.#lab.start(this.#oneOf(SITES), ['pair', 'split', GROUP, ...QUICK]));
+        break;
+    }
+    return { at: this.#oneOf(SITES) };
+  }
+
+  /** Killed, and sometimes started again while the host still tries. */
+  async #crash(site: Site): Promise<void> {
+    this.#lab.signal(site, 'SIGKILL');
+    if (this.#random.below(3) === 0) return;
+    await this.#sleep(this.#between(0, 200));
+    await this.#lab.fault('start', site);
+  }
+
+  /** A swap under load, which dies, loses an array, or ends. */
+  async #swap(to: Site): Promise<Healing> {
+    const at = this.#oneOf(SITES);
+    const swap = this.#lab.start(at, ['swap', GROUP, '--to', to, '--timeout', '3s']);
+    const end = this.#random.below(3);
+    if (end === 0) await swap.ended;
+    else await this.#sleep(this.#between(150, 600));
+    if (end === 1) this.#lab.signal(this.#oneOf(SITES), 'SIGKILL');
+    await this.#lab.kill(swap);
+    return { at, swapTo: to };
+  }
+
+  async #fill(loop: Running): Promise<void> {
+    await this.#lab.kill(loop);
+    const { acknowledged } = this.#history;
+    for (let waited = 0; waited < 200 && this.#history.acknowledged < acknowledged + FILLING_WRITES; waited += 1) {
+      await this.#sleep(20);
+    }
+    if (this.#random.below(2) === 0) this.#lab.signal(this.#primary, 'SIGKILL');
+  }
+
+  async #takeOver(healing: Healing): Promise<readonly string[]> {
+    const { at } = healing;
+    const takeOver = ['takeover', GROUP, '--at', at, '--confirm', GROUP, '--timeout', '10s'];
+    if (this.#random.below(2) === 0) await this.#interrupted(this.#lab.start(at, takeOver));
+    const taken = await this.#lab.run(at, ...takeOver);
+    if (taken.code !== 0) return [`the takeover ended with ${taken.code}: ${taken.stderr}`];
+    this.takeovers += 1;
+    this.#primary = at;
+    const contents = await this.#read(at);
+    const { findings, missing } = this.#history.verifyPrefix(contents);
+    this.#lab.note(`takeover: ${missing} acknowledged writes were not there`);
+    this.lostToTakeover += missing;
+    this.#history.settle(contents);
+    if (findings.length > 0) return findings;
+    const writer = this.#startWriter(PAUSE_MS);
+    await this.#sleep(this.#between(50, 200));
+    await writer.stop();
+    return this.#healAndVerify(healing);
+  }
+
+  async #healAndVerify(healing: Healing): Promise<readonly string[]> {
+    this.#primary = await heal(this.#lab, healing);
+    const contents = await this.#read(this.#primary);
+    const { findings } = this.#history.verifyAll(contents);
+    this.#history.settle(contents);
+    return [...findings, ...differences(contents, await this.#read(peerOf(this.#primary)))];
+  }
+
+  #startLoop(): Running {
+    return this.#lab.start(this.#oneOf(SITES), ['replicate', GROUP, '--interval', '50ms', '--json', ...QUICK]);
+  }
+
+  #startWriter(pauseMs: number): VerifyingWriter {
+    const opener = this.#lab.opener('writer');
+    const paths = this.#lab.paths(this.#primary, LUNS);
+    const parts = { clock: this.#clock, random: this.#random, history: this.#history, sectorsPerVolume: this.#sectors };
+    return new VerifyingWriter({ ...parts, opener, paths, pauseMs });
+  }
+
+  /** Two commands, one after the other. */
+  async #killVictims(): Promise<void> {
+    for (let count = 0; count < 2; count += 1) {
+      const argv = [...this.#oneOf(VICTIMS), ...QUICK];
+      await this.#interrupted(this.#lab.start(this.#oneOf(SITES), argv));
+    }
+  }
+
+  /** Most of a command's time is its start; what it does comes after some 150 ms. */
+  async #interrupted(running: Running): Promise<void> {
+    await this.#sleep(this.#between(120, 350));
+    await this.#lab.kill(running);
+  }
+
+  async #read(site: Site): Promise<Contents> {
+    const opener = this.#lab.opener('reader');
+    try {
+      return await readVolumes(opener, this.#lab.paths(site, LUNS), this.#sectors);
+    } finally {
+      await opener.close();
+    }
+  }
+
+  #oneOf<T>(things: readonly T[]): T {
+    return things[this.#random.below(things.length)]!;
+  }
+
+  #between(leastMs: number, mostMs: number): number {
+    return leastMs + this.#random.below(mostMs - leastMs + 1);
+  }
+
+  #sleep(delayMs: number): Promise<void> {
+    return new Promise((resolve) => void this.#clock.setTimer(delayMs, () => resolve()));
+  }
+}
+
+function differences(primary: Contents, auxiliary: Contents): string[] {
+  return Array.from(primary)
+    .filter(([lun, bytes]) => !bytes.equals(auxiliary.get(lun)!))
+    .map(([lun]) => `volume ${lun} is not the same on both arrays`);
+}
