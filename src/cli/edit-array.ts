@@ -7,6 +7,7 @@ export interface ArrayEdit {
   readonly directory: string;
   readonly request: ManagementRequest;
   readonly dryRun: boolean;
+  readonly changed: boolean;
 }
 
 /** Changes a table of a running array through its management socket; with `--dry-run` only says what it would ask. */
@@ -15,11 +16,12 @@ export async function editArray(
   request: ManagementRequest,
   context: CommandContext,
 ): Promise<CommandResult<ArrayEdit>> {
-  const data = { directory, request, dryRun: context.dryRun };
+  const data = { directory, request, dryRun: context.dryRun, changed: false };
   if (context.dryRun) return { changed: false, data };
   const arrays = await context.services.arrays();
   const answer = await arrays.manage(directory, request, context.timeoutMs);
-  return { changed: answer['changed'] !== false, data };
+  const changed = answer['changed'] !== false;
+  return { changed, data: { ...data, changed } };
 }
 
 /** `host:port`, IPv6 addresses in brackets. */

@@ -65,7 +65,8 @@ async function locate(
   const array = arrayNamed(site, arrayName);
   const volumes = await site.arrays.get(array.name)!.listVolumes({ timeoutMs });
   const number = parseLun(name);
-  const volume = volumes.find((row) => row.name === name) ?? volumes.find((row) => row.lun === number);
+  const [volume, ...others] = volumes.filter((row) => row.name === name || row.lun === number);
+  if (others.length > 0) throw ambiguous(array.name, name, [volume!, ...others]);
   if (!volume) {
     throw new CliError('usage', {
       what: `array ${array.name} has no LUN "${name}"`,
@@ -80,6 +81,15 @@ async function locate(
     where: site.configuration.path,
     why: `arrays.${array.name} has no portal: this site reaches its command device only`,
     next: `add portal: iscsi://host:port/iqn under arrays.${array.name}, or use the configuration of a site attached to it`,
+  });
+}
+
+/** Names need not be unique on an array, and a name may read as a number: none of them is more meant than another. */
+function ambiguous(array: string, name: string, rows: readonly VolumeRow[]): CliError {
+  return new CliError('usage', {
+    what: `"${name}" may mean several LUNs of array ${array}`,
+    why: rows.map((row) => `LUN ${row.lun} is called "${row.name}"`).join(', '),
+    next: `name it by a path (cdctl lun show --help), or by a name or number that only one LUN of ${array} has`,
   });
 }
 

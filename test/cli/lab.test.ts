@@ -57,6 +57,17 @@ describe('the lab', () => {
     ]);
   });
 
+  it('knows an array whose start was killed before it could be noted', async () => {
+    const file = join(lab, 'lab.json');
+    const recorded = readFileSync(file, 'utf8');
+    writeFileSync(file, recorded.replace(/,\s*"pid": \d+/, ''));
+    const { lab: report } = await json(['lab', 'status', ...lab_]);
+    writeFileSync(file, recorded);
+    expect(JSON.stringify(report.arrays.map(({ pid }: Data) => pid))).toBe(
+      JSON.stringify(JSON.parse(recorded).arrays.map(({ pid }: Data) => pid)),
+    );
+  });
+
   it('gives each site a configuration that reaches both arrays', async () => {
     for (const environment of [at.tokyo, at.osaka]) {
       expect((await cdctl(['config', 'check'], environment)).code).toBe(0);
@@ -459,10 +470,24 @@ describe('the management terminal', () => {
     expect(await json(map)).toMatchObject({ changed: false });
     expect((await json(['array', 'show', tokyo]))['array'].lunMap.map(({ lun }: Data) => lun)).toEqual([1, 30, 31]);
     expect(await json(['array', 'unmap', tokyo, '--lun', '31'])).toMatchObject({ changed: true });
-    expect(
-      await json(['array', 'volume', 'add', tokyo, '--lun', '12', '--name', 'more', '--size', '1MiB']),
-    ).toMatchObject({ changed: true });
+    const volume = ['array', 'volume', 'add', tokyo, '--lun', '12', '--name', 'more', '--size', '1MiB'];
+    expect(await json(volume)).toMatchObject({ changed: true });
+    expect(await json(volume)).toMatchObject({ changed: false });
+    expect((await cdctl(volume)).stdout).toMatch(/^already so/);
     expect((await cdctl(['lun', 'read', 'tokyo/more'])).code).toBe(0);
+  });
+
+  it('is no reason to guess: a name that another LUN has as its number, or as its name too, opens neither', async () => {
+    for (const [lun, name] of [
+      ['13', '10'],
+      ['14', 'log'],
+    ] as const) {
+      await json(['array', 'volume', 'add', tokyo, '--lun', lun, '--name', name, '--size', '1MiB']);
+      const { code, stderr } = await cdctl(['lun', 'write', `tokyo/${name}`, '--input', image, '--confirm', 'x']);
+      expect(code).toBe(2);
+      expect(stderr).toContain(`LUN ${lun} is called "${name}"`);
+    }
+    expect((await cdctl(['lun', 'read', 'tokyo/data'])).code).toBe(0);
   });
 
   it.each([

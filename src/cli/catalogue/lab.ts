@@ -29,7 +29,7 @@ export const LAB_COMMANDS: readonly CommandDefinition[] = [
   },
   {
     path: 'lab down',
-    summary: 'stop the arrays, and remove what lab up made',
+    summary: 'stop the arrays, and remove the lab, but not a directory that was named',
     changes: true,
     options: [directory, { flags: '--keep', doc: 'keep the files', kind: 'flag' }],
     load: () => import('../commands/lab-down.ts'),

@@ -5,5 +5,6 @@ import type { View } from './view.ts';
 export function render(data: ArrayEdit, view: View): string {
   const { operation, ...details } = data.request;
   const text = `${operation} in ${escapeText(data.directory)}: ${escapeText(JSON.stringify(details))}`;
-  return data.dryRun ? `${view.faint('would ask the array:')} ${text}` : `${view.good('done')}  ${text}`;
+  if (data.dryRun) return `${view.faint('would ask the array:')} ${text}`;
+  return data.changed ? `${view.good('done')}  ${text}` : `${view.good('already so')}  ${text}`;
 }

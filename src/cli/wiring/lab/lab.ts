@@ -7,7 +7,7 @@ import { formatArrayFile } from '../../config/array-file.ts';
 import type { Lab, LabArray, LabFault, LabReport, LabSettings } from '../../services.ts';
 import { realFiles } from '../files.ts';
 import { askManagement } from '../management-socket.ts';
-import { freePorts, processState, signalArray, startArray, waitForState } from './processes.ts';
+import { findArray, freePorts, processState, signalArray, startArray, waitForState } from './processes.ts';
 import {
   arrayState,
   labPlace,
@@ -30,7 +30,7 @@ export interface LabParts {
 export function createLab(parts: LabParts): Lab {
   return {
     up: (settings) => up(parts, settings),
-    status: async (directory) => report(await requireState(labPlace(directory).directory)),
+    status: async (directory) => report(await adopt(await requireState(labPlace(directory).directory))),
     down: (directory, keep, timeoutMs) => down(parts, labPlace(directory), keep, timeoutMs),
     fault: (directory, fault, array, timeoutMs) => injectFault(parts, directory, fault, array, timeoutMs),
   };
@@ -40,7 +40,7 @@ async function up(parts: LabParts, settings: LabSettings): Promise<{ changed: bo
   const place = labPlace(settings.directory);
   let state = await readState(place.directory);
   let changed = state === undefined;
-  state ??= await makeLab(parts, place, settings);
+  state = state ? await adopt(state) : await makeLab(parts, place, settings);
   for (const { name, directory, pid } of state.arrays) {
     const now = await processState(pid, directory);
     if (now === 'running') continue;
@@ -50,6 +50,15 @@ async function up(parts: LabParts, settings: LabSettings): Promise<{ changed: bo
     await writeState(state);
   }
   return { changed, report: await report(state) };
+}
+
+/** With the arrays that run without being in the record, because `lab up` or `lab fault start` was killed. */
+async function adopt(state: LabState): Promise<LabState> {
+  let known = state;
+  for (const { name, directory, pid } of state.arrays) {
+    if ((await processState(pid, directory)) === 'stopped') known = withPid(known, name, await findArray(directory));
+  }
+  return known;
 }
 
 /** Directory, descriptions and configurations; no process yet. */
@@ -91,8 +100,9 @@ async function down(
   keep: boolean,
   timeoutMs: number,
 ): Promise<{ changed: boolean; directory: string; removed: boolean }> {
-  const state = await readState(place.directory);
-  if (!state) return { changed: false, directory: place.directory, removed: false };
+  const recorded = await readState(place.directory);
+  if (!recorded) return { changed: false, directory: place.directory, removed: false };
+  const state = await adopt(recorded);
   const stopped = await Promise.all(state.arrays.map((array) => stopArray(parts, array, timeoutMs)));
   const removed = state.temporary && !keep;
   if (removed) await rm(state.directory, { recursive: true, force: true });
@@ -123,7 +133,7 @@ async function injectFault(
   name: string,
   timeoutMs: number,
 ): Promise<{ changed: boolean; report: LabReport }> {
-  const state = await requireState(labPlace(directory).directory);
+  const state = await adopt(await requireState(labPlace(directory).directory));
   const array = arrayState(state, name);
   if (fault === 'link-down' || fault === 'link-up') {
     const changed = await setLinks(state, array, fault === 'link-up' ? 'up' : 'down', timeoutMs);

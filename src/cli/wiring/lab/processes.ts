@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { open, readFile } from 'node:fs/promises';
+import { open, readdir, readFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { delay, type Clock } from '../../../base/clock.ts';
@@ -30,6 +30,15 @@ export async function processState(pid: number | undefined, directory: string): 
   } catch {
     return 'stopped';
   }
+}
+
+/** The process that serves `directory` although nobody noted it: whoever started it died before it could. */
+export async function findArray(directory: string): Promise<number | undefined> {
+  const pids = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name)).map(Number);
+  for (const pid of pids) {
+    if ((await processState(pid, directory)) !== 'stopped') return pid;
+  }
+  return undefined;
 }
 
 /** Starts `cdctl array serve` so that it outlives this process; resolves once it answers its management socket. */
