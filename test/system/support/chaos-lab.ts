@@ -1,6 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { delay } from '../../../src/base/clock.ts';
+import type { Random } from '../../../src/base/random.ts';
 import { createRealClock } from '../../../src/lun/real-clock.ts';
 import { createRealRandom } from '../../../src/lun/real-random.ts';
 import { createLunOpener, type PathOpener } from '../../../src/lun/opener.ts';
@@ -27,9 +29,14 @@ export interface Running {
   readonly ended: Promise<Ended>;
 }
 
+/** Some of a command's way to the arrays; what most commands need from their first interface block to their end. */
+const STARTING_MS = 500;
+const WORKING_MS = 120;
 const RECONNECT_PAUSES_MS = [10, 50, 100];
 /** A mistake inside cdctl: never right, whatever was killed around it. */
 const INTERNAL_EXIT = 70;
+
+const clock = createRealClock();
 
 export class ChaosLab {
   readonly #place = temporaryDirectory();
@@ -50,7 +57,7 @@ export class ChaosLab {
   opener(host: string): PathOpener {
     return createLunOpener({
       transport: createTcpTransport(),
-      clock: createRealClock(),
+      clock,
       random: createRealRandom(),
       initiatorName: `iqn.2026-11.io.cdctl:${host}`,
       reconnectPausesMs: RECONNECT_PAUSES_MS,
@@ -89,6 +96,19 @@ export class ChaosLab {
     this.note(`cdctl ${argv.join(' ')} -> ${answer.signal ?? answer.code}`);
     refuseInternal(argv, answer);
     return answer;
+  }
+
+  /**
+   * SIGKILL somewhere in the middle of a command that was started with `--verbose`: on its way to the arrays, or after it
+   * has told of the first interface block that it sends. Resolves when it has ended, or before it is killed.
+   */
+  async killMidway(running: Running, random: Random): Promise<Ended> {
+    const fromStart = random.below(3) === 0;
+    const delayMs = random.below(fromStart ? STARTING_MS : WORKING_MS);
+    const sent = new Promise((resolve) => running.child.stderr!.once('data', resolve));
+    await Promise.race([fromStart ? undefined : sent, running.ended]);
+    await Promise.race([delay(clock, delayMs), running.ended]);
+    return this.kill(running);
   }
 
   signal(site: Site, name: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void {

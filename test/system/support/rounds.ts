@@ -1,4 +1,4 @@
-import type { Clock } from '../../../src/base/clock.ts';
+import { delay, type Clock } from '../../../src/base/clock.ts';
 import type { Random } from '../../../src/base/random.ts';
 import { createRealClock } from '../../../src/lun/real-clock.ts';
 import { createSeededRandom } from '../../support/seeded-random.ts';
@@ -26,9 +26,9 @@ const LUNS = [10, 11];
 const PAUSE_MS = 8;
 /** More than the writer, a command with `QUICK` and the loop wait for an answer. */
 const STOPPED_MS = 1300;
-const QUICK = ['--timeout', '1s'];
+const QUICK = ['--timeout', '1s', '--verbose'];
 /** More than the journal holds. */
-const FILLING_WRITES = 400;
+const FILLING_WRITES = 600;
 
 /** Commands that a host may run at any time; each is killed somewhere in the middle. */
 const VICTIMS = [
@@ -54,6 +54,7 @@ export class Rounds {
   /** Acknowledged writes that takeovers cost. */
   lostToTakeover = 0;
   takeovers = 0;
+  swaps = 0;
 
   constructor(lab: ChaosLab, seed: number, sectorsPerVolume: number) {
     this.#lab = lab;
@@ -71,7 +72,7 @@ export class Rounds {
     this.#round += 1;
     const primary = this.#primary;
     this.#lab.note(`round ${this.#round}: ${fault}, ${primary} is primary`);
-    const loop = this.#startLoop();
+    const loop = await this.#startLoop();
     const writer = this.#startWriter(fault === 'fill' ? 0 : PAUSE_MS);
     const victims = this.#killVictims();
     await this.#sleep(this.#between(100, 400));
@@ -120,7 +121,10 @@ export class Rounds {
         await this.#fill(loop);
         break;
       case 'split':
-        await this.#interrupted(this.#lab.start(this.#oneOf(SITES), ['pair', 'split', GROUP, ...QUICK]));
+        await this.#lab.killMidway(
+          this.#lab.start(this.#oneOf(SITES), ['pair', 'split', GROUP, ...QUICK]),
+          this.#random,
+        );
         break;
     }
     return { at: this.#oneOf(SITES) };
@@ -137,12 +141,11 @@ export class Rounds {
   /** A swap under load, which dies, loses an array, or ends. */
   async #swap(to: Site): Promise<Healing> {
     const at = this.#oneOf(SITES);
-    const swap = this.#lab.start(at, ['swap', GROUP, '--to', to, '--timeout', '3s']);
+    const swap = this.#lab.start(at, ['swap', GROUP, '--to', to, '--timeout', '3s', '--verbose']);
     const end = this.#random.below(3);
     if (end === 0) await swap.ended;
-    else await this.#sleep(this.#between(150, 600));
+    await this.#lab.killMidway(swap, this.#random);
     if (end === 1) this.#lab.signal(this.#oneOf(SITES), 'SIGKILL');
-    await this.#lab.kill(swap);
     return { at, swapTo: to };
   }
 
@@ -157,8 +160,8 @@ export class Rounds {
 
   async #takeOver(healing: Healing): Promise<readonly string[]> {
     const { at } = healing;
-    const takeOver = ['takeover', GROUP, '--at', at, '--confirm', GROUP, '--timeout', '10s'];
-    if (this.#random.below(2) === 0) await this.#interrupted(this.#lab.start(at, takeOver));
+    const takeOver = ['takeover', GROUP, '--at', at, '--confirm', GROUP, '--timeout', '10s', '--verbose'];
+    if (this.#random.below(2) === 0) await this.#lab.killMidway(this.#lab.start(at, takeOver), this.#random);
     const taken = await this.#lab.run(at, ...takeOver);
     if (taken.code !== 0) return [`the takeover ended with ${taken.code}: ${taken.stderr}`];
     this.takeovers += 1;
@@ -176,15 +179,33 @@ export class Rounds {
   }
 
   async #healAndVerify(healing: Healing): Promise<readonly string[]> {
-    this.#primary = await heal(this.#lab, healing);
+    const primary = await heal(this.#lab, healing);
+    if (primary !== this.#primary) this.swaps += 1;
+    this.#primary = primary;
     const contents = await this.#read(this.#primary);
     const { findings } = this.#history.verifyAll(contents);
     this.#history.settle(contents);
     return [...findings, ...differences(contents, await this.#read(peerOf(this.#primary)))];
   }
 
-  #startLoop(): Running {
-    return this.#lab.start(this.#oneOf(SITES), ['replicate', GROUP, '--interval', '50ms', '--json', ...QUICK]);
+  /** Resolves once its first cycle has begun. */
+  async #startLoop(): Promise<Running> {
+    const loop = this.#lab.start(this.#oneOf(SITES), [
+      'replicate',
+      GROUP,
+      '--interval',
+      '50ms',
+      '--json',
+      '--timeout',
+      '1s',
+    ]);
+    const begun = new Promise<void>((resolve) => {
+      loop.child.stdout!.on('data', (text: string) => {
+        if (text.includes('journal.show')) resolve();
+      });
+    });
+    await Promise.race([begun, loop.ended]);
+    return loop;
   }
 
   #startWriter(pauseMs: number): VerifyingWriter {
@@ -194,18 +215,12 @@ export class Rounds {
     return new VerifyingWriter({ ...parts, opener, paths, pauseMs });
   }
 
-  /** Two commands, one after the other. */
+  /** Three commands, one after the other. */
   async #killVictims(): Promise<void> {
-    for (let count = 0; count < 2; count += 1) {
+    for (let count = 0; count < 3; count += 1) {
       const argv = [...this.#oneOf(VICTIMS), ...QUICK];
-      await this.#interrupted(this.#lab.start(this.#oneOf(SITES), argv));
+      await this.#lab.killMidway(this.#lab.start(this.#oneOf(SITES), argv), this.#random);
     }
-  }
-
-  /** Most of a command's time is its start; what it does comes after some 150 ms. */
-  async #interrupted(running: Running): Promise<void> {
-    await this.#sleep(this.#between(120, 350));
-    await this.#lab.kill(running);
   }
 
   async #read(site: Site): Promise<Contents> {
@@ -226,7 +241,7 @@ export class Rounds {
   }
 
   #sleep(delayMs: number): Promise<void> {
-    return new Promise((resolve) => void this.#clock.setTimer(delayMs, () => resolve()));
+    return delay(this.#clock, delayMs);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../../../src/base/clock.ts';
+import { delay, type Clock } from '../../../src/base/clock.ts';
 import type { Random } from '../../../src/base/random.ts';
 import { LunError, type Lun, type LunOpener } from '../../../src/lun/lun.ts';
 import { encodeSector, SECTOR_BYTES } from './sectors.ts';
@@ -92,7 +92,7 @@ export class VerifyingWriter {
   }
 
   #pause(delayMs: number): Promise<void> {
-    return new Promise((resolve) => void this.#parts.clock.setTimer(delayMs, () => resolve()));
+    return delay(this.#parts.clock, delayMs);
   }
 }
 
