@@ -14,12 +14,12 @@ const IO_TIMEOUT_MS = 4_000;
  */
 export function startApplication(world: World, name: string, life: Life): void {
   const draws = world.draws(name);
-  const opener = world.network.opener('hosts', life, world.model.tap);
+  const opener = world.access.opener(name, life, world.model.tap);
   const luns = new Map<string, Promise<Lun>>();
   const application = { at: 0 };
 
   function lunAt(volume: number): Promise<Lun> {
-    const path = `sim:${world.arrays[application.at]!.serial}/${FIRST_VOLUME_LUN + volume}`;
+    const path = world.access.path(world.arrays[application.at]!, FIRST_VOLUME_LUN + volume);
     const known = luns.get(path) ?? opener.open(path);
     luns.set(path, known);
     known.catch(() => luns.delete(path));

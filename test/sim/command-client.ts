@@ -2,21 +2,30 @@ import { randomHex } from '../../src/base/random.ts';
 import { createArrayClient, type ArrayClient } from '../../src/host/array-client.ts';
 import { CommandError } from '../../src/host/command-error.ts';
 import { operationsOf, type ArrayOperations } from '../../src/host/operations.ts';
+import type { LunOpener } from '../../src/lun/lun.ts';
 import { PROCESSES } from '../../src/interface-block/process-table.ts';
 import type { Draws } from './randomness.ts';
 import { createPartyClock, type Life } from './scheduler.ts';
 import { SimFailure } from './verdict.ts';
 import type { ArrayParty, World } from './world.ts';
 
+interface Host {
+  readonly name: string;
+  readonly life: Life;
+  readonly draws: Draws;
+  readonly opener: LunOpener;
+}
+
 /** The production command client of one host for one array, with checks of what it is told around it. */
-export function createClient(world: World, array: ArrayParty, name: string, life: Life, draws: Draws): ArrayOperations {
+function createClient(world: World, array: ArrayParty, host: Host): ArrayOperations {
+  const { name, life, draws, opener } = host;
   const [one, other] = world.arrays;
   const far = array === one ? other : one;
   const client = createArrayClient({
     array: array.name,
     serial: array.serial,
-    paths: [`sim:${array.serial}/0`, `sim:${far.serial}/1`],
-    opener: world.network.opener('hosts', life),
+    paths: [world.access.path(array, 0), world.access.path(far, 1)],
+    opener,
     clock: createPartyClock(world.scheduler, life),
     random: draws.random,
     host: name,
@@ -27,7 +36,8 @@ export function createClient(world: World, array: ArrayParty, name: string, life
 
 /** Operations of both arrays, as the replication code wants them. */
 export function createClients(world: World, name: string, life: Life, draws: Draws): Map<string, ArrayOperations> {
-  return new Map(world.arrays.map((array) => [array.name, createClient(world, array, name, life, draws)]));
+  const host = { name, life, draws, opener: world.access.opener(name, life) };
+  return new Map(world.arrays.map((array) => [array.name, createClient(world, array, host)]));
 }
 
 /** I4: an answer means that the command is durable, and the same command sent again is answered the same. */

@@ -7,6 +7,7 @@ export function startFaults(world: World): void {
   repeat(world, 'kills', options.killEveryMs, (draws) => crash(world, draws, false));
   repeat(world, 'power', options.powerCutEveryMs, (draws) => crash(world, draws, true));
   repeat(world, 'lines', options.linkEveryMs, (draws) => cutLine(world, draws));
+  repeat(world, 'streams', options.bytes ? options.streamFaultEveryMs : 0, (draws) => breakStream(world, draws));
   for (const link of world.network.links.values()) link.loss = options.loss;
 }
 
@@ -31,6 +32,17 @@ function crash(world: World, draws: Draws, powerCut: boolean): void {
   world.scheduler.after(draws.latency(draws.pick([5, 200, 3_000])), () => {
     if (!array.life) world.start(array);
   });
+}
+
+/** In the middle of whatever is on its way. */
+function breakStream(world: World, draws: Draws): void {
+  const streams = world.access.streams();
+  if (streams.length === 0) return;
+  const stream = draws.pick(streams);
+  const silently = draws.chance(0.3);
+  world.note(`connection ${stream.localAddress} ${silently ? 'falls silent' : 'is reset'}`);
+  if (silently) stream.fallSilent();
+  else stream.reset();
 }
 
 function cutLine(world: World, draws: Draws): void {

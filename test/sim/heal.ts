@@ -131,11 +131,11 @@ function consistentSide(world: World): ArrayParty | undefined {
 
 /** What hosts read on both sides is the same. */
 async function compare(world: World, life: Life): Promise<void> {
-  const opener = world.network.opener('hosts', life, world.model.tap);
+  const opener = world.access.opener('comparer', life, world.model.tap);
   for (let volume = 0; volume < world.options.volumes; volume += 1) {
     const [one, other] = await Promise.all(
       world.arrays.map(async (array) => {
-        const lun = await opener.open(`sim:${array.serial}/${FIRST_VOLUME_LUN + volume}`);
+        const lun = await opener.open(world.access.path(array, FIRST_VOLUME_LUN + volume));
         const { blockCount } = await lun.capacity();
         return lun.read(0, blockCount);
       }),

@@ -2,7 +2,7 @@ import { LunError, type Lun, type LunOpener } from '../../src/lun/lun.ts';
 import type { DeviceServer, ScsiReply, ScsiTask } from '../../src/scsi/task.ts';
 import { createScsiLun } from '../support/scsi-lun.ts';
 import type { Draws } from './randomness.ts';
-import type { Life, Scheduler } from './scheduler.ts';
+import { watchDeath, type Life, type Scheduler } from './scheduler.ts';
 
 /** A line between two places: "hosts", "tokyo", "osaka". */
 export interface Link {
@@ -163,19 +163,4 @@ export function createNetwork(parts: {
   }
 
   return { links, link, stations, opener };
-}
-
-const deaths = new WeakMap<Life, Set<() => void>>();
-
-function watchDeath(life: Life, callback: () => void): void {
-  const known = deaths.get(life) ?? new Set();
-  deaths.set(life, known.add(callback));
-}
-
-/** Ends a life; connections to it break. */
-export function end(life: Life): void {
-  life.alive = false;
-  const waiting = deaths.get(life);
-  deaths.delete(life);
-  for (const callback of waiting ?? []) callback();
 }

@@ -7,7 +7,7 @@ import { takeOver } from '../../src/replication/takeover.ts';
 import { CommandError } from '../../src/host/command-error.ts';
 import type { Draws } from './randomness.ts';
 import { attempt, createReplicationHost } from './replicator.ts';
-import { sleep, type Life } from './scheduler.ts';
+import { end, sleep, type Life } from './scheduler.ts';
 import { GROUP } from './side.ts';
 import { SimFailure } from './verdict.ts';
 import type { ArrayParty, World } from './world.ts';
@@ -136,7 +136,7 @@ export function startOperator(world: World, name: string): void {
   /** A runbook that dies half-way; another one begins. */
   function restart(life: Life): void {
     if (!world.chaos) return;
-    life.alive = false;
+    end(life);
     const next = { alive: true };
     void live(next);
     world.scheduler.after(draws.latency(4_000), () => restart(next));

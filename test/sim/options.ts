@@ -29,6 +29,16 @@ export interface SimOptions {
   readonly deletes: boolean;
   /** Chaos begins with the copy instead of after it. */
   readonly early: boolean;
+  /** Hosts and arrays speak iSCSI over byte streams; otherwise single SCSI commands travel. */
+  readonly bytes: boolean;
+  /** Mean time between connections that break or fall silent. */
+  readonly streamFaultEveryMs: number;
+}
+
+/** Knobs that came later have streams of their own: what older seeds play stays as it was. */
+function drawLaterOptions(seed: number): Pick<SimOptions, 'bytes' | 'streamFaultEveryMs'> {
+  const lines = createDraws(seed, 'options-bytes');
+  return { bytes: lines.chance(0.25), streamFaultEveryMs: lines.pick([0, 100, 400, 2_000]) };
 }
 
 export function drawOptions(seed: number): SimOptions {
@@ -58,5 +68,6 @@ export function drawOptions(seed: number): SimOptions {
     forced: draws.chance(0.4),
     deletes: draws.chance(0.15),
     early: draws.chance(0.3),
+    ...drawLaterOptions(seed),
   };
 }

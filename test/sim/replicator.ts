@@ -5,7 +5,7 @@ import { runCycle } from '../../src/replication/cycle.ts';
 import { drainGroup } from '../../src/replication/drain.ts';
 import { ReplicationRefusal } from '../../src/replication/refusal.ts';
 import { createClients } from './command-client.ts';
-import { createPartyClock, sleep, type Life } from './scheduler.ts';
+import { createPartyClock, end, sleep, type Life } from './scheduler.ts';
 import { SimFailure } from './verdict.ts';
 import { describeError, type World } from './world.ts';
 
@@ -58,7 +58,7 @@ export function startLoop(world: World, name: string): void {
 
   function restart(life: Life): void {
     if (!world.chaos) return;
-    life.alive = false;
+    end(life);
     world.note(`${name} starts`);
     const next = { alive: true };
     void live(next);

@@ -94,6 +94,23 @@ export interface Life {
   alive: boolean;
 }
 
+type Death = (powerCut: boolean) => void;
+
+const deaths = new WeakMap<Life, Set<Death>>();
+
+export function watchDeath(life: Life, callback: Death): void {
+  const known = deaths.get(life) ?? new Set();
+  deaths.set(life, known.add(callback));
+}
+
+/** Ends a life; connections to it break, unless there is no power left to say so. */
+export function end(life: Life, powerCut = false): void {
+  life.alive = false;
+  const waiting = deaths.get(life);
+  deaths.delete(life);
+  for (const callback of waiting ?? []) callback(powerCut);
+}
+
 const START_WALL_MS = Date.UTC(2026, 10, 2, 3, 4, 5);
 
 /** The clock of a party; its timers do not survive it. */

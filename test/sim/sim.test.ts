@@ -1,15 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import corpus from './corpus.json' with { type: 'json' };
 import { reportOf } from './main.ts';
+import type { SimOptions } from './options.ts';
 import { MUTANTS } from './mutants.ts';
 import { runSeed } from './simulation.ts';
 
 const FIRST_SEED = 1;
-const SEEDS = 10;
+const SEEDS = 8;
+const STREAM_SEEDS = 3;
 const PROBES = 20;
+/** What seeds of the corpus were played without. */
+const AS_THEN: Partial<SimOptions> = { bytes: false };
 
-async function expectToPass(seed: number): Promise<void> {
-  const result = await runSeed(seed);
+async function expectToPass(seed: number, options: Partial<SimOptions> = {}): Promise<void> {
+  const result = await runSeed(seed, { options });
   if (result.invariant) expect.fail(reportOf(result, 40));
 }
 
@@ -23,15 +27,20 @@ async function hunt(name: string): Promise<string> {
 }
 
 describe('the simulation', { timeout: 120_000 }, () => {
-  it.each(corpus)('passes seed $seed, which once failed: $found', ({ seed }) => expectToPass(seed));
+  it.each(corpus)('passes seed $seed, which once failed: $found', ({ seed }) => expectToPass(seed, AS_THEN));
 
   it(`passes ${SEEDS} seeds of the swarm`, async () => {
     for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed += 1) await expectToPass(seed);
   });
 
+  it(`passes ${STREAM_SEEDS} seeds over byte streams`, async () => {
+    for (let seed = FIRST_SEED; seed < FIRST_SEED + STREAM_SEEDS; seed += 1) await expectToPass(seed, { bytes: true });
+  });
+
   it('tells the same story for the same seed', async () => {
     for (const seed of [6, 9]) {
-      const [first, second] = [await runSeed(seed), await runSeed(seed)];
+      const options = { bytes: seed === 9 };
+      const [first, second] = [await runSeed(seed, { options }), await runSeed(seed, { options })];
       expect(second.digest).toBe(first.digest);
       expect(second.events).toBe(first.events);
     }

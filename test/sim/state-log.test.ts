@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { openStateLog } from '../../src/array/store/state-log.ts';
 import { createDisk } from './disk.ts';
-import { end } from './network.ts';
 import { createDraws } from './randomness.ts';
-import { createScheduler, type Life } from './scheduler.ts';
+import { createScheduler, end, type Life } from './scheduler.ts';
 
 interface Entry {
   readonly commit: string;

@@ -7,10 +7,11 @@ import { createScsiLun } from '../support/scsi-lun.ts';
 import { createDisk, type SimDisk } from './disk.ts';
 import { stampsOf, type Image } from './history.ts';
 import { createModel, type Model } from './model.ts';
-import { createNetwork, end, type Network, type Tap } from './network.ts';
+import { createByteAccess, createCommandAccess, targetNameOf, type Access } from './access.ts';
+import { createNetwork, type Network, type Tap } from './network.ts';
 import type { SimOptions } from './options.ts';
 import { createDraws, type Draws } from './randomness.ts';
-import { createPartyClock, createScheduler, type Life, type Scheduler } from './scheduler.ts';
+import { createPartyClock, createScheduler, end, type Life, type Scheduler } from './scheduler.ts';
 import { createSide, FIRST_VOLUME_LUN, GROUP, JOURNAL_LUN, type Side } from './side.ts';
 import { SimFailure } from './verdict.ts';
 
@@ -30,6 +31,7 @@ export interface World {
   readonly options: SimOptions;
   readonly scheduler: Scheduler;
   readonly network: Network;
+  readonly access: Access;
   readonly model: Model;
   readonly arrays: readonly [ArrayParty, ArrayParty];
   readonly group: GroupDefinition;
@@ -71,6 +73,7 @@ export function createWorld(seed: number, options: SimOptions, wrap: Wrappers = 
     options,
     scheduler,
     network,
+    access: options.bytes ? createByteAccess(() => world) : createCommandAccess(network),
     model: { ...model, tap: guardedTap(model.tap, (error) => world.fail(error)) },
     arrays,
     group: groupDefinition(options),
@@ -90,7 +93,7 @@ export function createWorld(seed: number, options: SimOptions, wrap: Wrappers = 
       void startArray(world, array, wrap);
     },
     stop(array, powerCut) {
-      if (array.life) end(array.life);
+      if (array.life) end(array.life, powerCut);
       array.life = undefined;
       network.stations.delete(array.serial);
       model.died(array.side, powerCut);
@@ -133,7 +136,7 @@ async function startArray(world: World, party: ArrayParty, wrap: Wrappers): Prom
       storage: wrap.storage?.(storage, party.name) ?? storage,
       clock: createPartyClock(world.scheduler, life),
       random: createDraws(world.seed, `${party.name}-${world.scheduler.tick()}`).random,
-      opener: world.network.opener(party.name, life),
+      opener: world.access.opener(party.name, life),
       version: '0.1.0',
       log: (text) => world.note(`${party.name}: ${text.split('\n')[0]}`),
     });
@@ -142,11 +145,7 @@ async function startArray(world: World, party: ArrayParty, wrap: Wrappers): Prom
     party.side.look = () => readVolumes(array.deviceServer, options);
     await world.model.check();
     await world.model.recovered(party.side);
-    world.network.stations.set(party.serial, {
-      serial: party.serial,
-      life,
-      server: array.deviceServer,
-    });
+    await world.access.serve(party, { serial: party.serial, life, server: array.deviceServer });
     world.note(`${party.name} serves`);
   } catch (error) {
     if (error instanceof SimFailure) world.fail(error);
@@ -182,14 +181,14 @@ function describe(world: World, party: ArrayParty): ArrayDescription {
     format: 1,
     serial: party.serial,
     name: party.name,
-    targetName: `iqn.2026-11.io.cdctl:${party.name}`,
+    targetName: targetNameOf(party.name),
     listen: { host: '127.0.0.1', port: 0 },
     volumes: [
       { lun: 0, name: 'command', kind: 'command-device', blockSize: 512, blockCount: 4096 },
       ...volumes,
       { lun: JOURNAL_LUN, name: 'journal', kind: 'journal', blockSize: 512, blockCount: journalBlocks },
     ],
-    remotes: [{ serial: peer.serial, name: peer.name, portals: [`sim:${peer.serial}`] }],
+    remotes: [{ serial: peer.serial, name: peer.name, portals: [world.access.target(peer)] }],
     lunMap: [{ lun: 1, name: `${peer.name}-command`, targetSerial: peer.serial, targetLun: 0 }],
     commandDevices: [
       { deviceSerial: party.serial, deviceName: party.name, lun: 0 },

@@ -1,0 +1,124 @@
+import type { LunOpener } from '../../src/lun/lun.ts';
+import { createPortal } from '../../src/lun/iscsi-portal.ts';
+import { createLunOpener } from '../../src/lun/opener.ts';
+import { decodeLunField } from '../../src/scsi/lun-field.ts';
+import type { DeviceServer } from '../../src/scsi/task.ts';
+import type { ByteStream } from './byte-stream.ts';
+import { createByteNetwork } from './byte-transport.ts';
+import type { Network, Station, Tap } from './network.ts';
+import { createPartyClock, type Life } from './scheduler.ts';
+import { FIRST_VOLUME_LUN } from './side.ts';
+import { SimFailure } from './verdict.ts';
+import type { ArrayParty, World } from './world.ts';
+
+/** How parties reach LUNs: by single SCSI commands, or by the production initiator and portal over byte streams. */
+export interface Access {
+  /** An array's target as a path, without a LUN. */
+  target(array: { readonly name: string; readonly serial: string }): string;
+  path(array: { readonly name: string; readonly serial: string }, lun: number): string;
+  /** For the party of that name; the tap sees what arrives of its commands, and their answers. */
+  opener(party: string, life: Life, tap?: Tap): LunOpener;
+  /** Opens the array's port. */
+  serve(array: ArrayParty, station: Station): Promise<void>;
+  /** Connections that work. */
+  streams(): readonly ByteStream[];
+}
+
+/** Where a party is: arrays stand apart, all hosts together. */
+function placeOf(party: string): string {
+  return party === 'tokyo' || party === 'osaka' ? party : 'hosts';
+}
+
+export function createCommandAccess(network: Network): Access {
+  return {
+    target: ({ serial }) => `sim:${serial}`,
+    path: ({ serial }, lun) => `sim:${serial}/${lun}`,
+    opener: (party, life, tap) => network.opener(placeOf(party), life, tap),
+    serve(_array, station) {
+      network.stations.set(station.serial, station);
+      return Promise.resolve();
+    },
+    streams: () => [],
+  };
+}
+
+export function targetNameOf(array: string): string {
+  return `iqn.2026-11.io.cdctl:${array}`;
+}
+
+const PORT = 3260;
+const WATCHED = 'iqn.2026-11.io.cdctl:watched-host';
+const UNWATCHED = 'iqn.2026-11.io.cdctl:host';
+
+export function createByteAccess(worldOf: () => World): Access {
+  let network: ReturnType<typeof createByteNetwork> | undefined;
+
+  function bytes(): ReturnType<typeof createByteNetwork> {
+    const { scheduler, network: lines } = worldOf();
+    network ??= createByteNetwork({ scheduler, link: (one, other) => lines.link(one, other) });
+    return network;
+  }
+
+  return {
+    target: ({ name }) => `iscsi://${name}:${PORT}/${targetNameOf(name)}`,
+    path: ({ name }, lun) => `iscsi://${name}:${PORT}/${targetNameOf(name)}/${lun}`,
+    opener(party, life, tap) {
+      const world = worldOf();
+      const { scheduler } = world;
+      const own = world.draws(`initiator-${party}-${scheduler.tick()}`);
+      return createLunOpener({
+        transport: bytes().transport(placeOf(party), life, own),
+        clock: createPartyClock(scheduler, life),
+        random: own.random,
+        initiatorName: tap ? WATCHED : placeOf(party) === 'hosts' ? UNWATCHED : `${targetNameOf(party)}.remote`,
+      });
+    },
+    async serve(array, station) {
+      const world = worldOf();
+      const { life } = station;
+      const own = world.draws(`portal-${array.name}-${world.scheduler.tick()}`);
+      await createPortal({
+        transport: bytes().transport(array.name, life, own),
+        host: array.name,
+        port: PORT,
+        targetName: targetNameOf(array.name),
+        deviceServer: watched(world, station),
+        clock: createPartyClock(world.scheduler, life),
+        random: own.random,
+        // Small ones cut a WRITE into many PDUs.
+        values: { FirstBurstLength: own.pick(['512', '262144']), InitialR2T: own.pick(['Yes', 'No']) },
+        log({ kind, detail }) {
+          world.note(`${array.name} portal: ${kind}: ${detail.split('\n')[0]}`);
+          if (kind === 'internal-failure') world.fail(new SimFailure('no-crash', `${array.name} portal: ${detail}`));
+          if (kind === 'protocol-error') world.fail(new SimFailure('no-crash', `${array.name} portal: ${detail}`));
+        },
+      });
+    },
+    streams: () => network?.streams() ?? [],
+  };
+}
+
+/** Shows the model what applications do to volumes, where the array takes it in and where it has an answer. */
+function watched(world: World, station: Station): DeviceServer {
+  const { server, life } = station;
+  const { tap } = world.model;
+  const isVolume = (field: Uint8Array): boolean => {
+    const lun = decodeLunField(field);
+    return lun.ok && lun.value >= FIRST_VOLUME_LUN && lun.value < FIRST_VOLUME_LUN + world.options.volumes;
+  };
+  return {
+    nexusOpened: (nexus) => server.nexusOpened(nexus),
+    nexusLost: (nexus) => server.nexusLost(nexus),
+    reset: (scope, lun, nexus) => server.reset(scope, lun, nexus),
+    async execute(task) {
+      if (!task.nexus.startsWith(WATCHED) || !isVolume(task.lun)) return server.execute(task);
+      // The engine takes the data away from a task that it has given up.
+      const { nexus, lun, cdb, dataOut, expectedDataOut, expectedDataIn } = task;
+      const seen = { nexus, lun, cdb, dataOut, expectedDataOut, expectedDataIn };
+      tap.arrived(station, seen);
+      const reply = await server.execute(task);
+      if (life.alive) tap.answered(station, seen, reply);
+      return reply;
+    },
+  };
+}
