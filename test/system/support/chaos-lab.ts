@@ -43,6 +43,7 @@ export class ChaosLab {
   readonly directory = join(this.#place.path, 'lab');
   readonly #commands = new Set<Running>();
   #arrays: readonly LabArray[] = [];
+  #over = false;
   /** Processes ended by SIGKILL. */
   kills = 0;
   /** One line for each thing done, for the report of a failure. */
@@ -72,6 +73,7 @@ export class ChaosLab {
 
   /** Starts a command of a host at that site. */
   start(site: Site, argv: readonly string[]): Running {
+    if (this.#over) throw new Error(`cdctl ${argv.join(' ')} comes after the end`);
     const child = start(argv, { CDCTL_CONFIG: join(this.directory, `${site}.yaml`) });
     const running: Running = { argv, child, ended: ended(child) };
     this.#commands.add(running);
@@ -135,6 +137,7 @@ export class ChaosLab {
 
   /** Ends everything that was started, also after a failure. Returns what is still there. */
   async end(): Promise<string[]> {
+    this.#over = true;
     for (const { child } of this.#commands) child.kill('SIGKILL');
     await Promise.all(Array.from(this.#commands, (running) => running.ended));
     for (const { name } of this.#arrays) this.signal(name, 'SIGCONT');

@@ -75,15 +75,23 @@ export class Rounds {
     const loop = await this.#startLoop();
     const writer = this.#startWriter(fault === 'fill' ? 0 : PAUSE_MS);
     const victims = this.#killVictims();
-    await this.#sleep(this.#between(100, 400));
-    const healing = await this.#strike(fault, loop);
-    await this.#sleep(this.#between(50, 250));
-    await Promise.all([victims, writer.stop()]);
+    const struck = this.#strikeUnderLoad(fault, loop);
+    await Promise.allSettled([struck, victims]);
+    await writer.stop();
     await this.#lab.kill(loop);
+    await victims;
+    const healing = await struck;
     for (const [outcome, count] of writer.outcomes) {
       this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + count);
     }
     return fault === 'takeover' ? this.#takeOver(healing) : this.#healAndVerify(healing);
+  }
+
+  async #strikeUnderLoad(fault: Fault, loop: Running): Promise<Healing> {
+    await this.#sleep(this.#between(100, 400));
+    const healing = await this.#strike(fault, loop);
+    await this.#sleep(this.#between(50, 250));
+    return healing;
   }
 
   async #strike(fault: Fault, loop: Running): Promise<Healing> {
