@@ -1,5 +1,5 @@
 import { LunError, type Lun, type LunCapacity } from '../lun/lun.ts';
-import { checkCondition } from '../scsi/fault.ts';
+import { checkCondition, type ScsiFault } from '../scsi/fault.ts';
 import { SENSE_KEY } from '../scsi/sense.ts';
 import type { LogicalUnit } from './logical-unit.ts';
 import { faultOfRemote } from './remote-fault.ts';
@@ -31,6 +31,8 @@ export interface VirtualUnit extends LogicalUnit {
 }
 
 const DEFAULT_TIMEOUT_MS = 10_000;
+/** Well above what hosts keep in flight. A ring of LUN maps reaches it at once and then ends, instead of filling the arrays. */
+const IN_FLIGHT_LIMIT = 1024;
 const UNKNOWN_CAPACITY: LunCapacity = { blockSize: 512, blockCount: 0 };
 
 type Operation = 'read' | 'write' | 'flush';
@@ -47,6 +49,7 @@ export function createVirtualUnit(parts: VirtualUnitParts): VirtualUnit {
   /** The oldest connection over which writes were acknowledged that no flush has covered yet. */
   let unflushed: Lun | undefined;
   let volatileWrites = 0;
+  let inFlight = 0;
 
   function connect(): Promise<Lun> {
     if (connected) return Promise.resolve(connected);
@@ -98,6 +101,8 @@ export function createVirtualUnit(parts: VirtualUnitParts): VirtualUnit {
   /** A path that was lost between two commands costs the host nothing: what cannot have been done is tried once more. */
   async function through<T>(operation: Operation, call: (lun: Lun) => Promise<T>): Promise<T> {
     const wasConnected = connected !== undefined;
+    if (inFlight >= IN_FLIGHT_LIMIT) throw tooMany(parts.name);
+    inFlight += 1;
     try {
       return await attempt(call).catch((error: unknown) => {
         if (wasConnected && isPathLoss(error) && mayRepeat(operation, error)) return attempt(call);
@@ -105,6 +110,8 @@ export function createVirtualUnit(parts: VirtualUnitParts): VirtualUnit {
       });
     } catch (error) {
       throw faultOfRemote(error, operation);
+    } finally {
+      inFlight -= 1;
     }
   }
 
@@ -147,6 +154,11 @@ export function createVirtualUnit(parts: VirtualUnitParts): VirtualUnit {
       if (before && before !== lun) throw lostWrites();
     },
   };
+}
+
+function tooMany(name: string): ScsiFault {
+  const message = `${IN_FLIGHT_LIMIT} commands are on their way through ${name}: it may be mapped onto itself`;
+  return checkCondition(SENSE_KEY.hardwareError, 0x44, 0x00, message);
 }
 
 function isPathLoss(error: unknown): error is LunError {

@@ -82,6 +82,8 @@ function adapt(socket: Socket): Connection {
       // Keep taking what comes, unread bytes would turn the close into a reset and cost the peer our last words.
       socket.resume();
       socket.setTimeout(LINGER_MS, () => socket.destroy());
+      // What is queued still goes out; beyond that a finished program does not wait for the other side.
+      socket.unref();
     },
     destroy: () => void socket.destroy(),
   };

@@ -1,3 +1,4 @@
+import { counted } from '../../replication/counted.ts';
 import type { GroupState } from '../commands/pair-show.ts';
 import type { PairRow } from '../../host/operations.ts';
 import { isPresent, type ArrayObservation, type PresentSide } from '../../replication/observe.ts';
@@ -39,7 +40,7 @@ export function renderVerdict(verdict: Verdict, view: View): string {
 }
 
 export function lagText(lag: Lag): string {
-  const parts = [`${lag.exact ? '' : 'at least '}${lag.writes} writes`];
+  const parts = [`${lag.exact ? '' : 'at least '}${counted(lag.writes, 'write')}`];
   if (lag.bytes !== undefined) parts.push(formatBytes(lag.bytes));
   if (lag.ms !== undefined) parts.push(formatDuration(lag.ms));
   if (lag.differentBytes > 0) parts.push(`${formatBytes(lag.differentBytes)} of differences`);

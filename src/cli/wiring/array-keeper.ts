@@ -27,7 +27,7 @@ export function createArrayKeeper(parts: KeeperParts): ArrayKeeper {
       const settings = { directory: resolve(directory), description, listen: listen ?? description.listen };
       await serveArray(settings, parts, hooks);
     },
-    manage: (directory, request, timeoutMs) => askManagement(resolve(directory), request, timeoutMs),
+    manage: (directory, request, timeoutMs) => askManagement(resolve(directory), request, timeoutMs, parts.clock),
   };
 }
 

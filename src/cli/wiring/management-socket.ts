@@ -1,6 +1,8 @@
 import { chmod, rm } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
+import type { Clock } from '../../base/clock.ts';
+import { createRealClock } from '../../lun/real-clock.ts';
 import { CliError } from '../cli-error.ts';
 import type { ManagementRequest } from '../services.ts';
 
@@ -30,6 +32,7 @@ export function managementPath(directory: string): string {
 export async function openManagementSocket(
   directory: string,
   answer: (request: ManagementRequest) => Promise<ManagementAnswer>,
+  clock: Clock = createRealClock(),
 ): Promise<{ path: string; close(): Promise<void> }> {
   const path = managementPath(directory);
   await chmod(dirname(path), 0o700);
@@ -42,7 +45,7 @@ export async function openManagementSocket(
     let answered = Promise.resolve();
     eachLine(socket, (line) => {
       answered = answered.then(async () => {
-        socket.write(await answerLine(line, answer));
+        socket.write(await answerLine(line, clock, answer));
       });
     });
   });
@@ -65,12 +68,17 @@ function listen(server: Server, path: string): Promise<void> {
   });
 }
 
+/** An array that was held up for a while must not do what nobody waits for any more. */
 async function answerLine(
   line: string,
+  clock: Clock,
   answer: (request: ManagementRequest) => Promise<ManagementAnswer>,
 ): Promise<string> {
   try {
-    return `${JSON.stringify(await answer(JSON.parse(line) as ManagementRequest))}\n`;
+    const { notAfterMs, ...request } = JSON.parse(line) as ManagementRequest & { readonly notAfterMs: number };
+    const late = clock.wallMs() > notAfterMs;
+    const answered = late ? { ok: false, message: 'the request came too late' } : await answer(request);
+    return `${JSON.stringify(answered)}\n`;
   } catch (error) {
     return `${JSON.stringify({ ok: false, message: error instanceof Error ? error.message : String(error) })}\n`;
   }
@@ -93,8 +101,11 @@ export async function askManagement(
   directory: string,
   request: ManagementRequest,
   timeoutMs: number,
+  clock: Clock = createRealClock(),
 ): Promise<Record<string, unknown>> {
-  const answer = await exchange(managementPath(directory), request, timeoutMs, directory);
+  const line = JSON.stringify({ ...request, notAfterMs: clock.wallMs() + timeoutMs });
+  const late = request.operation === 'show' ? 'timeout' : 'outcome-unknown';
+  const answer = await exchange(managementPath(directory), line, { timeoutMs, directory, late });
   if (answer.ok) return answer.result;
   throw new CliError('refused', {
     what: `the array refused: ${request.operation}`,
@@ -106,15 +117,19 @@ export async function askManagement(
 
 function exchange(
   path: string,
-  request: ManagementRequest,
-  timeoutMs: number,
-  directory: string,
+  line: string,
+  { timeoutMs, directory, late }: { timeoutMs: number; directory: string; late: 'timeout' | 'outcome-unknown' },
 ): Promise<ManagementAnswer> {
   return new Promise((resolve, reject) => {
     const socket = connect(path);
     socket.setTimeout(timeoutMs, () => {
       reject(
-        unanswered('timeout', path, `no answer within ${timeoutMs} ms`, 'see whether it is paused: cdctl lab status'),
+        unanswered(
+          late,
+          path,
+          `no answer within ${timeoutMs} ms`,
+          'see whether it is paused (cdctl lab status), then run it again',
+        ),
       );
       socket.destroy();
     });
@@ -124,7 +139,7 @@ function exchange(
       resolve(JSON.parse(line) as ManagementAnswer);
       socket.destroy();
     });
-    socket.on('connect', () => socket.write(`${JSON.stringify(request)}\n`));
+    socket.on('connect', () => socket.write(`${line}\n`));
   });
 }
 
@@ -132,6 +147,11 @@ function notRunning(path: string, why: string, directory: string): CliError {
   return unanswered('no-path', path, why, `start it: cdctl array serve ${directory}`);
 }
 
-function unanswered(exit: 'no-path' | 'timeout', where: string, why: string, next: string): CliError {
+function unanswered(
+  exit: 'no-path' | 'timeout' | 'outcome-unknown',
+  where: string,
+  why: string,
+  next: string,
+): CliError {
   return new CliError(exit, { what: 'the array does not run, or does not answer', where, why, next });
 }

@@ -41,7 +41,11 @@ export async function serveArray(settings: ServeSettings, parts: ServeParts, hoo
     undo.push(() => array.stop());
     const portal = await openPortal(settings, parts, array, hooks);
     undo.push(() => portal.close(true));
-    const socket = await openManagementSocket(directory, (request) => answerManagement(array.management, request));
+    const socket = await openManagementSocket(
+      directory,
+      (request) => answerManagement(array.management, request),
+      parts.clock,
+    );
     undo.push(() => socket.close());
     hooks.ready({
       array: array.name,

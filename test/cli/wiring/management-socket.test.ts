@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { CliError } from '../../../src/cli/cli-error.ts';
 import { askManagement, managementPath, openManagementSocket } from '../../../src/cli/wiring/management-socket.ts';
+import { createFakeClock } from '../../support/fake-clock.ts';
 import { temporaryDirectory } from '../support/run-program.ts';
 
 const place = temporaryDirectory();
@@ -67,6 +68,27 @@ describe('the management socket', () => {
     const gone = await askManagement(place.path, { operation: 'show' }, 1000).catch((thrown: unknown) => thrown);
     expect(exitOf(gone)).toBe('no-path');
     expect((gone as CliError).text.next).toBe(`start it: cdctl array serve ${place.path}`);
+  });
+
+  it('does not do what nobody waits for any more', async () => {
+    const [asking, heldUp] = [createFakeClock(1_000_000), createFakeClock(1_002_000)];
+    let done = 0;
+    const count = async () => ({ ok: true as const, result: { done: (done += 1) } });
+    const socket = await openManagementSocket(place.path, count, heldUp);
+    const edit = { operation: 'unmap', lun: 30 } as const;
+    const late = await askManagement(place.path, edit, 1000, asking).catch((thrown: unknown) => thrown);
+    expect((late as CliError).text.why).toMatch(/too late/);
+    expect(await askManagement(place.path, edit, 3000, asking)).toEqual({ done: 1 });
+    await socket.close();
+  });
+
+  it('does not know what became of an edit that is not answered', async () => {
+    const silent = await openManagementSocket(place.path, () => new Promise(() => undefined));
+    const edit = { operation: 'unmap', lun: 30 } as const;
+    expect(exitOf(await askManagement(place.path, edit, 50).catch((thrown: unknown) => thrown))).toBe(
+      'outcome-unknown',
+    );
+    await silent.close();
   });
 
   it('has a path of at most 107 bytes', () => {
