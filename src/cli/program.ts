@@ -5,7 +5,7 @@ import { DEFAULT_TIMEOUT_MS, type CommandDefinition, type OptionDefinition, type
 import { exitClassLines } from './exit-classes.ts';
 import type { ColourChoice } from './render/terminal.ts';
 import type { Shell } from './shell.ts';
-import { parseDuration, parseInteger, parseLun, parseSize } from './values.ts';
+import { formatBytes, parseDuration, parseInteger, parseLun, parseSize } from './values.ts';
 
 /** One command line, parsed and ready to be carried out. */
 export interface Invocation {
@@ -120,9 +120,14 @@ function optionOf(definition: OptionDefinition): Option {
   else if (definition.kind === 'texts') option.argParser(collect);
   else if (definition.kind !== 'flag') option.argParser((text: string) => parseOption(definition.kind, text));
   if (definition.required) option.makeOptionMandatory();
-  if (definition.initial !== undefined) option.default(definition.initial);
+  if (definition.initial !== undefined) option.default(definition.initial, initialText(definition));
   if (definition.conflicts) option.conflicts([...definition.conflicts]);
   return option;
+}
+
+/** What `--help` shows: a size as people write it. */
+function initialText({ kind, initial }: OptionDefinition): string | undefined {
+  return kind === 'size' && typeof initial === 'number' ? formatBytes(initial).replace(' ', '') : undefined;
 }
 
 function collect(text: string, previous: readonly string[] | undefined): readonly string[] {

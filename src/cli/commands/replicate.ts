@@ -3,7 +3,7 @@ import { runCycle, suspendedDuring } from '../../replication/cycle.ts';
 import type { GroupDefinition } from '../../replication/definition.ts';
 import { drainGroup } from '../../replication/drain.ts';
 import type { ReplicationEvent } from '../../replication/events.ts';
-import { CliError } from '../cli-error.ts';
+import { CliError, usageError } from '../cli-error.ts';
 import type { CommandContext } from '../context.ts';
 import type { CommandResult } from '../definition.ts';
 import { classOfSeveral, type ExitClassName } from '../exit-classes.ts';
@@ -41,6 +41,8 @@ export interface GroupTotals {
 }
 
 const INTERVAL_MS = 5000;
+/** A shorter pause would keep the arrays busy with commands that find nothing to do. */
+const SHORTEST_INTERVAL_MS = 100;
 /** Failures that the next cycle may not see again; any other ends the loop for its group. */
 const PASSING: readonly ExitClassName[] = [
   'no-path',
@@ -54,6 +56,13 @@ const PASSING: readonly ExitClassName[] = [
 
 /** Holds the lock of every group before the first cycle, so that overlapping runs exclude each other. */
 export async function run(request: Request, context: CommandContext): Promise<CommandResult<Replicate>> {
+  if (request.interval !== undefined && request.interval < SHORTEST_INTERVAL_MS) {
+    throw usageError(
+      'the interval is too short',
+      `${request.interval} ms, at least ${SHORTEST_INTERVAL_MS} ms`,
+      'give --interval 100ms or more, or --until-empty to go on without a pause until nothing is left',
+    );
+  }
   return withSite(context, async (site) => {
     const groups = [...new Set(request.group)].map((name) => groupNamed(site, name));
     const locks = context.dryRun ? [] : await lockAll(context, site, groups);
