@@ -17,7 +17,7 @@ const NOT_HELD_MS = 50;
  * Only a SCSI disk of the kernel passes RESERVATION CONFLICT on by name (EBADE). Under virtio, a loop device or QEMU an
  * occupied slot looks like a broken device (EIO): so many other slots are tried before the path counts as broken.
  */
-const UNNAMED_CONFLICT_LIMIT = 4;
+const UNNAMED_CONFLICT_LIMIT = 8;
 
 /**
  * Fig. 8 for one page of the answer: submits the request until a complete answer with its id is read. A slot whose

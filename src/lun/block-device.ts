@@ -17,8 +17,8 @@ export interface BlockDeviceParts {
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000;
-/** As many as libuv has threads; each holds one transfer. */
-const BUFFER_COUNT = 4;
+/** Each holds one transfer; with two, a device that hangs leaves threads to others (`device-system.ts`). */
+const BUFFER_COUNT = 2;
 const BUFFER_BYTES = 1 << 20;
 /** Another process that probes the device at this moment holds it for microseconds. */
 const PROBE_PAUSES_MS: readonly number[] = [5, 20, 50, 100];
@@ -36,6 +36,7 @@ export async function openBlockDevice(parts: BlockDeviceParts, path: string, opt
   const user = userOf(system, facts);
   if (user !== undefined) throw new LunError('refused-for-safety', path, `${path}: in use by this machine: ${user}`);
   const capacity = capacityOf(system, path, facts);
+  if (capacity.blockCount === 0) throw new LunError('no-path', path, `${path}: no medium: the device has no blocks`);
   const deadlineMs = clock.monotonicMs() + (options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   await probeExclusively({ path, facts, system, clock, deadlineMs });
   const { fd, writable } = openShared(system, path, facts);
@@ -236,9 +237,8 @@ class BlockDevice implements Lun {
     return within(clock, clock.monotonicMs() + timeoutMs, run(call), () => {
       call.late = true;
       const outcome = call.writing ? 'unknown' : 'not-done';
-      return new LunError('timeout', this.path, `${this.path}: ${call.what}: no answer in ${timeoutMs} ms`, {
-        outcome,
-      });
+      const message = `${this.path}: ${call.what}: no answer in ${Math.round(timeoutMs)} ms`;
+      return new LunError('timeout', this.path, message, { outcome });
     });
   }
 

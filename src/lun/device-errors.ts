@@ -38,12 +38,17 @@ const MEANINGS: ReadonlyMap<number, Meaning> = new Map(
   }).map(([errno, entry]) => [Number(errno), entry]),
 );
 
+const EPERM = 1;
+/** Linux opens a read-only block device for writing, and refuses each write with EPERM instead (block/fops.c, blkdev_write_iter). */
+const EROFS = 30;
+
 /** `what` was attempted: "READ of 8 blocks at block 0". The outcome of anything but a write is `not-done`. */
 export function deviceError(path: string, what: string, error: unknown, writing = false): LunError {
   if (error instanceof LunError) return error;
   const message = error instanceof Error ? error.message : String(error);
   const errno = Math.abs(Number((error as { errno?: unknown } | null)?.errno ?? 0));
-  const found = MEANINGS.get(errno) ?? meaning('io-error', 'unknown', 'the operating system failed');
+  const meant = MEANINGS.get(writing && errno === EPERM ? EROFS : errno);
+  const found = meant ?? meaning('io-error', 'unknown', 'the operating system failed');
   return new LunError(found.kind, path, `${path}: ${what}: ${found.words} (${message})`, {
     outcome: writing ? found.outcome : 'not-done',
     cause: error,

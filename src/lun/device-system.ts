@@ -1,5 +1,6 @@
 import * as fs from 'node:fs';
 import { promisify } from 'node:util';
+import { createTransferLimit } from './transfer-limit.ts';
 
 /** What opening and using a block device needs of the operating system; tests bring a small made-up one. */
 export interface DeviceSystem {
@@ -17,8 +18,15 @@ export interface DeviceSystem {
   fdatasync(fd: number): Promise<void>;
 }
 
+/**
+ * libuv has four threads, and a device that does not answer keeps each that asks it, for minutes. One is left to Node, which
+ * loads modules and writes files with it: otherwise not even "no answer" could be said.
+ */
+const inKernel = createTransferLimit(3);
+
 const read = promisify(fs.read);
 const write = promisify(fs.write);
+const fdatasync = promisify(fs.fdatasync);
 
 /** Past the page cache, so that it never answers in the array's place: O_DIRECT. */
 export const realDeviceSystem: DeviceSystem = {
@@ -31,7 +39,7 @@ export const realDeviceSystem: DeviceSystem = {
     return fs.openSync(path, (writable ? O_RDWR : O_RDONLY) | O_DIRECT | (exclusive ? O_EXCL : 0));
   },
   close: (fd) => fs.closeSync(fd),
-  read: async (fd, target, offset) => (await read(fd, target, 0, target.length, offset)).bytesRead,
-  write: async (fd, source, offset) => (await write(fd, source, 0, source.length, offset)).bytesWritten,
-  fdatasync: promisify(fs.fdatasync),
+  read: async (fd, target, offset) => (await inKernel(() => read(fd, target, 0, target.length, offset))).bytesRead,
+  write: async (fd, source, offset) => (await inKernel(() => write(fd, source, 0, source.length, offset))).bytesWritten,
+  fdatasync: (fd) => inKernel(() => fdatasync(fd)),
 };

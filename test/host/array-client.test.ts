@@ -161,11 +161,11 @@ describe('an occupied slot', () => {
   it('is passed over where the path can only call it an input/output error', async () => {
     const bench = hostBench({ decide: () => ({ status: 0, editedData: new Uint8Array(0) }) });
     const error = (): Error => new LunError('io-error', 'one', 'EIO', { outcome: 'unknown' });
-    bench.faults['one'] = { beforeWrite: failing(4, error) };
+    bench.faults['one'] = { beforeWrite: failing(8, error) };
     await bench.clock.run(bench.client({ paths: ['one'] }).call('pair.show', { header: { group: '' }, rows: [] }));
-    expect(kinds(bench).filter((kind) => kind !== 'retry')).toEqual([...Array(4).fill('conflict'), 'sent', 'answered']);
+    expect(kinds(bench).filter((kind) => kind !== 'retry')).toEqual([...Array(8).fill('conflict'), 'sent', 'answered']);
     const slots = bench.events.filter(({ kind }) => kind !== 'retry').map((event) => event.slot);
-    expect(slots).toEqual([0, 1, 2, 3, 4, 4].map((step) => (slots[0]! + step) % 64));
+    expect(slots).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 8].map((step) => (slots[0]! + step) % 64));
     expect(bench.opened).toEqual(['one']);
   });
 
@@ -174,7 +174,7 @@ describe('an occupied slot', () => {
     const error = (): Error => new LunError('io-error', 'one', 'EIO', { outcome: 'unknown' });
     bench.faults['one'] = { beforeWrite: failing(100, error) };
     await bench.clock.run(bench.client().call('pair.split', SPLIT));
-    expect(bench.events.filter(({ kind }) => kind === 'conflict').length).toBe(4);
+    expect(bench.events.filter(({ kind }) => kind === 'conflict').length).toBe(8);
     expect(bench.opened).toEqual(['one', 'two']);
     expect(bench.array.effects.length).toBe(1);
   });

@@ -154,6 +154,21 @@ describe('failures', () => {
     expect((await failureOf(lun.read(0, 1))).outcome).toBe('not-done');
   });
 
+  it('of a loop device or drive with nothing in it: it has a name, but no blocks', async () => {
+    system.files.set('/sys/devices/pci0/block/sda/size', '0');
+    const error = await failureOf(open());
+    expect(error.kind).toBe('no-path');
+    expect(error.message).toContain('no medium');
+  });
+
+  it('EPERM of a write: Linux opens a read-only device for writing', async () => {
+    const lun = await open();
+    system.failures.push(systemError('EPERM', 1));
+    const error = await failureOf(lun.write(0, new Uint8Array(BLOCK)));
+    expect([error.kind, error.outcome]).toEqual(['write-protected', 'not-done']);
+    expect(error.message).toContain('read-only');
+  });
+
   it('leave the outcome unknown where another piece of the write was done', async () => {
     const lun = await open();
     system.failures.push(undefined, systemError('EBADE', 52));
