@@ -1,0 +1,340 @@
+import { execFileSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { ended, lineOf, program, start, temporaryDirectory } from '../cli/support/run-program.ts';
+import {
+  attach,
+  attachLoop,
+  iscsiDriver,
+  obstacle,
+  run,
+  type LoopOptions,
+  type RawDevice,
+} from './support-raw/raw-device.ts';
+
+/**
+ * Command devices as block devices of this machine, over real arrays: QEMU's iSCSI, FUSE, loop. Debian: qemu-utils,
+ * qemu-block-extra, qemu-system-common, fuse3; root. Where the machine does not permit it, every test is counted as
+ * skipped and says why.
+ */
+
+const place = temporaryDirectory();
+const lab = join(place.path, 'lab');
+const raw = { CDCTL_CONFIG: join(place.path, 'raw.yaml') };
+const iscsi = { CDCTL_CONFIG: join(lab, 'tokyo.yaml') };
+const attached: { remove(): void | Promise<void> }[] = [];
+const obstacleHere = await obstacle(place.path);
+if (obstacleHere !== undefined) process.stderr.write(`raw devices are NOT tested: ${obstacleHere}\n`);
+
+interface LabArray {
+  readonly name: string;
+  readonly port: number;
+  readonly targetName: string;
+}
+
+type Json = Record<string, unknown>;
+
+let arrays: Record<string, LabArray>;
+let command: RawDevice;
+let virtual: RawDevice;
+let data: RawDevice;
+let far: RawDevice;
+
+async function cdctl(argv: readonly string[], environment: Readonly<Record<string, string>> = raw): Promise<string> {
+  const { code, stdout, stderr } = await program(argv, environment);
+  expect(code, `cdctl ${argv.join(' ')}: ${stderr}`).toBe(0);
+  return stdout;
+}
+
+/** The last object of a command that prints one a line, the only one of all others. */
+async function json(argv: readonly string[], environment: Readonly<Record<string, string>> = raw): Promise<Json> {
+  const lines = (await cdctl([...argv, '--json'], environment)).trim().split('\n');
+  return JSON.parse(lines.at(-1)!) as Json;
+}
+
+/** Exit code and error of a command that fails. */
+async function failure(argv: readonly string[], environment: Readonly<Record<string, string>> = raw): Promise<Json> {
+  const { code, stdout } = await program([...argv, '--json'], environment);
+  return { code, ...((JSON.parse(stdout) as Json)['error'] as Json) };
+}
+
+async function attachLun(array: string, lun: number, options?: LoopOptions): Promise<RawDevice> {
+  const { port, targetName } = arrays[array]!;
+  const device = await attach(place.path, `${array}-${lun}`, iscsiDriver(port, targetName, lun), options);
+  attached.push(device);
+  return device;
+}
+
+/** The lab's own configuration of the host at tokyo, with other paths and no portal. */
+function writeConfiguration(file: string, paths: Readonly<Record<string, string>>): void {
+  const lines = fs.readFileSync(iscsi.CDCTL_CONFIG, 'utf8').split('\n');
+  const devices = Object.values(paths);
+  const replaced = lines.flatMap((line) => {
+    if (line.includes('portal:')) return [];
+    return [/^ +- iscsi:/.test(line) ? `      - ${devices.shift()}` : line];
+  });
+  fs.writeFileSync(file, replaced.join('\n'));
+}
+
+/** All names of fields, at any depth, with the types of their values. */
+function shapeOf(value: unknown): unknown {
+  if (Array.isArray(value)) return [...new Set(value.map((entry) => JSON.stringify(shapeOf(entry))))].toSorted();
+  if (value === null || typeof value !== 'object') return typeof value;
+  return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, shapeOf(entry)]));
+}
+
+beforeAll(async () => {
+  if (obstacleHere !== undefined) return;
+  const sizes = ['--volume-size', '16MiB', '--journal-size', '64MiB'];
+  const { lab: report } = JSON.parse(await cdctl(['lab', 'up', '--json', '--directory', lab, ...sizes], {})) as {
+    lab: { arrays: LabArray[] };
+  };
+  arrays = Object.fromEntries(report.arrays.map((array) => [array.name, array]));
+  command = await attachLun('tokyo', 0);
+  virtual = await attachLun('tokyo', 1);
+  data = await attachLun('tokyo', 10);
+  far = await attachLun('osaka', 10);
+  writeConfiguration(raw.CDCTL_CONFIG, { tokyo: command.device, osaka: virtual.device });
+});
+
+beforeEach((context) => {
+  if (obstacleHere !== undefined) context.skip(obstacleHere);
+});
+
+afterAll(async () => {
+  for (const device of attached.toReversed()) await device.remove();
+  await program(['lab', 'down', '--directory', lab]);
+  const left = run('losetup', '--list', '--noheadings', '--output', 'BACK-FILE').split('\n');
+  const mounted = fs.readFileSync('/proc/self/mountinfo', 'utf8');
+  place.remove();
+  expect(left.filter((file) => file.startsWith(place.path))).toEqual([]);
+  expect(mounted).not.toContain(place.path);
+});
+
+describe('a host with raw devices only', () => {
+  it('finds its configuration sound and the command devices what they should be', async () => {
+    expect(await json(['config', 'check'])).toMatchObject({ ok: true, arrays: 2, groups: 1 });
+    const { port, targetName } = arrays['tokyo']!;
+    for (const [device, lun] of [[command, 0] as const, [virtual, 1] as const]) {
+      const here = await json(['lun', 'show', device.device]);
+      const there = await json(['lun', 'show', `iscsi://127.0.0.1:${port}/${targetName}/${lun}`], iscsi);
+      expect(here['label']).toEqual(there['label']);
+      expect(here['capacity']).toEqual(there['capacity']);
+      expect(shapeOf(here)).toEqual(shapeOf(there));
+    }
+    expect((await json(['lun', 'show', data.device]))['label']).toBeFalsy();
+    expect(await json(['lun', 'list'])).toEqual(await json(['lun', 'list'], iscsi));
+  });
+
+  it('replicates what is written through a raw device, and swaps', async () => {
+    const image = Buffer.from(Uint8Array.from({ length: 1 << 20 }, (_, index) => (index * 7919) >>> 5));
+    const imageFile = join(place.path, 'image');
+    fs.writeFileSync(imageFile, image);
+    await json(['pair', 'create', 'oradb', '--primary', 'tokyo']);
+    await cdctl(['lun', 'write', data.device, '--lba', '8', '--input', imageFile, '--confirm', data.device]);
+    await json(['replicate', 'oradb', '--until-empty', '--timeout', '60s']);
+    await cdctl(['pair', 'check', 'oradb', '--consistent']);
+    await json(['swap', 'oradb', '--to', 'osaka']);
+    const copy = join(place.path, 'copy');
+    await cdctl(['lun', 'read', far.device, '--lba', '8', '--count', '2048', '--output', copy]);
+    expect(fs.readFileSync(copy).equals(image)).toBe(true);
+    // WRITE PROTECTED has no name on this way, so whether the write was done is not known.
+    expect(await failure(['lun', 'write', data.device, '--input', imageFile, '--confirm', data.device])).toMatchObject({
+      code: 10,
+      kind: 'io-error',
+    });
+    await json(['swap', 'oradb', '--to', 'tokyo']);
+  });
+
+  it('gets the JSON that iSCSI gives', async () => {
+    const commands = [
+      ['journal', 'show', 'oradb'],
+      ['pair', 'show', 'oradb'],
+      ['pair', 'check', 'oradb'],
+      ['pair', 'create', 'oradb', '--primary', 'tokyo'],
+      ['replicate', 'oradb', '--once'],
+      ['swap', 'oradb', '--to', 'tokyo'],
+    ];
+    for (const argv of commands) {
+      expect(shapeOf(await json(argv)), argv.join(' ')).toEqual(shapeOf(await json(argv, iscsi)));
+    }
+  });
+
+  it('shares the slots with other hosts: an occupied one, which the kernel calls an input/output error, is passed over', async () => {
+    const block = join(place.path, 'block');
+    await cdctl(['block', 'encode', 'array.show', '--serial', 'TK000001', '--output', block]);
+    // 52 of 64 slots hold an answer that nobody fetches: four, a free one, four.
+    const occupied = Array.from({ length: 64 }, (_, slot) => slot).filter((slot) => slot % 5 !== 4);
+    for (const slot of occupied) {
+      const other = join(place.path, `block-${slot}`);
+      await cdctl(['block', 'encode', 'array.show', '--serial', 'TK000001', '--output', other]);
+      write(other, slot);
+    }
+    expect(() => write(block, occupied[0]!)).toThrow(/Input\/output error|Invalid exchange/);
+    const { code, stderr } = await program(['lun', 'list', 'tokyo', '--verbose'], raw);
+    expect(code, stderr).toBe(0);
+    for (const slot of occupied) readSlot(slot);
+  });
+
+  const write = (block: string, slot: number): string =>
+    run('dd', `if=${block}`, `of=${command.device}`, 'bs=4096', 'count=1', `seek=${(slot + 1) * 4}`, 'oflag=direct');
+  const readSlot = (slot: number): string =>
+    run('dd', `if=${command.device}`, 'of=/dev/null', 'bs=16384', 'count=1', `skip=${slot + 1}`, 'iflag=direct');
+});
+
+describe('a host with nothing but dd', () => {
+  const readme = fs.readFileSync(new URL('../../src/interface-block/README.md', import.meta.url), 'utf8');
+  const recipe = [...readme.slice(readme.indexOf('## By hand')).matchAll(/^```sh\n([^]*?)^```$/gm)].map(
+    ([, text]) => text,
+  );
+
+  function follow(device: string, serial: string): string {
+    const folder = fs.mkdtempSync(join(place.path, 'dd-'));
+    const script = recipe
+      .join('\n')
+      .replace('DEVICE=/dev/sdc', `DEVICE=${device}`)
+      .replace('SERIAL=TOKYO', `SERIAL=${serial}`);
+    return execFileSync('sh', ['-eu', '-c', script], { cwd: folder, encoding: 'utf8' });
+  }
+
+  it('asks both arrays for their journals, by the recipe as it is printed', async () => {
+    for (const [array, device, serial] of [
+      ['tokyo', command.device, 'TK000001'],
+      ['osaka', virtual.device, 'OS000001'],
+    ] as const) {
+      const lines = follow(device, serial).trim().split('\n');
+      expect(lines[0]).toBe('status 0');
+      const shown = JSON.stringify(await json(['journal', 'show', 'oradb']));
+      const [, out, into] = /journal out (\d+), in (\d+)/.exec(lines[1]!)!;
+      expect(shown, array).toContain(`"journalOutSequence":${out}`);
+      expect(shown, array).toContain(`"journalInSequence":${into}`);
+    }
+  });
+
+  it('goes no further where the label names another array', () => {
+    expect(() => follow(command.device, 'OS000001')).toThrow();
+  });
+
+  it('cannot write anything but a block at the start of a slot', () => {
+    const zeros = (...args: string[]) => run('dd', 'if=/dev/zero', `of=${command.device}`, 'oflag=direct', ...args);
+    expect(() => zeros('bs=4096', 'count=1')).toThrow();
+    expect(() => zeros('bs=512', 'count=1', 'seek=32')).toThrow();
+    expect(() => zeros('bs=4096', 'count=1', 'seek=5')).toThrow();
+  });
+});
+
+describe('blocks of 4096 bytes', () => {
+  it('in the loop device over blocks of 512 in the array', async () => {
+    const wide = attachLoop(command.file, { sectorSize: 4096 });
+    attached.push(wide);
+    const configuration = join(place.path, 'wide.yaml');
+    writeConfiguration(configuration, { tokyo: wide.device, osaka: virtual.device });
+    expect((await json(['lun', 'show', wide.device]))['capacity']).toMatchObject({ blockSize: 4096 });
+    const shown = await json(['journal', 'show', 'oradb'], { CDCTL_CONFIG: configuration });
+    expect(shapeOf(shown)).toEqual(shapeOf(await json(['journal', 'show', 'oradb'])));
+  });
+
+  it('in the array and the device', async () => {
+    const directory = join(place.path, 'kyoto');
+    const parts = ['--command-device', '0', '--volume', '10:data:16MiB', '--journal', '20:journal:64MiB'];
+    const names = ['--name', 'kyoto', '--serial', 'KY000001', '--block-size', '4096'];
+    await cdctl(['array', 'init', directory, ...names, ...parts], {});
+    const server = start(['array', 'serve', directory, '--listen', '127.0.0.1:0']);
+    try {
+      const ready = await lineOf(server, (line) => line.startsWith('ready'));
+      const [, port, target] = /iscsi:\/\/127\.0\.0\.1:(\d+)\/(\S+)/.exec(ready)!;
+      const device = await attach(place.path, 'kyoto-0', iscsiDriver(Number(port), target!, 0), { sectorSize: 4096 });
+      try {
+        const configuration = join(place.path, 'kyoto.yaml');
+        const entry = `{ serial: KY000001, command-devices: [${device.device}] }`;
+        fs.writeFileSync(configuration, `version: 1\narrays:\n  kyoto: ${entry}\ngroups: {}\n`);
+        const environment = { CDCTL_CONFIG: configuration };
+        expect((await json(['lun', 'show', device.device], environment))['label']).toMatchObject({ blockSize: 4096 });
+        expect(JSON.stringify(await json(['lun', 'list', 'kyoto'], environment))).toContain('"blockSize":4096');
+      } finally {
+        await device.remove();
+      }
+    } finally {
+      server.kill('SIGTERM');
+    }
+  });
+});
+
+describe('a device that must not or cannot be used', () => {
+  it('is refused while it is held exclusively', async () => {
+    const holder = fs.openSync(command.device, fs.constants.O_RDWR | fs.constants.O_EXCL);
+    try {
+      expect(await failure(['lun', 'list', 'tokyo'])).toMatchObject({ code: 8 });
+      expect(await failure(['lun', 'show', command.device])).toMatchObject({ code: 8 });
+    } finally {
+      fs.closeSync(holder);
+    }
+    await cdctl(['lun', 'list', 'tokyo']);
+  });
+
+  it('is refused while it is mounted', async () => {
+    const { port, targetName } = arrays['tokyo']!;
+    const log = await attach(place.path, 'tokyo-11', iscsiDriver(port, targetName, 11));
+    attached.push(log);
+    run('mkfs.ext4', '-q', log.device);
+    const mountPoint = join(place.path, 'mounted');
+    fs.mkdirSync(mountPoint);
+    run('mount', log.device, mountPoint);
+    try {
+      expect(await failure(['lun', 'show', log.device])).toMatchObject({
+        code: 8,
+        why: expect.stringMatching(/mounted/) as string,
+      });
+      expect(
+        await failure(['lun', 'write', log.device, '--input', join(place.path, 'image'), '--confirm', log.device]),
+      ).toMatchObject({ code: 8 });
+    } finally {
+      run('umount', mountPoint);
+    }
+    await cdctl(['lun', 'show', log.device]);
+  });
+
+  it('is named as read-only where it is', async () => {
+    const readOnly = attachLoop(command.file, { readOnly: true });
+    attached.push(readOnly);
+    const configuration = join(place.path, 'read-only.yaml');
+    writeConfiguration(configuration, { tokyo: readOnly.device, osaka: virtual.device });
+    await cdctl(['lun', 'show', readOnly.device]);
+    const refused = await failure(['lun', 'list', 'tokyo'], { CDCTL_CONFIG: configuration });
+    expect(refused).toMatchObject({ code: 4, why: expect.stringMatching(/read-only/) as string });
+  });
+
+  it('that does not answer is said to be so in time, though the kernel still waits for it', async () => {
+    await cdctl(['lab', 'fault', 'pause', 'tokyo', '--directory', lab]);
+    try {
+      const child = start(['pair', 'show', '--timeout', '2s', '--json'], raw);
+      const end = ended(child);
+      const said = JSON.parse(await lineOf(child, (line) => line.startsWith('{'))) as Json;
+      expect(said['error']).toMatchObject({ class: 'no-path', why: expect.stringMatching(/no answer/) as string });
+      expect(child.exitCode).toBe(null);
+      await cdctl(['lab', 'fault', 'resume', 'tokyo', '--directory', lab]);
+      expect((await end).code).toBe(4);
+    } finally {
+      await program(['lab', 'fault', 'resume', 'tokyo', '--directory', lab]);
+    }
+    await cdctl(['lun', 'list']);
+  });
+
+  it('that has gone is no path, whatever is left of it', async () => {
+    const gone = attachLoop(command.file);
+    gone.remove();
+    const configuration = join(place.path, 'gone.yaml');
+    for (const device of [gone.device, '/dev/nothing-here']) {
+      writeConfiguration(configuration, { tokyo: device, osaka: virtual.device });
+      expect(await failure(['lun', 'list', 'tokyo'], { CDCTL_CONFIG: configuration }), device).toMatchObject({
+        code: 4,
+      });
+    }
+    await command.breakOff();
+    expect(await failure(['lun', 'list', 'tokyo'])).toMatchObject({ code: 4 });
+    expect(await failure(['lun', 'read', command.device])).toMatchObject({
+      code: expect.not.stringMatching('0') as number,
+    });
+  });
+});
