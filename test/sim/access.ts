@@ -1,11 +1,14 @@
 import type { LunOpener } from '../../src/lun/lun.ts';
+import { createIscsiSession } from '../../src/lun/iscsi-session.ts';
 import { createPortal } from '../../src/lun/iscsi-portal.ts';
 import { createLunOpener } from '../../src/lun/opener.ts';
-import { decodeLunField } from '../../src/scsi/lun-field.ts';
+import { createScsiUnit, type ScsiUnit } from '../../src/lun/scsi-unit.ts';
+import { decodeLunField, encodeLunField } from '../../src/scsi/lun-field.ts';
 import type { DeviceServer } from '../../src/scsi/task.ts';
+import { unmapOf } from '../support/scsi-lun.ts';
 import type { ByteStream } from './byte-stream.ts';
 import { createByteNetwork } from './byte-transport.ts';
-import type { Network, Station, Tap } from './network.ts';
+import { DEALLOCATE_TIMEOUT_MS, type Network, type Station, type Tap } from './network.ts';
 import { createPartyClock, type Life } from './scheduler.ts';
 import { FIRST_VOLUME_LUN } from './side.ts';
 import { SimFailure } from './verdict.ts';
@@ -18,11 +21,15 @@ export interface Access {
   path(array: { readonly name: string; readonly serial: string }, lun: number): string;
   /** For the party of that name; the tap sees what arrives of its commands, and their answers. */
   opener(party: string, life: Life, tap?: Tap): LunOpener;
+  /** The UNMAP command of an application, which `Lun` has no method for. */
+  deallocator(party: string, life: Life, tap: Tap): Deallocate;
   /** Opens the array's port. */
   serve(array: ArrayParty, station: Station): Promise<void>;
   /** Connections that work. */
   streams(): readonly ByteStream[];
 }
+
+export type Deallocate = (array: ArrayParty, lun: number, lba: number, blockCount: number) => Promise<void>;
 
 /** Where a party is: arrays stand apart, all hosts together. */
 function placeOf(party: string): string {
@@ -34,6 +41,12 @@ export function createCommandAccess(network: Network): Access {
     target: ({ serial }) => `sim:${serial}`,
     path: ({ serial }, lun) => `sim:${serial}/${lun}`,
     opener: (party, life, tap) => network.opener(placeOf(party), life, tap),
+    deallocator(party, life, tap) {
+      const opener = network.opener(placeOf(party), life, tap);
+      return async ({ serial }, lun, lba, blockCount) => {
+        await (await opener.open(`sim:${serial}/${lun}`)).deallocate(lba, blockCount);
+      };
+    },
     serve(_array, station) {
       network.stations.set(station.serial, station);
       return Promise.resolve();
@@ -72,6 +85,35 @@ export function createByteAccess(worldOf: () => World): Access {
         random: own.random,
         initiatorName: tap ? WATCHED : placeOf(party) === 'hosts' ? UNWATCHED : `${targetNameOf(party)}.remote`,
       });
+    },
+    deallocator(party, life) {
+      const world = worldOf();
+      const { scheduler } = world;
+      const own = world.draws(`unmapper-${party}-${scheduler.tick()}`);
+      const clock = createPartyClock(scheduler, life);
+      const transport = bytes().transport('hosts', life, own);
+      const units = new Map<string, ScsiUnit>();
+      const unitOf = (name: string, lun: number): ScsiUnit => {
+        const path = `${name}/${lun}`;
+        const session = () =>
+          createIscsiSession({
+            transport,
+            clock,
+            random: own.random,
+            portal: { host: name, port: PORT },
+            target: targetNameOf(name),
+            initiatorName: WATCHED,
+          });
+        const unit =
+          units.get(path) ?? createScsiUnit({ path, lunField: encodeLunField(lun), session: session(), clock });
+        units.set(path, unit);
+        return unit;
+      };
+      return async ({ name }, lun, lba, blockCount) => {
+        const { cdb, list } = unmapOf(lba, blockCount);
+        const deadlineMs = scheduler.nowMs() + DEALLOCATE_TIMEOUT_MS;
+        await unitOf(name, lun).execute({ what: 'UNMAP', cdb, dataOut: list, deadlineMs, repeatable: false });
+      };
     },
     async serve(array, station) {
       const world = worldOf();

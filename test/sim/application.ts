@@ -1,4 +1,5 @@
 import { LunError, type Lun } from '../../src/lun/lun.ts';
+import type { Deallocate } from './access.ts';
 import { contentOf, type Write } from './history.ts';
 import type { Draws } from './randomness.ts';
 import { sleep, type Life } from './scheduler.ts';
@@ -15,6 +16,8 @@ const IO_TIMEOUT_MS = 4_000;
 export function startApplication(world: World, name: string, life: Life): void {
   const draws = world.draws(name);
   const opener = world.access.opener(name, life, world.model.tap);
+  const deallocate =
+    world.options.deallocateRate > 0 ? world.access.deallocator(name, life, world.model.tap) : undefined;
   const luns = new Map<string, Promise<Lun>>();
   const application = { at: 0 };
 
@@ -29,7 +32,8 @@ export function startApplication(world: World, name: string, life: Life): void {
   async function act(): Promise<void> {
     const volume = draws.between(0, world.options.volumes - 1);
     const what = draws.random.below(10);
-    if (what < 7) await writeSomewhere(volume);
+    if (deallocate && draws.chance(world.options.deallocateRate)) await deallocateSomewhere(deallocate, volume);
+    else if (what < 7) await writeSomewhere(volume);
     else if (what < 9) await readSomewhere(volume);
     else await (await lunAt(volume)).flush({ timeoutMs: IO_TIMEOUT_MS });
   }
@@ -57,6 +61,12 @@ export function startApplication(world: World, name: string, life: Life): void {
       failed(error);
       return false;
     }
+  }
+
+  async function deallocateSomewhere(unmap: Deallocate, volume: number): Promise<void> {
+    const [first, count] = place(world, draws, volume);
+    const sectors = volume === 1 ? 8 : 1;
+    await unmap(world.arrays[application.at]!, FIRST_VOLUME_LUN + volume, first / sectors, count / sectors);
   }
 
   async function readSomewhere(volume: number): Promise<void> {

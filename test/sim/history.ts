@@ -102,13 +102,14 @@ export function describeMissing({ volume, sector, shown, write }: Missing): stri
 export function findMissing(history: History, image: Image, question: Question): Missing[] {
   const { invariant, what } = question;
   let before = question.before ?? -1;
-  const suspects: Array<{ volume: number; sector: number; shown: Present }> = [];
+  const suspects: Suspect[] = [];
   for (const volume of question.volumes ?? image.keys()) {
     const stamps = image[volume]!;
     const sectors = history.sectors[volume]!;
     for (let sector = 0; sector < stamps.length; sector += 1) {
       const writes = sectors[sector]!;
-      const shown = presentAt(history, volume, sector, stamps[sector]!);
+      const candidates = candidatesAt(history, volume, sector, stamps[sector]!);
+      const shown = candidates.at(-1);
       if (!shown) {
         const last = writes.map((write) => write.id).join(', ');
         throw new SimFailure(
@@ -117,22 +118,64 @@ export function findMissing(history: History, image: Image, question: Question):
             `${history.name} never wrote there (base ${history.base[volume]![sector]}, then ${last || 'nothing'})`,
         );
       }
-      if (shown.start > before) before = shown.start;
-      if (writes.length > 0 && writes[writes.length - 1] !== shown) suspects.push({ volume, sector, shown });
+      if (candidates.length === 1 && shown.start > before) before = shown.start;
+      const settled = candidates.length === 1 && (writes.length === 0 || writes[writes.length - 1] === shown);
+      if (!settled) suspects.push({ volume, sector, writes, candidates });
     }
   }
-  return suspects.flatMap(({ volume, sector, shown }) =>
-    history.sectors[volume]![sector]!.filter(
-      (write) => write.good && write.start > shown.end && write.end < before,
-    ).map((write) => ({ volume, sector, shown: image[volume]![sector]!, write })),
+  before = settle(suspects, before);
+  return suspects.flatMap(({ volume, sector, writes, candidates }) =>
+    hiddenBy(choose(candidates, writes, before), writes, before).map((write) => ({
+      volume,
+      sector,
+      shown: image[volume]![sector]!,
+      write,
+    })),
   );
 }
 
-function presentAt(history: History, volume: number, sector: number, stamp: number): Present | undefined {
-  const write = history.sectors[volume]![sector]!.findLast((candidate) => candidate.id === stamp);
-  if (write) return write;
-  return history.base[volume]![sector] === stamp ? BASE : undefined;
+interface Suspect {
+  readonly volume: number;
+  readonly sector: number;
+  readonly writes: readonly Write[];
+  /** What may have left the sector as it is: several where they leave the same bytes. */
+  readonly candidates: readonly Present[];
 }
+
+/** The earliest prefix that explains the image: where bytes do not tell writes apart, the oldest that fits is taken. */
+function settle(suspects: readonly Suspect[], from: number): number {
+  let before = from;
+  for (let known = NaN; known !== before;) {
+    known = before;
+    for (const { candidates, writes } of suspects) before = Math.max(before, choose(candidates, writes, before).start);
+  }
+  return before;
+}
+
+function choose(candidates: readonly Present[], writes: readonly Write[], before: number): Present {
+  const fitting = candidates.find((candidate) => hiddenBy(candidate, writes, before).length === 0);
+  return fitting ?? candidates.at(-1)!;
+}
+
+function hiddenBy(shown: Present, writes: readonly Write[], before: number): Write[] {
+  return writes.filter((write) => write.good && write.start > shown.end && write.end < before);
+}
+
+/** In order of their arrival. Zeros and broken sectors do not say whose they are. */
+function candidatesAt(history: History, volume: number, sector: number, stamp: number): Present[] {
+  const known = history.sectors[volume]![sector]!;
+  const isBase = history.base[volume]![sector] === stamp;
+  if (stamp === ZEROS || stamp === BROKEN) {
+    const writes = known.filter((candidate) => candidate.id === stamp);
+    return isBase ? [BASE, ...writes] : writes;
+  }
+  const write = known.findLast((candidate) => candidate.id === stamp);
+  if (write) return [write];
+  return isBase ? [BASE] : [];
+}
+
+/** The stamp of a sector that was never written or that was deallocated: each deallocation has this id. */
+export const ZEROS = 0;
 
 /** A sector whose parts do not fit together. */
 export const BROKEN = 0xffff_ffff;

@@ -1,4 +1,5 @@
 import type { GroupState } from '../../src/array/store/array-state.ts';
+import { decodeUnmapList } from '../../src/scsi/provisioning.ts';
 import { decodeLunField } from '../../src/scsi/lun-field.ts';
 import type { ScsiReply, ScsiTask } from '../../src/scsi/task.ts';
 import {
@@ -10,6 +11,7 @@ import {
   findMissing,
   stampsOf,
   SECTOR,
+  ZEROS,
   type History,
   type Write,
 } from './history.ts';
@@ -20,6 +22,7 @@ import { SimFailure } from './verdict.ts';
 const WRITE_CODES = new Set([0x0a, 0x2a, 0xaa, 0x8a]);
 const READ_CODES = new Set([0x08, 0x28, 0xa8, 0x88]);
 const FLUSH_CODES = new Set([0x35, 0x91]);
+const UNMAP_CODE = 0x42;
 const FUA = 0x08;
 
 /** The independent model: what each array has answered, and what its volumes may therefore hold. */
@@ -39,9 +42,14 @@ export interface Model {
   checkEqual(): Promise<void>;
 }
 
+function writeAt(id: number, volume: number, first: number, count: number): Write {
+  return { id, volume, first, count, start: Infinity, end: Infinity, good: false, flushed: false };
+}
+
 export function createModel(sides: readonly [Side, Side], tick: () => number): Model {
   const writes = new Map<number, Write>();
   const reads = new WeakMap<ScsiTask, { start: number; roleChanges: number }>();
+  const deallocations = new WeakMap<ScsiTask, Write>();
   let lastId = 0;
 
   const sideOf = (serial: string): Side => (sides[0].serial === serial ? sides[0] : sides[1]);
@@ -52,9 +60,23 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
     return lun.ok ? lun.value - FIRST_VOLUME_LUN : -1;
   }
 
+  /** What the command does, if it writes; a deallocation is a write of zeros that nobody has announced. */
   function writeOf(task: ScsiTask): Write | undefined {
+    if (task.cdb[0] === UNMAP_CODE) return deallocationOf(task);
     if (!WRITE_CODES.has(task.cdb[0]!)) return undefined;
     return writes.get(new DataView(task.dataOut.buffer, task.dataOut.byteOffset).getUint32(0, true));
+  }
+
+  function deallocationOf(task: ScsiTask): Write | undefined {
+    const known = deallocations.get(task);
+    const list = decodeUnmapList(task.dataOut);
+    const range = list.ok ? list.value[0] : undefined;
+    if (known || !range) return known;
+    const volume = volumeOf(task);
+    const sectors = volume === 1 ? 8 : 1;
+    const write = writeAt(ZEROS, volume, range.lba * sectors, range.blockCount * sectors);
+    deallocations.set(task, write);
+    return write;
   }
 
   function readStart(task: ScsiTask): number {
@@ -75,7 +97,7 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
     }
     write.end = tick();
     write.good = true;
-    write.flushed = (task.cdb[1]! & FUA) !== 0;
+    write.flushed = task.cdb[0] !== UNMAP_CODE && (task.cdb[1]! & FUA) !== 0;
     if (!write.flushed) side.unflushed.add(write);
     side.inFlight.delete(write);
     // It may have waited for a change of role and then begun in the history after it.
@@ -113,11 +135,12 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
 
   function checkSector(side: Side, volume: number, sector: number, stamp: number, start: number): void {
     const known = side.history.sectors[volume]![sector]!;
-    const shown = known.findLast((write) => write.id === stamp);
+    const shown = known.filter((write) => write.id === stamp);
     const isBase = side.history.base[volume]![sector] === stamp;
     const where = `a READ of sector ${sector} of volume ${volume} at ${side.name}`;
-    if (!shown && !isBase) throw new SimFailure('I2-durable', `${where} shows ${stamp}, never written there`);
-    const from = shown?.end ?? -1;
+    if (shown.length === 0 && !isBase)
+      throw new SimFailure('I2-durable', `${where} shows ${stamp}, never written there`);
+    const from = Math.max(-1, ...shown.map((write) => write.end));
     const hidden = known.find((write) => write.good && write.start > from && write.end < start);
     if (hidden) throw new SimFailure('I2-durable', `${where} shows write ${stamp}, not write ${hidden.id} after it`);
   }
@@ -235,7 +258,8 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
     image.forEach((stamps, volume) => {
       stamps.forEach((stamp, sector) => {
         const known = side.history.sectors[volume]![sector]!;
-        if (stamp !== BROKEN || !known.some((write) => !write.flushed)) return;
+        const since = known.slice(known.findLastIndex((write) => write.id === BROKEN) + 1);
+        if (stamp !== BROKEN || !since.some((write) => !write.flushed)) return;
         const now = tick();
         known.push({ id: BROKEN, volume, first: sector, count: 1, start: now, end: now, good: false, flushed: true });
       });
@@ -246,7 +270,7 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
     sides,
     announce(volume, first, count) {
       const id = (lastId += 1);
-      const write = { id, volume, first, count, start: Infinity, end: Infinity, good: false, flushed: false };
+      const write = writeAt(id, volume, first, count);
       writes.set(id, write);
       return write;
     },

@@ -1,6 +1,6 @@
-import { LunError, type Lun, type LunOpener } from '../../src/lun/lun.ts';
+import { LunError, type LunOpener } from '../../src/lun/lun.ts';
 import type { DeviceServer, ScsiReply, ScsiTask } from '../../src/scsi/task.ts';
-import { createScsiLun } from '../support/scsi-lun.ts';
+import { createScsiLun, type ScsiLun } from '../support/scsi-lun.ts';
 import type { Draws } from './randomness.ts';
 import { watchDeath, type Life, type Scheduler } from './scheduler.ts';
 
@@ -25,6 +25,10 @@ export interface Tap {
   answered(station: Station, task: ScsiTask, reply: ScsiReply): void;
 }
 
+export interface ScsiLunOpener extends LunOpener {
+  open(path: string): Promise<ScsiLun>;
+}
+
 /**
  * Carries single SCSI commands: each takes its own time, so that they overtake one another, and request or answer may be lost,
  * by chance, by a line that is down or by an array that dies. A command whose fate the initiator cannot know fails at its
@@ -34,10 +38,11 @@ export interface Network {
   readonly links: ReadonlyMap<string, Link>;
   link(one: string, other: string): Link;
   stations: Map<string, Station>;
-  opener(place: string, life: Life, tap?: Tap): LunOpener;
+  opener(place: string, life: Life, tap?: Tap): ScsiLunOpener;
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000;
+export const DEALLOCATE_TIMEOUT_MS = 4_000;
 const CONNECT_MS = 3_000;
 
 export function createNetwork(parts: {
@@ -75,7 +80,7 @@ export function createNetwork(parts: {
 
   const never = <T>(): Promise<T> => new Promise(() => undefined);
 
-  function opener(place: string, life: Life, tap?: Tap): LunOpener {
+  function opener(place: string, life: Life, tap?: Tap): ScsiLunOpener {
     function serverFor(path: string, serial: string, nexus: string): DeviceServer {
       let known: Life | undefined;
 
@@ -125,7 +130,7 @@ export function createNetwork(parts: {
     };
 
     /** Ends each call at its deadline. */
-    function limited(lun: Lun): Lun {
+    function limited(lun: ScsiLun): ScsiLun {
       function within<T>(call: Promise<T>, timeoutMs: number | undefined, outcome: 'not-done' | 'unknown'): Promise<T> {
         return new Promise((resolve, reject) => {
           const timer = scheduler.after(timeoutMs ?? DEFAULT_TIMEOUT_MS, () => {
@@ -148,6 +153,7 @@ export function createNetwork(parts: {
         read: (lba, count, options) => within(lun.read(lba, count, options), options?.timeoutMs, 'not-done'),
         write: (lba, data, options) => within(lun.write(lba, data, options), options?.timeoutMs, 'unknown'),
         flush: (options) => within(lun.flush(options), options?.timeoutMs, 'unknown'),
+        deallocate: (lba, count) => within(lun.deallocate(lba, count), DEALLOCATE_TIMEOUT_MS, 'unknown'),
         close: async () => undefined,
       };
     }

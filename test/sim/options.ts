@@ -33,12 +33,19 @@ export interface SimOptions {
   readonly bytes: boolean;
   /** Mean time between connections that break or fall silent. */
   readonly streamFaultEveryMs: number;
+  /** How often an application deallocates where it would write. */
+  readonly deallocateRate: number;
 }
 
 /** Knobs that came later have streams of their own: what older seeds play stays as it was. */
-function drawLaterOptions(seed: number): Pick<SimOptions, 'bytes' | 'streamFaultEveryMs'> {
+function drawLaterOptions(seed: number): Pick<SimOptions, 'bytes' | 'streamFaultEveryMs' | 'deallocateRate'> {
   const lines = createDraws(seed, 'options-bytes');
-  return { bytes: lines.chance(0.25), streamFaultEveryMs: lines.pick([0, 100, 400, 2_000]) };
+  const deallocations = createDraws(seed, 'options-deallocations');
+  return {
+    bytes: lines.chance(0.25),
+    streamFaultEveryMs: lines.pick([0, 100, 400, 2_000]),
+    deallocateRate: deallocations.pick([0, 0.05, 0.3]),
+  };
 }
 
 export function drawOptions(seed: number): SimOptions {

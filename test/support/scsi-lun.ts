@@ -14,8 +14,26 @@ import { decodeSense } from '../../src/scsi/sense.ts';
 import type { DeviceServer, ScsiReply } from '../../src/scsi/task.ts';
 import { decodeUnitSerial } from '../../src/scsi/vpd.ts';
 
+/** With the command that hosts send besides those of `Lun`. */
+export interface ScsiLun extends Lun {
+  /** UNMAP of one range. */
+  deallocate(lba: number, blockCount: number): Promise<void>;
+}
+
+/** UNMAP and its parameter list for one range (SBC-3 5.28). */
+export function unmapOf(lba: number, blockCount: number): { cdb: Uint8Array; list: Uint8Array } {
+  const cdb = Uint8Array.of(0x42, 0, 0, 0, 0, 0, 0, 0, 24, 0);
+  const list = new Uint8Array(24);
+  const view = new DataView(list.buffer);
+  view.setUint16(0, 22);
+  view.setUint16(2, 16);
+  view.setBigUint64(8, BigInt(lba));
+  view.setUint32(16, blockCount);
+  return { cdb, list };
+}
+
 /** A LUN of a device server in the same process: real CDBs and sense, no transport. */
-export function createScsiLun(path: string, server: () => DeviceServer, lun: number, nexus: string): Lun {
+export function createScsiLun(path: string, server: () => DeviceServer, lun: number, nexus: string): ScsiLun {
   const blockSizes = new Map<number, number>();
 
   async function send(
@@ -60,6 +78,10 @@ export function createScsiLun(path: string, server: () => DeviceServer, lun: num
     async write(lba, data, options) {
       const blockSize = blockSizes.get(lun) ?? (await capacity()).blockSize;
       await send(writeCdb(lba, data.length / blockSize, options?.forceUnitAccess ?? false), data);
+    },
+    async deallocate(lba, blockCount) {
+      const { cdb, list } = unmapOf(lba, blockCount);
+      await send(cdb, list);
     },
     async flush() {
       await send(synchronizeCacheCdb());
