@@ -5,10 +5,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ended, lineOf, program, start, temporaryDirectory } from '../cli/support/run-program.ts';
 import {
   attach,
-  attachLoop,
   iscsiDriver,
   obstacle,
   run,
+  type LoopDevice,
   type LoopOptions,
   type RawDevice,
 } from './support-raw/raw-device.ts';
@@ -23,7 +23,7 @@ const place = temporaryDirectory();
 const lab = join(place.path, 'lab');
 const raw = { CDCTL_CONFIG: join(place.path, 'raw.yaml') };
 const iscsi = { CDCTL_CONFIG: join(lab, 'tokyo.yaml') };
-const attached: { remove(): void | Promise<void> }[] = [];
+const attached: LoopDevice[] = [];
 const obstacleHere = await obstacle(place.path);
 if (obstacleHere !== undefined) process.stderr.write(`raw devices are NOT tested: ${obstacleHere}\n`);
 
@@ -226,7 +226,7 @@ describe('a host with nothing but dd', () => {
 
 describe('blocks of 4096 bytes', () => {
   it('in the loop device over blocks of 512 in the array', async () => {
-    const wide = attachLoop(command.file, { sectorSize: 4096 });
+    const wide = command.another({ sectorSize: 4096 });
     attached.push(wide);
     const configuration = join(place.path, 'wide.yaml');
     writeConfiguration(configuration, { tokyo: wide.device, osaka: virtual.device });
@@ -296,7 +296,7 @@ describe('a device that must not or cannot be used', () => {
   });
 
   it('is named as read-only where it is', async () => {
-    const readOnly = attachLoop(command.file, { readOnly: true });
+    const readOnly = command.another({ readOnly: true });
     attached.push(readOnly);
     const configuration = join(place.path, 'read-only.yaml');
     writeConfiguration(configuration, { tokyo: readOnly.device, osaka: virtual.device });
@@ -322,8 +322,8 @@ describe('a device that must not or cannot be used', () => {
   });
 
   it('that has gone is no path, whatever is left of it', async () => {
-    const gone = attachLoop(command.file);
-    gone.remove();
+    const gone = command.another();
+    await gone.remove();
     const configuration = join(place.path, 'gone.yaml');
     for (const device of [gone.device, '/dev/nothing-here']) {
       writeConfiguration(configuration, { tokyo: device, osaka: virtual.device });

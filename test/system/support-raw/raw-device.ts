@@ -7,17 +7,21 @@ import { lineOf } from '../../cli/support/run-program.ts';
  * An iSCSI LUN as a block device of this machine, where the kernel has no iSCSI: `qemu-storage-daemon` logs in and shows
  * the LUN as a file (FUSE), `losetup` makes the file a block device, both without a cache.
  *
- * Both go with the process that made them, even if it is killed: the daemon by its parent-death signal, the loop device
- * because it is detached already and lives on only while a descriptor of it is open.
+ * All goes with the process that made it, even if that is killed: the daemon by its parent-death signal, its mount because
+ * no other process has it, the loop device because it is detached already and lives on only while a descriptor is open.
  */
-export interface RawDevice {
-  /** "/dev/loop3". */
-  readonly device: string;
-  /** The LUN as a file. */
-  readonly file: string;
+export interface RawDevice extends LoopDevice {
+  /** Another loop device over the same LUN. */
+  another(options?: LoopOptions): LoopDevice;
   /** The path to the array breaks: what is asked of the device from now on fails. */
   breakOff(): Promise<void>;
   remove(): Promise<void>;
+}
+
+export interface LoopDevice {
+  /** "/dev/loop3". */
+  readonly device: string;
+  remove(): void | Promise<void>;
 }
 
 /** QEMU's options of one LUN: `driver=iscsi,...`. */
@@ -49,7 +53,7 @@ export async function obstacle(directory: string): Promise<string | undefined> {
   }
 }
 
-/** `driver` is QEMU's; the LUN becomes `directory/name` and a loop device over it. */
+/** `driver` is QEMU's; the LUN becomes the file `directory/name` of the daemon's, and a loop device over it. */
 export async function attach(
   directory: string,
   name: string,
@@ -60,36 +64,40 @@ export async function attach(
   fs.writeFileSync(file, '');
   const daemon = await startDaemon(file, driver);
   try {
-    oneAtATime(directory, file);
-    const loop = attachLoop(file, options);
+    oneAtATime(daemon, file);
+    const loop = attachLoop(daemon, file, options);
     return {
       device: loop.device,
-      file,
-      breakOff: () => end(daemon, 'SIGKILL'),
+      another: (more = {}) => attachLoop(daemon, file, more),
+      breakOff: () => end(daemon),
       async remove() {
-        loop.remove();
-        await endAndUnmount(daemon, file);
+        await loop.remove();
+        await end(daemon);
       },
     };
   } catch (error) {
-    await endAndUnmount(daemon, file);
+    await end(daemon);
     throw error;
   }
 }
 
-/** A loop device of its own over a file. */
-export function attachLoop(file: string, options: LoopOptions = {}): { readonly device: string; remove(): void } {
+function attachLoop(daemon: ChildProcess, file: string, options: LoopOptions): LoopDevice {
   const { readOnly = false, sectorSize = 512 } = options;
   const more = readOnly ? ['--read-only'] : [];
   const direct = ['--direct-io=on', '--sector-size', String(sectorSize)];
-  const device = run('losetup', '--find', '--show', ...direct, ...more, file);
+  const device = beside(daemon, 'losetup', '--find', '--show', ...direct, ...more, file);
   const holder = fs.openSync(device, 'r');
   run('losetup', '--detach', device);
   return { device, remove: () => fs.closeSync(holder) };
 }
 
+/** Where the daemon's mount is seen. */
+function beside(daemon: ChildProcess, ...command: string[]): string {
+  return run('nsenter', `--mount=/proc/${daemon.pid}/ns/mnt`, ...command);
+}
+
 async function startDaemon(file: string, driver: string): Promise<ChildProcess> {
-  const argv = ['--pdeathsig', 'KILL', 'qemu-storage-daemon'];
+  const argv = ['--pdeathsig', 'KILL', 'unshare', '--mount', '--propagation', 'private', 'qemu-storage-daemon'];
   argv.push('--blockdev', `${driver},node-name=lun,cache.direct=on`);
   argv.push('--export', `type=fuse,id=export,node-name=lun,mountpoint=${file},writable=on,allow-other=off`);
   // Options are carried out in order: the monitor's greeting says that the export is there.
@@ -112,38 +120,25 @@ async function startDaemon(file: string, driver: string): Promise<ChildProcess> 
  * of one of them twice (mended upstream by "fuse: Copy write buffer content before polling"). The kernel is told to send
  * it one at a time.
  */
-function oneAtATime(directory: string, file: string): void {
-  const control = fs.mkdtempSync(join(directory, 'fusectl-'));
-  run('mount', '-t', 'fusectl', 'none', control);
-  try {
-    fs.writeFileSync(join(control, connectionOf(file), 'max_background'), '1');
-  } finally {
-    run('umount', control);
-    fs.rmdirSync(control);
-  }
+function oneAtATime(daemon: ChildProcess, file: string): void {
+  const control = '/sys/fs/fuse/connections';
+  const limit = `${control}/${connectionOf(daemon, file)}/max_background`;
+  run('unshare', '--mount', 'sh', '-euc', `mount -t fusectl none ${control}; echo 1 > ${limit}`);
 }
 
 /** FUSE numbers its connections as the minor number of the file system: proc(5), "36 35 0:39 / /mnt ...". */
-function connectionOf(file: string): string {
-  const number = mountOf(file)?.split(' ')[2]?.split(':')[1];
+function connectionOf(daemon: ChildProcess, file: string): string {
+  const mounts = fs.readFileSync(`/proc/${daemon.pid}/mountinfo`, 'utf8').split('\n');
+  const mount = mounts.find((line) => line.split(' ')[4] === file);
+  const number = mount?.split(' ')[2]?.split(':')[1];
   if (number === undefined) throw new Error(`${file} is not mounted`);
   return number;
 }
 
-function mountOf(file: string): string | undefined {
-  const mounts = fs.readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
-  return mounts.find((line) => line.split(' ')[4] === file);
-}
-
-async function end(daemon: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+/** It is killed, not asked: it would first wait for an array that may be gone. */
+async function end(daemon: ChildProcess): Promise<void> {
   if (daemon.exitCode !== null || daemon.signalCode !== null) return;
   const ended = new Promise<void>((resolve) => daemon.on('exit', () => resolve()));
-  daemon.kill(signal);
+  daemon.kill('SIGKILL');
   await ended;
-}
-
-/** It is killed, not asked: it would first wait for an array that may be gone. */
-async function endAndUnmount(daemon: ChildProcess, file: string): Promise<void> {
-  await end(daemon, 'SIGKILL');
-  if (mountOf(file) !== undefined) run('umount', '--lazy', file);
 }
