@@ -105,12 +105,26 @@ export class ChaosLab {
    * has told of the first interface block that it sends. Resolves when it has ended, or before it is killed.
    */
   async killMidway(running: Running, random: Random): Promise<Ended> {
-    const fromStart = random.below(3) === 0;
-    const delayMs = random.below(fromStart ? STARTING_MS : WORKING_MS);
-    const sent = new Promise((resolve) => running.child.stderr!.once('data', resolve));
-    await Promise.race([fromStart ? undefined : sent, running.ended]);
-    await Promise.race([delay(clock, delayMs), running.ended]);
+    if (random.below(3) > 0) return this.killAfter(running, 'sent', random);
+    await Promise.race([delay(clock, random.below(STARTING_MS)), running.ended]);
     return this.kill(running);
+  }
+
+  /** SIGKILL soon after the command has written that word on standard error. */
+  async killAfter(running: Running, word: string, random: Random): Promise<Ended> {
+    await this.waitFor(running, word);
+    await Promise.race([delay(clock, random.below(WORKING_MS)), running.ended]);
+    return this.kill(running);
+  }
+
+  /** Until the command has written that word on standard error, or has ended. */
+  async waitFor({ child, ended }: Running, word: string): Promise<void> {
+    const written = new Promise<void>((resolve) => {
+      child.stderr!.on('data', (text: string) => {
+        if (text.includes(word)) resolve();
+      });
+    });
+    await Promise.race([written, ended]);
   }
 
   signal(site: Site, name: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void {

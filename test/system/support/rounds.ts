@@ -149,11 +149,14 @@ export class Rounds {
   /** A swap under load, which dies, loses an array, or ends. */
   async #swap(to: Site): Promise<Healing> {
     const at = this.#oneOf(SITES);
-    const swap = this.#lab.start(at, ['swap', GROUP, '--to', to, '--timeout', '3s', '--verbose']);
-    const end = this.#random.below(3);
-    if (end === 0) await swap.ended;
-    await this.#lab.killMidway(swap, this.#random);
-    if (end === 1) this.#lab.signal(this.#oneOf(SITES), 'SIGKILL');
+    const swap = this.#lab.start(at, ['swap', GROUP, '--to', to, '--timeout', '10s', '--verbose']);
+    const end = this.#oneOf(['whole', 'array-dies', 'command-dies'] as const);
+    if (end === 'array-dies') {
+      await this.#lab.waitFor(swap, 'pair.swap');
+      this.#lab.signal(this.#oneOf(SITES), 'SIGKILL');
+    }
+    if (end === 'whole') await swap.ended;
+    await this.#lab.killAfter(swap, 'pair.swap', this.#random);
     return { at, swapTo: to };
   }
 
@@ -169,7 +172,9 @@ export class Rounds {
   async #takeOver(healing: Healing): Promise<readonly string[]> {
     const { at } = healing;
     const takeOver = ['takeover', GROUP, '--at', at, '--confirm', GROUP, '--timeout', '10s', '--verbose'];
-    if (this.#random.below(2) === 0) await this.#lab.killMidway(this.#lab.start(at, takeOver), this.#random);
+    if (this.#random.below(2) === 0) {
+      await this.#lab.killAfter(this.#lab.start(at, takeOver), 'pair.takeover', this.#random);
+    }
     const taken = await this.#lab.run(at, ...takeOver);
     if (taken.code !== 0) return [`the takeover ended with ${taken.code}: ${taken.stderr}`];
     this.takeovers += 1;
