@@ -78,6 +78,7 @@ export function startApplication(world: World, name: string, life: Life): void {
   function failed(error: unknown): void {
     if (error instanceof SimFailure) return world.fail(error);
     if (!(error instanceof LunError)) return world.fail(new SimFailure('no-crash', describeError(error)));
+    if (world.arrays[application.at]!.disk.hurt) return;
     if (error.kind === 'check-condition' || error.kind === 'io-error') {
       return world.fail(
         new SimFailure('no-crash', `an application at ${world.arrays[application.at]!.name}: ${error.message}`),

@@ -66,7 +66,8 @@ function checked(world: World, array: ArrayParty, client: ArrayClient, name: str
   }
 
   function judge(error: unknown): never {
-    const wrong = error instanceof CommandError && (error.kind === 'bad-answer' || error.status === 'internal');
+    const internal = error instanceof CommandError && error.status === 'internal' && !array.side.disk.hurt;
+    const wrong = internal || (error instanceof CommandError && error.kind === 'bad-answer');
     if (wrong) world.fail(new SimFailure('no-crash', `${array.name}: ${error.message}`));
     throw error;
   }

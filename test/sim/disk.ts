@@ -69,6 +69,15 @@ export interface SimDisk {
   /** The storage as a process sees it in this life. */
   storage(life: Life): Storage;
   powerCut(): void;
+  /** The next operation of the kind on the file fails: EIO or ENOSPC. */
+  strike(name: string, kind: 'write' | 'flush'): void;
+  files(): string[];
+  /** Strikes that have not hit yet never will. */
+  mend(): void;
+  /** Something has failed at some time; what tells of it may still be on its way. */
+  readonly hurt: boolean;
+  /** A flush has failed: what the cache shows is not what the disk will hold, until the machine is started anew. */
+  readonly doubtful: boolean;
   watcher: DiskWatcher | undefined;
   options: DiskOptions;
 }
@@ -77,6 +86,22 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
   let directory = new Map<string, SimFile>();
   let durableDirectory = new Map<string, SimFile>();
   let order = 0;
+  const strikes = new Map<string, 'write' | 'flush'>();
+  const wounds = { hurt: false, doubtful: false };
+
+  function struck(name: string, kind: 'write' | 'flush'): boolean {
+    if (strikes.get(name) !== kind) return false;
+    strikes.delete(name);
+    wounds.hurt = true;
+    return true;
+  }
+
+  /** As the page cache does it: what could not be written counts as clean, and is forgotten. */
+  function loseUnflushed(file: SimFile): void {
+    wounds.doubtful = true;
+    for (const { operation } of file.pending) if (draws.chance(0.5)) file.durable.apply(operation);
+    file.pending = [];
+  }
 
   function flushDelay(): number {
     const stalls = draws.chance(disk.options.stallRate) ? 100 : 1;
@@ -98,6 +123,7 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
     let file = directory.get(name);
     if (!file) directory.set(name, (file = { cached: new Content(), durable: new Content(), pending: [] }));
     const opened = file;
+    let broken = false;
     return {
       name,
       size: () => opened.cached.size,
@@ -110,6 +136,12 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
       write(source, offset) {
         if (!life.alive) return;
         const data = source.slice();
+        if (struck(name, 'write')) {
+          // Half a change on a volume is nothing that its readers are promised not to see before it is tried again.
+          const part = name.endsWith('.data') ? data.subarray(0, 0) : data.subarray(0, draws.random.below(data.length));
+          if (part.length > 0) add(opened, { kind: 'write', offset, data: part });
+          throw new Error(`ENOSPC: no space left on device, write ${name}`);
+        }
         add(opened, { kind: 'write', offset, data });
         disk.watcher?.written(name, offset, data);
       },
@@ -120,6 +152,11 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
       },
       flush() {
         const upTo = order;
+        if (struck(name, 'flush')) {
+          broken = true;
+          loseUnflushed(opened);
+        }
+        if (broken) return failing(life, `EIO: i/o error, fdatasync ${name}`);
         return later(life, flushDelay(), () => {
           makeDurable(name, opened, upTo);
           disk.watcher?.flushed(name);
@@ -127,6 +164,12 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
       },
       close: () => undefined,
     };
+  }
+
+  function failing(life: Life, text: string): Promise<void> {
+    return later(life, flushDelay(), () => undefined).then(() => {
+      throw new Error(text);
+    });
   }
 
   function later(life: Life, delayMs: number, act: () => void): Promise<void> {
@@ -163,7 +206,18 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
         });
       },
     }),
+    strike: (name, kind) => void strikes.set(name, kind),
+    mend: () => strikes.clear(),
+    files: () => [...directory.keys()].toSorted(),
+    get hurt() {
+      return wounds.hurt;
+    },
+    get doubtful() {
+      return wounds.doubtful;
+    },
     powerCut() {
+      strikes.clear();
+      wounds.doubtful = false;
       if (draws.chance(0.5)) durableDirectory = new Map(directory);
       const all = draws.chance(0.1);
       for (const file of durableDirectory.values()) {

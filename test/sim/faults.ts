@@ -8,6 +8,7 @@ export function startFaults(world: World): void {
   repeat(world, 'power', options.powerCutEveryMs, (draws) => crash(world, draws, true));
   repeat(world, 'lines', options.linkEveryMs, (draws) => cutLine(world, draws));
   repeat(world, 'streams', options.bytes ? options.streamFaultEveryMs : 0, (draws) => breakStream(world, draws));
+  repeat(world, 'disks', options.diskFaultEveryMs, (draws) => strikeDisk(world, draws));
   for (const link of world.network.links.values()) link.loss = options.loss;
 }
 
@@ -32,6 +33,14 @@ function crash(world: World, draws: Draws, powerCut: boolean): void {
   world.scheduler.after(draws.latency(draws.pick([5, 200, 3_000])), () => {
     if (!array.life) world.start(array);
   });
+}
+
+function strikeDisk(world: World, draws: Draws): void {
+  const array = draws.pick(world.arrays);
+  const file = draws.pick(array.disk.files());
+  const kind = world.options.flushFaults ? draws.pick(['write', 'flush'] as const) : 'write';
+  world.note(`${array.name} the next ${kind} of ${file} fails`);
+  array.disk.strike(file, kind);
 }
 
 /** In the middle of whatever is on its way. */

@@ -2,12 +2,13 @@ import { parseArgs } from 'node:util';
 import { runSeed, type SimParts, type SimResult } from './simulation.ts';
 import { EXIT, exitCodeOf, INVARIANTS } from './verdict.ts';
 
-const USAGE = `npm run sim -- [--seed N] [--count N] [--trace] [--twice] [--keep-going] [--bytes]
+const USAGE = `npm run sim -- [--seed N] [--count N] [--trace] [--twice] [--keep-going] [--bytes] [--flush-faults]
   --seed N       first seed (default 1)
   --count N      how many seeds from there (default 1)
   --trace        print the story of each seed, not only of one that fails
   --twice        run each seed twice and compare the digests of their stories
   --keep-going   go on after a seed that fails
+  --flush-faults disks fail to flush as well, in every seed; finds a fault that is not mended yet (see the README)
   --bytes        every seed over iSCSI, not only one in four
 exit codes: 0 passed, 127 crash, 128 liveness, 129 safety, 130 a seed that does not repeat
 `;
@@ -22,6 +23,7 @@ export async function main(args: string[]): Promise<number> {
       trace: { type: 'boolean', default: false },
       twice: { type: 'boolean', default: false },
       'keep-going': { type: 'boolean', default: false },
+      'flush-faults': { type: 'boolean', default: false },
       bytes: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -29,7 +31,12 @@ export async function main(args: string[]): Promise<number> {
   if (values.help) return say(USAGE, EXIT.passed);
   const first = Number(values.seed);
   const count = Number(values.count);
-  const parts: SimParts = values.bytes ? { options: { bytes: true } } : {};
+  const parts: SimParts = {
+    options: {
+      ...(values.bytes ? { bytes: true } : {}),
+      ...(values['flush-faults'] ? { flushFaults: true, diskFaultEveryMs: 500 } : {}),
+    },
+  };
   const startedMs = Date.now();
   const totals = { events: 0, virtualMs: 0, failed: 0 };
   let code: number = EXIT.passed;
@@ -62,7 +69,7 @@ export function reportOf(result: SimResult, storyLines: number): string {
     `  ${message}`,
     `  swarm: ${knobs.join(' ')}`,
     ...(storyLines > 0 ? [`  last lines:`, ...story.slice(-storyLines).map((line) => `    ${line}`)] : []),
-    `  replay:  npm run sim -- --seed ${seed} --trace${options.bytes ? ' --bytes' : ''}`,
+    `  replay:  npm run sim -- --seed ${seed} --trace${options.bytes ? ' --bytes' : ''}${options.flushFaults ? ' --flush-faults' : ''}`,
     '',
   ].join('\n');
 }

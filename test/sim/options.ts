@@ -35,16 +35,24 @@ export interface SimOptions {
   readonly streamFaultEveryMs: number;
   /** How often an application deallocates where it would write. */
   readonly deallocateRate: number;
+  /** Mean time between writes that fail; 0: never. */
+  readonly diskFaultEveryMs: number;
+  /** Flushes fail too, and from then on for as long as the array runs. */
+  readonly flushFaults: boolean;
 }
 
 /** Knobs that came later have streams of their own: what older seeds play stays as it was. */
-function drawLaterOptions(seed: number): Pick<SimOptions, 'bytes' | 'streamFaultEveryMs' | 'deallocateRate'> {
+function drawLaterOptions(
+  seed: number,
+): Pick<SimOptions, 'bytes' | 'streamFaultEveryMs' | 'deallocateRate' | 'diskFaultEveryMs' | 'flushFaults'> {
   const lines = createDraws(seed, 'options-bytes');
   const deallocations = createDraws(seed, 'options-deallocations');
   return {
     bytes: lines.chance(0.25),
     streamFaultEveryMs: lines.pick([0, 100, 400, 2_000]),
     deallocateRate: deallocations.pick([0, 0.05, 0.3]),
+    diskFaultEveryMs: createDraws(seed, 'options-disks').pick([0, 0, 300, 1_500]),
+    flushFaults: false,
   };
 }
 

@@ -10,7 +10,7 @@ const SEEDS = 8;
 const STREAM_SEEDS = 3;
 const PROBES = 20;
 /** What seeds of the corpus were played without. */
-const AS_THEN: Partial<SimOptions> = { bytes: false, deallocateRate: 0 };
+const AS_THEN: Partial<SimOptions> = { bytes: false, deallocateRate: 0, diskFaultEveryMs: 0 };
 
 async function expectToPass(seed: number, options: Partial<SimOptions> = {}): Promise<void> {
   const result = await runSeed(seed, { options });

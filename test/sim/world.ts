@@ -48,6 +48,7 @@ export interface World {
   digest(): number;
 }
 
+const REPAIR_MS = 300;
 const STORY_LINES = 400;
 
 export function createWorld(seed: number, options: SimOptions, wrap: Wrappers = {}): World {
@@ -93,11 +94,12 @@ export function createWorld(seed: number, options: SimOptions, wrap: Wrappers = 
       void startArray(world, array, wrap);
     },
     stop(array, powerCut) {
+      const cut = powerCut || array.disk.doubtful;
       if (array.life) end(array.life, powerCut);
       array.life = undefined;
       network.stations.delete(array.serial);
-      model.died(array.side, powerCut);
-      if (powerCut) array.disk.powerCut();
+      model.died(array.side, cut);
+      if (cut) array.disk.powerCut();
       world.note(`${array.name} ${powerCut ? 'loses power' : 'is killed'}`);
     },
     story: () => story,
@@ -140,6 +142,7 @@ async function startArray(world: World, party: ArrayParty, wrap: Wrappers): Prom
       version: '0.1.0',
       log: (text) => world.note(`${party.name}: ${text.split('\n')[0]}`),
     });
+    void array.failed.then((error) => mend(world, party, life, error));
     const [one, other] = world.arrays;
     party.setLink = (state) => void array.management.setLink(party === one ? other.serial : one.serial, state);
     party.side.look = () => readVolumes(array.deviceServer, options);
@@ -149,8 +152,23 @@ async function startArray(world: World, party: ArrayParty, wrap: Wrappers): Prom
     world.note(`${party.name} serves`);
   } catch (error) {
     if (error instanceof SimFailure) world.fail(error);
+    else if (party.disk.hurt) mend(world, party, life, error);
     else world.fail(new SimFailure('no-crash', `${party.name} does not start: ${describeError(error)}`));
   }
+}
+
+/** Its storage has failed it: it is taken down, its disk is looked after, and it starts again. */
+function mend(world: World, party: ArrayParty, life: Life, error: unknown): void {
+  if (!life.alive) return;
+  world.note(`${party.name} stops by itself: ${String(error)}`);
+  if (!party.disk.hurt) {
+    world.fail(new SimFailure('no-crash', `${party.name} stops by itself: ${describeError(error)}`));
+    return;
+  }
+  world.stop(party, true);
+  world.scheduler.after(REPAIR_MS, () => {
+    if (!party.life) world.start(party);
+  });
 }
 
 /** Every sector of every volume, without the network. */
