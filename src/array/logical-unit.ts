@@ -30,7 +30,7 @@ export interface LogicalUnit {
    */
   prepare?(): Promise<void>;
   read(lba: number, blockCount: number): Promise<Uint8Array>;
-  write(lba: number, data: Uint8Array, options: { readonly forceUnitAccess: boolean }): Promise<void>;
+  write(lba: number, data: Uint8Array, options: UnitWriteOptions): Promise<void>;
   flush(): Promise<void>;
   /** Thin units only: the blocks read as zeros from now on and take no room any more (UNMAP). */
   deallocate?(lba: number, blockCount: number): Promise<void>;
@@ -38,6 +38,12 @@ export interface LogicalUnit {
   allocation?(lba: number, blockCount: number): readonly AllocationRun[];
   /** Blocks that take up and give back room together (OPTIMAL UNMAP GRANULARITY); 1 where absent. */
   readonly deallocationGranularity?: number;
+}
+
+export interface UnitWriteOptions {
+  readonly forceUnitAccess: boolean;
+  /** True once the host has given the command up: a write that still waits is then not carried out any more. */
+  readonly isAborted?: () => boolean;
 }
 
 /** Neighbouring blocks that all hold data, or all hold none and read as zeros. */

@@ -45,11 +45,11 @@ export function createVolumeUnit(parts: VolumeUnitParts): LogicalUnit {
     return true;
   }
 
-  async function carryOut(change: VolumeChange, durable: boolean): Promise<void> {
+  async function carryOut(change: VolumeChange, durable: boolean, isAborted?: () => boolean): Promise<void> {
     for (;;) {
       const paired = parts.paired();
       if (paired) {
-        if (await changePaired(paired, change, durable)) return;
+        if (await changePaired(paired, change, durable, isAborted)) return;
       } else if (await changeAlone(change)) break;
     }
     if (durable) await volume.flush();
@@ -60,9 +60,10 @@ export function createVolumeUnit(parts: VolumeUnitParts): LogicalUnit {
     { runtime, pair }: PairedVolume,
     change: VolumeChange,
     durable: boolean,
+    isAborted?: () => boolean,
   ): Promise<boolean> {
     try {
-      await runtime.change(pair, volume, change, durable);
+      await runtime.change(pair, volume, change, durable, isAborted);
       return true;
     } catch (error) {
       if (error instanceof PairDissolved) return false;
@@ -89,7 +90,7 @@ export function createVolumeUnit(parts: VolumeUnitParts): LogicalUnit {
       if (paired) return paired.runtime.read(volume, lba * blockSize, count * blockSize);
       return volume.read(lba * blockSize, count * blockSize);
     },
-    write: (lba, data, options) => carryOut(writeOf(lba * blockSize, data), options.forceUnitAccess),
+    write: (lba, data, options) => carryOut(writeOf(lba * blockSize, data), options.forceUnitAccess, options.isAborted),
     deallocate: (lba, count) => carryOut({ offset: lba * blockSize, length: count * blockSize }, false),
     allocation: (lba, count) => allocationRuns(volume, lba, count),
     async flush() {

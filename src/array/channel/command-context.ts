@@ -69,7 +69,11 @@ export function receivedData(task: ScsiTask, wanted: number): Uint8Array {
 
 /** Between two steps of a long command: an aborted task goes no further. */
 export function throwIfAborted(channel: Channel, task: ScsiTask): void {
-  if (task.signal?.aborted || channel.isAborted(task)) throw new ScsiFault(SCSI_STATUS.taskAborted, 'task aborted');
+  if (isAborted(channel, task)) throw new ScsiFault(SCSI_STATUS.taskAborted, 'task aborted');
+}
+
+function isAborted(channel: Channel, task: ScsiTask): boolean {
+  return task.signal?.aborted === true || channel.isAborted(task);
 }
 
 /**
@@ -85,5 +89,5 @@ export async function writeBlocks(
   const { channel, task, unit } = context;
   throwIfAborted(channel, task);
   requireWritable(channel, unit);
-  await unit.write(lba, data, { forceUnitAccess });
+  await unit.write(lba, data, { forceUnitAccess, isAborted: () => isAborted(channel, task) });
 }

@@ -79,6 +79,8 @@ function changeRole(
       const after = runtime.state();
       if (consistent) await clearDifferences(runtime, after);
       runtime.beginEpoch(after.role === 'primary' ? after.purged : after.read);
+      // What a fence was to keep still is settled; a new primary must not answer to the lease of the old one.
+      runtime.gate.fence(0);
     } finally {
       open();
       resume();

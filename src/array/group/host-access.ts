@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import { randomHex, type Random } from '../../base/random.ts';
-import { checkCondition } from '../../scsi/fault.ts';
+import { checkCondition, SCSI_STATUS, ScsiFault } from '../../scsi/fault.ts';
 import { currentGeneration, isActive, type GroupState, type PairState } from '../store/array-state.ts';
 import type { StateStore } from '../store/state-store.ts';
 import type { Volume } from '../store/volume.ts';
@@ -20,8 +20,17 @@ export class PairDissolved extends Error {
 export interface HostAccess {
   /** Byte offset and length; what a host sees now. */
   read(volume: Volume, offset: number, length: number): Uint8Array;
-  /** A write or a deallocation. Rejects with `PairDissolved` where the pair ended while it waited. */
-  change(pair: PairState, volume: Volume, change: VolumeChange, durable: boolean): Promise<void>;
+  /**
+   * A write or a deallocation. Rejects with `PairDissolved` where the pair ended while it waited, and with TASK ABORTED
+   * where its host gave it up meanwhile: that host may have written again since, on another path.
+   */
+  change(
+    pair: PairState,
+    volume: Volume,
+    change: VolumeChange,
+    durable: boolean,
+    isAborted?: () => boolean,
+  ): Promise<void>;
   flush(volume: Volume): Promise<void>;
 }
 
@@ -121,10 +130,11 @@ export function createHostAccess(parts: HostAccessParts): HostAccess {
       storing.overlay(volume, offset, data);
       return data;
     },
-    async change(pair, volume, change, durable) {
+    async change(pair, volume, change, durable, isAborted) {
       for (let tried: Tried = 'again'; tried === 'again';) {
         const closed = parts.gate.wait();
         if (closed) await closed;
+        else if (isAborted?.()) throw new ScsiFault(SCSI_STATUS.taskAborted, 'task aborted');
         else tried = await attempt(pair.slot, volume, change);
       }
       if (durable) await flush(volume);

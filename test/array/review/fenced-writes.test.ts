@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest';
+import { SCSI_STATUS } from '../../../src/scsi/fault.ts';
+import { cycleUntilPair, formPair, inWorld, sleep, stamp, type World } from './world.ts';
+
+const LEASE_MS = 20_000;
+
+async function swapToOsaka({ tokyo, osaka }: World): Promise<void> {
+  const { generation, readSequence: sequence } = await osaka.operations.showJournal('oradb');
+  await tokyo.operations.swapGroup({ group: 'oradb', role: 'auxiliary', generation, sequence });
+  await osaka.operations.swapGroup({ group: 'oradb', role: 'primary', generation, sequence });
+}
+
+describe('a fence', () => {
+  it('ends with the swap that it was for: what waited is refused, and a takeover back accepts writes at once', () =>
+    inWorld(async (world) => {
+      const { tokyo } = world;
+      await formPair(world, 'data');
+      await cycleUntilPair(world);
+      await tokyo.operations.fence({ group: 'oradb', leaseMs: LEASE_MS });
+      const held = tokyo.unit('data').write(5, stamp(5), { forceUnitAccess: false });
+      const answer = held.catch((error: unknown) => error);
+      const beforeMs = world.clock.monotonicMs();
+      await swapToOsaka(world);
+      expect(await answer).toMatchObject({ status: SCSI_STATUS.checkCondition });
+      expect((await tokyo.operations.showJournal('oradb')).fenced).toBe(false);
+      await tokyo.operations.takeOver({ group: 'oradb', acceptInconsistent: false });
+      await tokyo.unit('data').write(6, stamp(6), { forceUnitAccess: false });
+      expect(world.clock.monotonicMs() - beforeMs).toBeLessThan(LEASE_MS / 2);
+    }));
+
+  it('does not let a write through whose host has given it up', () =>
+    inWorld(async (world) => {
+      const { tokyo } = world;
+      await formPair(world, 'data');
+      await cycleUntilPair(world);
+      await tokyo.operations.fence({ group: 'oradb', leaseMs: LEASE_MS });
+      let aborted = false;
+      const held = tokyo.unit('data').write(5, stamp(5), { forceUnitAccess: false, isAborted: () => aborted });
+      const answer = held.catch((error: unknown) => error);
+      await sleep(world, 10);
+      aborted = true;
+      await tokyo.operations.fence({ group: 'oradb', leaseMs: 0 });
+      expect(await answer).toMatchObject({ status: SCSI_STATUS.taskAborted });
+      expect((await tokyo.lun('data').read(5, 1))[0]).toBe(0);
+    }));
+});
