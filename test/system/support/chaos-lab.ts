@@ -33,8 +33,8 @@ export interface Running {
 const STARTING_MS = 500;
 const WORKING_MS = 120;
 const RECONNECT_PAUSES_MS = [10, 50, 100];
-/** A mistake inside cdctl: never right, whatever was killed around it. */
-const INTERNAL_EXIT = 70;
+/** Wrong usage, wrong configuration, a mistake inside cdctl: never right, whatever was killed around it. */
+const NEVER_RIGHT = [2, 3, 70];
 
 const clock = createRealClock();
 
@@ -84,7 +84,7 @@ export class ChaosLab {
   async run(site: Site, ...argv: string[]): Promise<Ended> {
     const answer = await this.start(site, argv).ended;
     this.note(`at ${site}: cdctl ${argv.join(' ')} -> ${answer.code}`);
-    refuseInternal(argv, answer);
+    refuseNeverRight(argv, answer);
     return answer;
   }
 
@@ -96,7 +96,7 @@ export class ChaosLab {
     }
     const answer = await ended;
     this.note(`cdctl ${argv.join(' ')} -> ${answer.signal ?? answer.code}`);
-    refuseInternal(argv, answer);
+    refuseNeverRight(argv, answer);
     return answer;
   }
 
@@ -178,8 +178,9 @@ function withoutPid({ pid: _gone, ...array }: LabArray): LabArray {
   return array;
 }
 
-function refuseInternal(argv: readonly string[], { code, stdout, stderr }: Ended): void {
-  if (code === INTERNAL_EXIT) throw new Error(`cdctl ${argv.join(' ')} -> ${code}: ${stderr}${stdout}`);
+function refuseNeverRight(argv: readonly string[], { code, stdout, stderr }: Ended): void {
+  if (code !== null && NEVER_RIGHT.includes(code))
+    throw new Error(`cdctl ${argv.join(' ')} -> ${code}: ${stderr}${stdout}`);
 }
 
 function answers(port: number): Promise<boolean> {
