@@ -55,8 +55,9 @@ export function openChunkMap(file: StorageFile, options: { volumeBytes: number; 
     ];
   }
 
-  function setRange(first: number, last: number): void {
-    let fresh = false;
+  /** With `again` also where all are marked: an earlier write of the marks may have failed. */
+  function setRange(first: number, last: number, again: boolean): void {
+    let fresh = again;
     for (let chunk = first; chunk <= last; chunk += 1) {
       if (isMarked(chunk)) continue;
       bits[chunk >>> 3]! |= 1 << (chunk & 7);
@@ -103,7 +104,7 @@ export function openChunkMap(file: StorageFile, options: { volumeBytes: number; 
         else if (!durable.has(chunk)) fresh.push(chunk);
       }
       if (fresh.length > 0) {
-        setRange(first, last);
+        setRange(first, last, true);
         const flushed = flushMarks(fresh);
         for (const chunk of fresh) flushing.set(chunk, flushed);
         waits.add(flushed);
@@ -111,7 +112,7 @@ export function openChunkMap(file: StorageFile, options: { volumeBytes: number; 
       return waits.size > 0 ? Promise.all(waits).then(() => undefined) : undefined;
     },
     note(byteOffset, byteLength) {
-      setRange(...chunksOf(byteOffset, byteLength));
+      setRange(...chunksOf(byteOffset, byteLength), false);
     },
     next(from) {
       for (let chunk = from; chunk < chunkCount; chunk += 1) {

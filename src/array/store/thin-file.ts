@@ -90,8 +90,10 @@ export function openThinFile(
   /** Entries that could not be made durable when they were given are tried again, and fail again, for whoever needs them. */
   async function settleEntries(first: number, last: number): Promise<void> {
     if (!needs(first, last)) return;
+    const waiting = Array.from({ length: last - first + 1 }, (_, index) => first + index);
+    writeEntries(waiting.filter((chunk) => inFlight.has(chunk)));
     await map.flush();
-    for (let chunk = first; chunk <= last; chunk += 1) inFlight.delete(chunk);
+    for (const chunk of waiting) inFlight.delete(chunk);
   }
 
   async function give(first: number, last: number): Promise<void> {
@@ -129,11 +131,12 @@ export function openThinFile(
   }
 
   function release(chunk: number): void {
+    // First on the disk: a slot whose old entry stays there must not be given to another chunk.
+    map.write(new Uint8Array(4), chunk * 4);
     freed.push(slots[chunk]! - 1);
     slots[chunk] = 0;
     allocated -= 1;
     holes.delete(chunk);
-    writeEntries([chunk]);
   }
 
   function deallocatePiece(chunk: number, within: number, size: number): void {

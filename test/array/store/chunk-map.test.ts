@@ -37,6 +37,21 @@ describe('chunk map', () => {
     expect(map.mark(0, 1)).toBeUndefined();
   });
 
+  it('writes a mark again whose write failed', async () => {
+    const storage = createMemoryStorage();
+    const file = storage.open('map');
+    let failing = true;
+    const write = (source: Uint8Array, offset: number): void => {
+      if (failing) throw new Error('ENOSPC');
+      file.write(source, offset);
+    };
+    const map = openChunkMap({ ...file, write }, { volumeBytes: CHUNK * 4, chunkBytes: CHUNK });
+    expect(() => map.mark(0, 1)).toThrow('ENOSPC');
+    failing = false;
+    await map.mark(0, 1);
+    expect(open(storage, 4).isMarked(0)).toBe(true);
+  });
+
   it('is the same after it is opened again', async () => {
     const storage = createMemoryStorage();
     const map = open(storage);

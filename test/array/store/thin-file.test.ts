@@ -25,6 +25,24 @@ function read(file: ReturnType<typeof open>, offset = 0, length = CHUNKS * CHUNK
 }
 
 describe('thin file', () => {
+  it('keeps a write whose place could be noted only the second time', async () => {
+    const storage = createMemoryStorage();
+    const map = storage.open('map');
+    let failing = true;
+    const failOnce = (source: Uint8Array, offset: number): void => {
+      if (failing) throw new Error('ENOSPC');
+      map.write(source, offset);
+    };
+    const file = open({
+      ...storage,
+      open: (name) => (name === 'map' ? { ...map, write: failOnce } : storage.open(name)),
+    });
+    await expect(file.allocate(0, BLOCK)).rejects.toThrow('ENOSPC');
+    failing = false;
+    await write(file, 0, new Uint8Array(BLOCK).fill(7));
+    expect(read(open(storage), 0, BLOCK)).toEqual(new Uint8Array(BLOCK).fill(7));
+  });
+
   it('equals a plain array of bytes through any mix of writes, deallocations, flushes and restarts', async () => {
     const random = createSeededRandom(5);
     const storage = createMemoryStorage();
