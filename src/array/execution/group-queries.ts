@@ -4,14 +4,7 @@ import type { GroupRuntime } from '../group/group-runtime.ts';
 import { isConsistent, positionOf } from '../group/transitions.ts';
 import { lbaOf } from '../journal/geometry.ts';
 import { CommandRefusal } from '../refusal.ts';
-import {
-  currentGeneration,
-  isActive,
-  localLun,
-  type GroupState,
-  type PairState,
-  type Position,
-} from '../store/array-state.ts';
+import { currentGeneration, localLun, type GroupState, type PairState, type Position } from '../store/array-state.ts';
 import type { Volume } from '../store/volume.ts';
 import { groupChange, groupStateOf, stateOf } from './group-change.ts';
 
@@ -81,9 +74,7 @@ export async function showJournal(
   request: RequestOf<'journal.show'>,
 ): Promise<ReplyOf<'journal.show'>> {
   const runtime = needRuntime(core, request.header.group);
-  const tail = runtime.tail();
-  if (runtime.state().role === 'primary' && isActive(runtime.state())) await runtime.storing.flush();
-  const group = runtime.state();
+  const { group, tail } = await runtime.settled();
   const header = {
     group: group.name,
     role: group.role,
@@ -107,10 +98,9 @@ export async function showJournal(
 }
 
 /** Fig. 15. On the side that has no such pointer it stands where nothing is left to do. */
-function pointers(runtime: GroupRuntime, group: GroupState, stored: Position) {
+function pointers(runtime: GroupRuntime, group: GroupState, tail: Position) {
   const { geometry } = runtime.journal;
   const primary = group.role === 'primary';
-  const tail = primary && stored.sequence < group.purged.sequence ? group.purged : stored;
   const kept = primary ? group.purged : group.restored;
   const restored = primary ? group.purged : group.restored;
   const read = primary ? group.purged : group.read;

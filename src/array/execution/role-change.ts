@@ -75,6 +75,8 @@ function changeRole(
     const resume = runtime.haltWork();
     try {
       if (before.role === 'primary') await runtime.settleVolumes();
+      // An auxiliary stores nothing: its journal goes on where it stands from the moment it is primary.
+      else runtime.storing.continueFrom(before.restored);
       await commitGroup(runtime, commit, change);
       const after = runtime.state();
       if (consistent) await clearDifferences(runtime, after);

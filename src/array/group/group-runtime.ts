@@ -6,7 +6,7 @@ import type { Access } from '../../interface-block/process-table.ts';
 import type { JournalVolume } from '../journal/journal-volume.ts';
 import { CommandRefusal } from '../refusal.ts';
 import type { RemoteInterface } from '../remote-interface.ts';
-import type { GroupState, PairState, Position } from '../store/array-state.ts';
+import { isActive, type GroupState, type PairState, type Position } from '../store/array-state.ts';
 import type { ChunkMap } from '../store/chunk-map.ts';
 import { withGroup, type StateStore } from '../store/state-store.ts';
 import type { Volume } from '../store/volume.ts';
@@ -42,6 +42,8 @@ export interface GroupRuntime extends HostAccess, Suspension {
   state(): GroupState;
   /** Place behind the last record that this side stored (primary) or acquired (auxiliary). */
   tail(): Position;
+  /** The group with a tail that belongs to it, also over a change of role: what a primary shows there is durable. */
+  settled(): Promise<{ readonly group: GroupState; readonly tail: Position }>;
   access(pair: PairState): Access;
   differences(slot: number): ChunkMap;
   dropDifferences(slot: number): Promise<void>;
@@ -90,6 +92,12 @@ export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime>
     exclusive,
     state,
     tail,
+    async settled() {
+      const before = state();
+      const stored = tail();
+      if (before.role === 'primary' && isActive(before)) await storing.flush();
+      return { group: state(), tail: tailOf(state(), before.role, stored) };
+    },
     access: (pair) => accessOf(state(), pair),
     differences: maps.of,
     dropDifferences: maps.drop,
@@ -114,6 +122,12 @@ export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime>
 
 function dissolved(name: string): never {
   throw new CommandRefusal('not-found', `group ${name} is dissolved`);
+}
+
+/** `stored` is what the group had as its tail in the role that it had before. */
+function tailOf(group: GroupState, before: GroupState['role'], stored: Position): Position {
+  if (group.role === 'auxiliary') return group.read;
+  return before === 'primary' && stored.sequence >= group.purged.sequence ? stored : group.purged;
 }
 
 /** While it is being copied to, a volume is nothing that a host could use. */

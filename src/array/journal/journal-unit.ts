@@ -3,7 +3,7 @@ import type { GroupRuntime } from '../group/group-runtime.ts';
 import type { LogicalUnit } from '../logical-unit.ts';
 import { unitSerial } from '../remote-interface.ts';
 import { worldWideNameOf } from '../units.ts';
-import { localLun, NO_GENERATION } from '../store/array-state.ts';
+import { localLun, NO_GENERATION, type GroupState, type Position } from '../store/array-state.ts';
 import type { Volume } from '../store/volume.ts';
 import { HEADER_BLOCKS, JOURNAL_BLOCK_SIZE, MAP_BLOCKS } from './geometry.ts';
 import { encodeHeader, type HeaderPair } from './header.ts';
@@ -33,9 +33,8 @@ export function createJournalUnit(parts: JournalUnitParts): LogicalUnit {
   async function header(): Promise<Uint8Array> {
     const runtime = parts.runtime();
     if (!runtime) return encodeHeader({ ...emptyHeader(), wallMs: parts.wallMs() });
-    const stored = runtime.tail();
-    await runtime.storing.flush();
-    return groupHeader(runtime, stored);
+    const { group, tail } = await runtime.settled();
+    return groupHeader(group, tail);
   }
 
   function emptyHeader(): Parameters<typeof encodeHeader>[0] {
@@ -63,9 +62,7 @@ export function createJournalUnit(parts: JournalUnitParts): LogicalUnit {
     };
   }
 
-  function groupHeader(runtime: GroupRuntime, stored: { sequence: number; offset: number }): Uint8Array {
-    const group = runtime.state();
-    const tail = stored.sequence >= group.purged.sequence ? stored : group.purged;
+  function groupHeader(group: GroupState, tail: Position): Uint8Array {
     return encodeHeader({
       ...emptyHeader(),
       role: group.role,
