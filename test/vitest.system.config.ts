@@ -5,6 +5,8 @@ export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
     include: ['test/system/**/*.test.ts'],
+    // A new course of events at every run: found, reported and replayed by hand (`npm run test:soak`), no gate.
+    exclude: ['test/system/kills.test.ts', 'test/system/kills-race.test.ts'],
     testTimeout: 120_000,
     hookTimeout: 120_000,
     maxWorkers: 1,
