@@ -18,6 +18,7 @@ export const FAULTS = [
   'swap',
   'takeover',
   'fill',
+  'swap',
   'split',
 ] as const;
 export type Fault = (typeof FAULTS)[number];
@@ -207,7 +208,7 @@ export class Rounds {
       'replicate',
       GROUP,
       '--interval',
-      '50ms',
+      '100ms',
       '--json',
       '--timeout',
       '1s',
