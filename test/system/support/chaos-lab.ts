@@ -30,8 +30,8 @@ export interface Running {
 }
 
 /** Some of a command's way to the arrays; what most commands need from their first interface block to their end. */
-const STARTING_MS = 500;
-const WORKING_MS = 120;
+const STARTING_MS = 400;
+const WORKING_MS = 60;
 const RECONNECT_PAUSES_MS = [10, 50, 100];
 /** Wrong usage, wrong configuration, a mistake inside cdctl: never right, whatever was killed around it. */
 const NEVER_RIGHT = [2, 3, 70];
