@@ -21,6 +21,7 @@ import { createManagement, type EditableParts } from './management-terminal.ts';
 import { createRemoteInterface, unitSerial, type RemoteInterface } from './remote-interface.ts';
 import { initialState, localLun } from './store/array-state.ts';
 import { chunkBytesFor } from './store/chunk-map.ts';
+import { openGuardedFile } from './store/guarded-file.ts';
 import { openStateStore, type StateStore } from './store/state-store.ts';
 import { openThinFile } from './store/thin-file.ts';
 import { openVolume, type Volume } from './store/volume.ts';
@@ -201,7 +202,9 @@ function createBody(parts: ArrayParts, store: StateStore, remote: RemoteInterfac
   function openVolumeUnit(volume: VolumeDescription): LogicalUnit {
     const volumeBytes = volume.blockSize * volume.blockCount;
     const chunkBytes = chunkBytesFor(volumeBytes);
-    const files = { data: storage.open(`lun-${volume.lun}.data`), map: storage.open(`lun-${volume.lun}.map`) };
+    const mapBytes = Math.ceil(volumeBytes / chunkBytes) * 4;
+    const map = openGuardedFile(storage.open(`lun-${volume.lun}.map`), mapBytes);
+    const files = { data: storage.open(`lun-${volume.lun}.data`), map };
     const opened = openVolume(volume, openThinFile(files, { volumeBytes, chunkBytes, blockSize: volume.blockSize }));
     volumes.set(volume.lun, opened);
     return createVolumeUnit({

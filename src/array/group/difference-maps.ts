@@ -3,6 +3,7 @@ import { JOURNAL_BLOCK_SIZE } from '../journal/geometry.ts';
 import type { JournalVolume } from '../journal/journal-volume.ts';
 import { localLun, type GroupState, type PairState } from '../store/array-state.ts';
 import { chunkBytesFor, openChunkMap, type ChunkMap } from '../store/chunk-map.ts';
+import { openGuardedFile } from '../store/guarded-file.ts';
 import type { Volume } from '../store/volume.ts';
 import type { VolumeChange } from './change.ts';
 
@@ -27,7 +28,9 @@ function fileName(group: string, slot: number): string {
 
 function openMap(storage: Storage, group: string, slot: number, volume: Volume): ChunkMap {
   const chunkBytes = chunkBytesFor(volume.byteLength);
-  return openChunkMap(storage.open(fileName(group, slot)), { volumeBytes: volume.byteLength, chunkBytes });
+  const mapBytes = Math.ceil(volume.byteLength / chunkBytes / 8);
+  const file = openGuardedFile(storage.open(fileName(group, slot)), mapBytes);
+  return openChunkMap(file, { volumeBytes: volume.byteLength, chunkBytes });
 }
 
 /**
