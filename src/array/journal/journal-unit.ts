@@ -86,21 +86,18 @@ export function createJournalUnit(parts: JournalUnitParts): LogicalUnit {
     });
   }
 
-  /** One block of the difference maps. */
-  function mapBlock(lba: number): Uint8Array {
-    const block = new Uint8Array(JOURNAL_BLOCK_SIZE);
-    const index = lba - geometry.mapLba;
-    const slot = Math.floor(index / MAP_BLOCKS);
+  /** Lays the difference maps over the part of a READ that lies behind the volume: each map is copied once. */
+  function readMaps(target: Uint8Array, lba: number, count: number): void {
     const runtime = parts.runtime();
-    if (!runtime?.state().pairs.some((pair) => pair.slot === slot)) return block;
-    const from = (index % MAP_BLOCKS) * JOURNAL_BLOCK_SIZE;
-    block.set(
-      runtime
-        .differences(slot)
-        .bytes()
-        .subarray(from, from + JOURNAL_BLOCK_SIZE),
-    );
-    return block;
+    for (const { slot } of runtime?.state().pairs ?? []) {
+      const first = geometry.mapLba + slot * MAP_BLOCKS;
+      if (!runtime || first >= lba + count || first + MAP_BLOCKS <= lba) continue;
+      const from = Math.max(first, lba);
+      const to = Math.min(first + MAP_BLOCKS, lba + count);
+      const bits = runtime.differences(slot).bytes();
+      const part = bits.subarray((from - first) * JOURNAL_BLOCK_SIZE, (to - first) * JOURNAL_BLOCK_SIZE);
+      target.set(part, (from - lba) * JOURNAL_BLOCK_SIZE);
+    }
   }
 
   return {
@@ -118,9 +115,7 @@ export function createJournalUnit(parts: JournalUnitParts): LogicalUnit {
       const stored = Math.min(lba + count, geometry.blockCount) - lba;
       if (stored > 0) bytes.set(journal.readBlocks(lba, stored), 0);
       if (head) bytes.set(head.subarray(lba * JOURNAL_BLOCK_SIZE, (lba + count) * JOURNAL_BLOCK_SIZE), 0);
-      for (let at = Math.max(lba, geometry.mapLba); at < lba + count; at += 1) {
-        bytes.set(mapBlock(at), (at - lba) * JOURNAL_BLOCK_SIZE);
-      }
+      readMaps(bytes, lba, count);
       return bytes;
     },
     async write() {
