@@ -1,6 +1,5 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createArrayClient } from '../../src/host/array-client.ts';
 import { encodeRequestPart } from '../../src/interface-block/block.ts';
@@ -12,6 +11,8 @@ import { createRealClock } from '../../src/lun/real-clock.ts';
 import { createRealRandom } from '../../src/lun/real-random.ts';
 import { childEnvironment, upLab, type BenchLab } from './lab.ts';
 import { inTurn, line, median, ratio, row } from './measure.ts';
+import { serveArray } from './processes.ts';
+import { targets } from './targets.ts';
 
 /**
  * The figures of the project, as ratios against a bare floor measured in the same run. Nothing is asserted: a machine
@@ -32,6 +33,7 @@ export async function main(options: Options): Promise<number> {
     ['replication', replicationThroughput],
     ['start', startUp],
     ['memory', sparseMemory],
+    ['targets', (all) => targets({ root: all.root, directory: join(all.directory, 'targets') })],
   ];
   for (const [name, bench] of benches) {
     if (options.only.length === 0 || options.only.includes(name)) await bench(options);
@@ -211,46 +213,15 @@ async function startUp(options: Options): Promise<void> {
 
 /** Resident memory of an array that serves a sparse volume of 1 TiB, idle and after scattered writes. */
 async function sparseMemory(options: Options): Promise<void> {
-  const program = join(options.root, 'bin/cdctl.mjs');
-  const directory = join(options.directory, 'kyoto');
-  const env = childEnvironment();
-  const port = await freePort();
-  execFileSync(
-    process.execPath,
-    [
-      program,
-      'array',
-      'init',
-      directory,
-      '--name',
-      'kyoto',
-      '--serial',
-      'KY000001',
-      '--command-device',
-      '0',
-      '--volume',
-      '10:data:1TiB',
-      '--journal',
-      '20:journal:64MiB',
-      '--listen',
-      `127.0.0.1:${port}`,
-    ],
-    { env, stdio: 'ignore' },
-  );
-  const array = spawn(process.execPath, [program, 'array', 'serve', directory], {
-    env,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const array = await serveArray(options.root, join(options.directory, 'kyoto'), '1TiB');
   try {
-    await new Promise((resolve) => array.stdout.once('data', resolve));
-    const idle = residentMiB(array.pid!);
-    await scatteredWrites(`iscsi://127.0.0.1:${port}/iqn.2026-11.io.cdctl:kyoto/10`);
+    const idle = residentMiB(array.pid);
+    await scatteredWrites(array.url);
     line('memory of an array serving a sparse volume of 1 TiB');
     row('resident, idle', `${idle.toFixed(0)} MiB`);
-    row('resident, after 2000 writes of 64 KiB all over it', `${residentMiB(array.pid!).toFixed(0)} MiB`);
+    row('resident, after 2000 writes of 64 KiB all over it', `${residentMiB(array.pid).toFixed(0)} MiB`);
   } finally {
-    array.kill('SIGTERM');
-    await new Promise((resolve) => array.once('exit', resolve));
+    await array.stop();
   }
 }
 
@@ -277,14 +248,4 @@ async function scatteredWrites(path: string): Promise<void> {
 function residentMiB(pid: number): number {
   const [, kib] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
   return Number(kib) / 1024;
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
 }
