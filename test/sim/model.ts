@@ -16,7 +16,15 @@ import {
   type Write,
 } from './history.ts';
 import type { Tap } from './network.ts';
-import { FIRST_VOLUME_LUN, groupOf, isConsistentAuxiliary, roleOf, volumesOf, type Side } from './side.ts';
+import {
+  FIRST_VOLUME_LUN,
+  groupOf,
+  isConsistentAuxiliary,
+  NOTHING_HELD,
+  roleOf,
+  volumesOf,
+  type Side,
+} from './side.ts';
 import { SimFailure } from './verdict.ts';
 
 const WRITE_CODES = new Set([0x0a, 0x2a, 0xaa, 0x8a]);
@@ -158,8 +166,18 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
       if (roleOf(before) !== 'primary') side.history = otherOf(side).history;
       side.volumesChanged = true;
     }
+    noteHeld(side);
     checkPurge();
     checkPrimaries();
+  }
+
+  function noteHeld(side: Side): void {
+    const { group, held } = side;
+    if (!group) side.held = NOTHING_HELD;
+    if (group?.role !== 'auxiliary' || !group.following) return;
+    const generation = group.lineage.at(-1)?.generation ?? '';
+    const before = held.generation === generation ? held.sequence : 0;
+    side.held = { generation, sequence: Math.max(before, group.read.sequence) };
   }
 
   /** An auxiliary has become primary (swap, takeover) or stands alone. */
@@ -210,10 +228,21 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
       if (near.suspendReason !== 'none' || far.suspendReason !== 'none') continue;
       if (near.lineage.at(-1)?.generation !== far.lineage.at(-1)?.generation) continue;
       // After a resync of the primary alone the far side may not follow by journal: what it lacks are differences.
-      if (far.read.sequence < near.followFrom.sequence || near.purged.sequence <= far.read.sequence) continue;
-      const what = `${side.name} freed record ${near.purged.sequence}, the other side holds ${far.read.sequence}`;
+      if (far.read.sequence < near.followFrom.sequence) continue;
+      const holds = holdsOf(otherOf(side), far);
+      if (near.purged.sequence <= holds) continue;
+      const what = `${side.name} freed record ${near.purged.sequence}, the other side holds ${holds}`;
       throw new SimFailure('I7-purge', what);
     }
+  }
+
+  /**
+   * A resync of the auxiliary alone takes it back to where its primary's journal begins. What it had acquired beyond that and not
+   * restored are differences of its own from then on: a purge that shows its proof of it, and comes late, frees nothing
+   * that is needed.
+   */
+  function holdsOf(side: Side, group: GroupState): number {
+    return group.pairs.some((pair) => pair.progress === 'copy') ? side.held.sequence : group.read.sequence;
   }
 
   function checkPrimaries(): void {

@@ -7,6 +7,8 @@ export const GROUP = 'oradb';
 export const JOURNAL_LUN = 20;
 export const FIRST_VOLUME_LUN = 10;
 
+export const NOTHING_HELD = { generation: '', sequence: 0 } as const;
+
 export type Role = 'simplex' | 'primary' | 'auxiliary';
 
 /** One array as the checkers see it from outside: its files, its committed tables, and what it answered. */
@@ -36,6 +38,8 @@ export interface Side {
   maySplit: boolean;
   /** Its history begins with whatever its volumes show next. */
   needsBase: boolean;
+  /** As an auxiliary: the most that it ever held durably of the generation, until its group is dissolved. */
+  held: { readonly generation: string; readonly sequence: number };
   /** What its volumes held when they were last looked at. */
   image: Image;
   /** Reads the volumes of the array that runs now, as a host would. */
@@ -69,6 +73,7 @@ export function createSide(parts: {
     mayDiscard: false,
     maySplit: false,
     needsBase: false,
+    held: NOTHING_HELD,
     image: empty,
     look: () => Promise.resolve(empty),
   };

@@ -111,12 +111,15 @@ export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime>
     lastError: work.lastError,
     async stop() {
       work.stop();
+      const open = gate.close();
       if (find()?.role === 'primary') await suspension.settleVolumes().catch(work.failed);
+      open();
       maps.close();
     },
   };
   for (const pair of state().pairs) maps.of(pair.slot);
-  await recover({ runtime, context: work.context, incarnation: store.state().incarnation, update, log });
+  const { incarnation } = store.state();
+  await recover({ runtime, context: work.context, random: parts.random, incarnation, update, log });
   return runtime;
 }
 

@@ -71,6 +71,10 @@ export function createHostAccess(parts: HostAccessParts): HostAccess {
     volume: Volume,
     change: VolumeChange,
   ): Promise<Tried> {
+    if (group.journalLost) {
+      await suspension.suspendPrimary('error');
+      return 'again';
+    }
     const pressure = storing.pressure();
     if (pressure) {
       await pressure.catch(() => suspension.suspendPrimary('error'));

@@ -1,6 +1,6 @@
 import type { LineagePosition } from '../../interface-block/lineage.ts';
 import { currentGeneration, isActive, type GroupState, type Position } from '../store/array-state.ts';
-import { beginGeneration, isConsistent, refuse, reversed } from './transitions.ts';
+import { beginGeneration, isConsistent, refuse, reversed, withoutLoss } from './transitions.ts';
 
 /** Swap and takeover in the table of events: see `transitions.ts`. */
 
@@ -19,7 +19,7 @@ export function swapToAuxiliary(group: GroupState, expected: LineagePosition, ta
     );
   }
   return {
-    ...group,
+    ...withoutLoss(group),
     role: 'auxiliary',
     following: true,
     expectedGeneration: '',

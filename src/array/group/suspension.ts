@@ -10,7 +10,10 @@ import type { WriteGate } from './write-gate.ts';
 
 /** The journal stop section (709) and what every change of role needs of it. */
 export interface Suspension {
-  /** Everything acknowledged is in the volumes and durable there. The gate must be closed. */
+  /**
+   * Everything acknowledged is in the volumes and durable there. The gate must be closed. Where the journal fails the group
+   * has lost it (`journalLost`) and has to be suspended.
+   */
   settleVolumes(): Promise<void>;
   /** Chunks of the records that the peer may not have become differences. The gate must be closed. */
   markUnsent(): Promise<void>;
@@ -36,9 +39,19 @@ export function createSuspension(parts: {
     try {
       await storing.drain();
     } catch {
-      await storing.drain({ journalLost: true });
+      await loseJournal();
     }
     await flushVolumes({ volume: parts.volume }, state());
+  }
+
+  /**
+   * What volumes take without their journal the peer never gets by it: the differences, and the word that they count, are
+   * durable first. A power cut between the two would leave an active group whose peer lacks writes for ever.
+   */
+  async function loseJournal(): Promise<void> {
+    await markUnsent();
+    await parts.update((group) => (group.journalLost ? group : { ...group, journalLost: true }));
+    await storing.drain({ journalLost: true });
   }
 
   async function markUnsent(): Promise<void> {

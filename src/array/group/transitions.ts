@@ -99,8 +99,16 @@ export function removePair(group: GroupState, name: string): GroupState {
 /** Split, journal full, an error, or news that the peer has suspended. `tail` is the last record stored here. */
 export function suspend(group: GroupState, reason: SuspendReason, tail: Position): GroupState {
   if (!isActive(group)) return group;
-  if (group.role === 'primary') return { ...group, suspendReason: reason, tracking: false, purged: tail };
+  if (group.role === 'primary') {
+    return { ...withoutLoss(group), suspendReason: reason, tracking: false, purged: tail };
+  }
   return { ...group, suspendReason: reason, toBeRead: group.read.sequence };
+}
+
+/** From here on the journal is no matter any more: nothing in it is to follow. */
+export function withoutLoss(group: GroupState): GroupState {
+  const { journalLost: _lost, ...rest } = group;
+  return rest;
 }
 
 /** The first write after a suspension begins a new generation: from here on the peer's data is only an ancestor. */
@@ -179,7 +187,7 @@ export function becomeAuxiliary(
     );
   }
   return {
-    ...group,
+    ...withoutLoss(group),
     role: 'auxiliary',
     suspendReason: 'none',
     tracking: false,

@@ -67,6 +67,11 @@ export interface GroupState {
   readonly nextSlot: number;
   /** Primary: where its journal ended at the last start; a record behind it is of that incarnation or a later one. */
   readonly recovered?: { readonly sequence: number; readonly incarnation: number };
+  /**
+   * Primary, until it is suspended for it: the journal could not be made durable, and its writes go to the volumes
+   * without it. The difference maps name them already.
+   */
+  readonly journalLost?: true;
 }
 
 export interface PairState {

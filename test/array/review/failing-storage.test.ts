@@ -12,8 +12,10 @@ import {
   formPair,
   inWorld,
   purgeRequest,
+  resync,
   sleep,
   stamp,
+  until,
 } from './world.ts';
 
 describe('storage that fails', () => {
@@ -50,6 +52,30 @@ describe('storage that fails', () => {
 });
 
 describe('a power cut', () => {
+  it('leaves no write to the auxiliary unknown where the journal had failed and its writes went to the volumes', () =>
+    inWorld(async (world) => {
+      const { tokyo } = world;
+      const journal = `lun-${LUNS.tokyo.journal}.journal`;
+      const volume = `lun-${LUNS.tokyo.data}.data`;
+      await formPair(world, 'data');
+      await tokyo.lun('data').write(0, stamp(9));
+      await cycleUntilPair(world);
+      world.disks.tokyo.breakFlush(journal);
+      const stall = world.disks.tokyo.stall(volume);
+      await tokyo.lun('data').write(1, stamp(1));
+      await until(world, 'the volume is flushed without its journal', () => stall.begun() > 0);
+      tokyo.kill();
+      world.disks.tokyo.powerCut((name) => name === volume);
+      world.disks.tokyo.breakFlush(journal, 0);
+      stall.resume();
+      await tokyo.start();
+      expect((await tokyo.lun('data').read(1, 1))[0]).toBe(1);
+      expect(await tokyo.operations.showJournal('oradb')).toMatchObject({ suspendReason: 'error' });
+      await resync(tokyo.operations, world.osaka.operations);
+      await cycleUntilPair(world);
+      await expectSame(world, 'data');
+    }));
+
   it('brings no write back that it took, when its hole has been filled and freed', () =>
     inWorld(async (world) => {
       const { tokyo, osaka } = world;
