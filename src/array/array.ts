@@ -76,7 +76,7 @@ export async function createArray(parts: ArrayParts): Promise<EmulatedArray> {
       await remote.close();
       for (const volume of body.volumes.values()) {
         await volume.flush();
-        volume.close();
+        await volume.close();
       }
       for (const journal of body.journals.values()) journal.close();
       store.close();

@@ -4,7 +4,7 @@ import type { GroupRuntime } from './group/group-runtime.ts';
 import { PairDissolved } from './group/host-access.ts';
 import { unitSerial } from './remote-interface.ts';
 import type { PairState } from './store/array-state.ts';
-import { announceChange, applyChange, writeOf, type VolumeChange } from './group/change.ts';
+import { announceChange, storeChange, writeOf, type VolumeChange } from './group/change.ts';
 import type { Volume } from './store/volume.ts';
 
 /** NAA 6 (registered extended) name made of the array's serial and the LUN: stable, and different for every volume. */
@@ -41,7 +41,8 @@ export function createVolumeUnit(parts: VolumeUnitParts): LogicalUnit {
       await wait;
       return false;
     }
-    applyChange(volume, change);
+    const stored = storeChange(volume, change);
+    if (stored) await stored;
     return true;
   }
 

@@ -24,9 +24,16 @@ export function announceChange(volume: Volume, change: VolumeChange): Promise<vo
   return change.data ? volume.announce(change.offset, change.length) : undefined;
 }
 
+/** For what a journal or a difference map still knows: `flush` says whether it arrived. */
 export function applyChange(volume: Volume, change: VolumeChange): void {
-  if (change.data) volume.write(change.offset, change.data);
-  else volume.deallocate(change.offset, change.length);
+  if (change.data) void volume.write(change.offset, change.data);
+  else void volume.deallocate(change.offset, change.length);
+}
+
+/** For what nobody else knows: undefined, or to be awaited before the change is acknowledged. */
+export function storeChange(volume: Volume, change: VolumeChange): Promise<void> | undefined {
+  if (change.data) return volume.write(change.offset, change.data, true);
+  return volume.deallocate(change.offset, change.length, true);
 }
 
 /** What a reader of `target`, which lies at `offset` of the volume, sees of a change that the volume does not have yet. */

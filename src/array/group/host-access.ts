@@ -4,7 +4,7 @@ import { checkCondition, SCSI_STATUS, ScsiFault } from '../../scsi/fault.ts';
 import { currentGeneration, isActive, type GroupState, type PairState } from '../store/array-state.ts';
 import type { StateStore } from '../store/state-store.ts';
 import type { Volume } from '../store/volume.ts';
-import { announceChange, applyChange, type VolumeChange } from './change.ts';
+import { announceChange, storeChange, type VolumeChange } from './change.ts';
 import type { DifferenceMaps } from './difference-maps.ts';
 import type { JournalStoring } from './journal-storing.ts';
 import type { Suspension } from './suspension.ts';
@@ -19,7 +19,7 @@ export class PairDissolved extends Error {
 /** What hosts do to the volumes of a group, whatever state it is in or comes into meanwhile. */
 export interface HostAccess {
   /** Byte offset and length; what a host sees now. */
-  read(volume: Volume, offset: number, length: number): Uint8Array;
+  read(volume: Volume, offset: number, length: number): Uint8Array | Promise<Uint8Array>;
   /**
    * A write or a deallocation. Rejects with `PairDissolved` where the pair ended while it waited, and with TASK ABORTED
    * where its host gave it up meanwhile: that host may have written again since, on another path.
@@ -112,7 +112,8 @@ export function createHostAccess(parts: HostAccessParts): HostAccess {
       await Promise.all([marked, announced]);
       return 'again';
     }
-    applyChange(volume, change);
+    const stored = storeChange(volume, change);
+    if (stored) await stored;
     return 'done';
   }
 
@@ -130,9 +131,9 @@ export function createHostAccess(parts: HostAccessParts): HostAccess {
 
   return {
     read(volume, offset, length) {
+      const lay = storing.overlay(volume, offset, length);
       const data = volume.read(offset, length);
-      storing.overlay(volume, offset, data);
-      return data;
+      return data instanceof Promise ? data.then(lay) : lay(data);
     },
     async change(pair, volume, change, durable, isAborted) {
       for (let tried: Tried = 'again'; tried === 'again';) {

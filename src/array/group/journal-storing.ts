@@ -15,8 +15,8 @@ export interface JournalStoring {
   tail(): Position;
   /** Stores a write and returns true, or false where the ring has no room. Throws where the journal's storage fails. */
   append(write: VolumeWrite, kept: Position, stamp: RecordStamp): boolean;
-  /** Lays the writes that the volume does not have yet over what was read from it. */
-  overlay(volume: Volume, offset: number, data: Uint8Array): void;
+  /** Lays the writes that the volume does not have at the moment of the call over what a read begun then gives. */
+  overlay(volume: Volume, offset: number, length: number): (data: Uint8Array) => Uint8Array;
   /** Undefined, or what a writer waits for while too much is on its way to the volumes. */
   pressure(): Promise<void> | undefined;
   /** Everything appended before is durable when it resolves. */
@@ -107,8 +107,16 @@ export function createJournalStoring(parts: {
       schedule();
       return true;
     },
-    overlay(volume, offset, data) {
-      for (const write of pending) if (write.volume === volume) overlayChange(write.change, data, offset);
+    overlay(volume, offset, length) {
+      const end = offset + length;
+      const lacking = pending.filter(
+        (write) =>
+          write.volume === volume && write.change.offset < end && write.change.offset + write.change.length > offset,
+      );
+      return (data) => {
+        for (const write of lacking) overlayChange(write.change, data, offset);
+        return data;
+      };
     },
     pressure() {
       if (pendingBytes < PENDING_BYTES_LIMIT && pending.length < PENDING_WRITES_LIMIT) return undefined;

@@ -7,13 +7,19 @@ export interface Volume {
   readonly byteLength: number;
   /** Bytes that one bit of the volume's maps stands for. */
   readonly chunkBytes: number;
-  read(offset: number, length: number): Uint8Array;
+  /** What it holds at the moment of the call, also where the answer takes its time; rejects where the backing fails. */
+  read(offset: number, length: number): Uint8Array | Promise<Uint8Array>;
   /** Must be awaited before `write` of the same range; undefined where nothing has to be waited for. */
   announce(offset: number, length: number): Promise<void> | undefined;
-  /** To the page cache; survives the death of the process, not a power cut. */
-  write(offset: number, data: Uint8Array): void;
-  /** The range reads as zeros from now on, and whole chunks of it take no room any more. */
-  deallocate(offset: number, length: number): void;
+  /**
+   * Seen by every later `read`. Undefined where the bytes survive the death of the process already (page cache), not a
+   * power cut. Otherwise, with `awaited`, resolves when they do; where it rejects, the write has failed and its bytes
+   * may or may not be there. Without `awaited` nobody is told: the caller has the bytes elsewhere, and a later `flush`
+   * says whether they arrived.
+   */
+  write(offset: number, data: Uint8Array, awaited?: boolean): Promise<void> | undefined;
+  /** The range reads as zeros from now on, and whole chunks of it take no room any more; otherwise like `write`. */
+  deallocate(offset: number, length: number, awaited?: boolean): Promise<void> | undefined;
   /** Whether the block at `offset` is known to hold no data, and a place up to which that is so. */
   holeAt(offset: number): { readonly hole: boolean; readonly end: number };
   /** A bit for each chunk that may hold data; all others are zeros. */
@@ -21,7 +27,7 @@ export interface Volume {
   allocatedBytes(): number;
   /** Everything written before is durable when it resolves. */
   flush(): Promise<void>;
-  close(): void;
+  close(): void | Promise<void>;
 }
 
 export function openVolume(description: VolumeDescription, file: ThinFile): Volume {
@@ -35,8 +41,14 @@ export function openVolume(description: VolumeDescription, file: ThinFile): Volu
       return data;
     },
     announce: (offset, length) => file.allocate(offset, length),
-    write: (offset, data) => file.write(data, offset),
-    deallocate: (offset, length) => file.deallocate(offset, length),
+    write(offset, data) {
+      file.write(data, offset);
+      return undefined;
+    },
+    deallocate(offset, length) {
+      file.deallocate(offset, length);
+      return undefined;
+    },
     holeAt: (offset) => file.holeAt(offset),
     allocatedBits: () => file.allocatedBits(),
     allocatedBytes: () => file.allocatedCount() * file.chunkBytes,
