@@ -11,8 +11,10 @@ export interface ScsiTask {
   readonly expectedDataOut: number;
   /** Bytes of Data-In that the initiator has room for. */
   readonly expectedDataIn: number;
-  /** Set when a task management function or a lost nexus aborts the task. */
-  readonly signal?: AbortSignal;
+  /** Becomes true when a task management function or a lost nexus aborts the task; to be asked at each step. */
+  readonly aborted?: boolean;
+  /** Called at once where the task is aborted already. */
+  onceAborted?(listener: () => void): void;
 }
 
 export interface ScsiReply {

@@ -373,7 +373,7 @@ describe('sessions', () => {
 });
 
 function untilAborted(task: ScsiTask): Promise<ScsiReply> {
-  return new Promise((resolve) => task.signal!.addEventListener('abort', () => resolve({ status: 0x40 })));
+  return new Promise((resolve) => task.onceAborted!(() => resolve({ status: 0x40 })));
 }
 
 describe('a lost connection', () => {
@@ -627,7 +627,7 @@ describe('a timeout', () => {
     bench.server.intercept = (task) => {
       if (task.cdb[0] !== opcode) return undefined;
       return new Promise<ScsiReply>((resolve) => {
-        task.signal!.addEventListener('abort', () => {
+        task.onceAborted!(() => {
           aborted = true;
           resolve({ status: 0x40 });
         });

@@ -73,7 +73,7 @@ export function throwIfAborted(channel: Channel, task: ScsiTask): void {
 }
 
 function isAborted(channel: Channel, task: ScsiTask): boolean {
-  return task.signal?.aborted === true || channel.isAborted(task);
+  return task.aborted === true || channel.isAborted(task);
 }
 
 /**

@@ -145,7 +145,9 @@ export async function channelFixture(
         dataOut: data,
         expectedDataOut: announced ?? data.length,
         expectedDataIn: 0xffffffff,
-        ...(signal ? { signal } : {}),
+        get aborted() {
+          return signal?.aborted ?? false;
+        },
       });
       return { ...reply, verdict: verdictOf(reply) };
     },
