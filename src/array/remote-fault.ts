@@ -24,6 +24,7 @@ export function faultOfRemote(error: unknown, operation: 'read' | 'write' | 'flu
 const STATUS_OF: Partial<Record<LunErrorKind, number>> = {
   'reservation-conflict': SCSI_STATUS.reservationConflict,
   busy: SCSI_STATUS.busy,
+  'task-set-full': SCSI_STATUS.taskSetFull,
 };
 
 const { abortedCommand, dataProtect, hardwareError, illegalRequest, mediumError, notReady } = SENSE_KEY;
@@ -37,6 +38,7 @@ const SENSE_OF: Partial<Record<LunErrorKind, SenseFacts>> = {
   timeout: { key: abortedCommand, ...COMMUNICATION_TIMEOUT },
   'write-protected': { key: dataProtect, asc: 0x27, ascq: 0x00 },
   'not-ready': { key: notReady, asc: 0x04, ascq: 0x07 },
+  'no-medium': { key: notReady, asc: 0x3a, ascq: 0x00 },
   // Something else is there, or nothing, and waiting will not mend it.
   'no-such-lun': MANUAL_INTERVENTION,
   'refused-for-safety': MANUAL_INTERVENTION,

@@ -102,7 +102,7 @@ async function writeSlot(
       announce(call, 'conflict', slot);
       return 'occupied';
     }
-    if (error instanceof LunError && error.kind === 'busy') {
+    if (error instanceof LunError && (error.kind === 'busy' || error.kind === 'task-set-full')) {
       call.problem = { kind: 'busy', text: `${path.path} is busy` };
       return 'busy';
     }

@@ -30,6 +30,8 @@ export interface SessionEffects {
   readonly rules: TransferRules;
   /** A status with this StatSN has come. */
   countStatus(statSn: number): void;
+  /** The target answers requests. */
+  requestAnswered(): void;
   /** The target has asked for data of this task. */
   dataWanted(task: Task): void;
   pingAnswered(): void;
@@ -145,6 +147,7 @@ export class Dispatcher {
     const exchange = exchanges.get(initiatorTaskTag);
     if (exchange?.kind !== 'abort') return;
     exchanges.close(initiatorTaskTag);
+    this.session.requestAnswered();
     const { functionComplete, taskDoesNotExist } = TASK_MANAGEMENT_RESPONSE;
     if (response === functionComplete || response === taskDoesNotExist) return exchanges.close(exchange.task.tag);
     this.abortRefused(`response ${response}`);

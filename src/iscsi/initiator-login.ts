@@ -23,6 +23,8 @@ export interface LoginOptions {
   readonly credentials?: InitiatorCredentials;
   /** Digests that the session must have; without, whatever the target prefers. */
   readonly requireDigests: { readonly header: boolean; readonly data: boolean };
+  /** Operational values that differ from `OWN_VALUES`. */
+  readonly values?: OperationalValues;
   readonly random: Random;
 }
 
@@ -224,6 +226,7 @@ function ownValues(options: LoginOptions): OperationalValues {
     ...(options.requireDigests.header ? { HeaderDigest: 'CRC32C,None' } : {}),
     ...(options.requireDigests.data ? { DataDigest: 'CRC32C,None' } : {}),
     MaxOutstandingR2T: '8',
+    ...options.values,
   };
 }
 

@@ -2,8 +2,9 @@ import { decoded, violated, type Decoded } from '../base/violation.ts';
 import type { TargetRecord } from './initiator.ts';
 import { createTextCollector } from './text.ts';
 
-/** Responses that one answer may take; bounds what a target can make this side keep. */
+/** Responses that one answer may take, and their bytes together: they bound what a target can make this side keep. */
 const MAX_RESPONSES = 1024;
+const MAX_BYTES = 4 * 1024 * 1024;
 
 /** Puts the answer to SendTargets together (RFC 7143 appendix C): TargetName, then its TargetAddress lines. */
 export interface TargetList {
@@ -15,11 +16,14 @@ export function createTargetList(): TargetList {
   const targets: { name: string; addresses: string[] }[] = [];
   const collector = createTextCollector();
   let responses = 0;
+  let byteLength = 0;
   return {
     append(data, final, continues) {
       responses += 1;
       if (responses > MAX_RESPONSES)
         return violated('SendTargets', `${responses} responses`, `at most ${MAX_RESPONSES}`);
+      byteLength += data.length;
+      if (byteLength > MAX_BYTES) return violated('SendTargets', `${byteLength} bytes`, `at most ${MAX_BYTES}`);
       const pairs = collector.append(data, continues);
       if (!pairs.ok) return pairs;
       for (const [key, value] of pairs.value ?? []) {

@@ -86,6 +86,8 @@ class InitiatorSession implements Initiator, SessionEffects {
   /** The target wants this side to leave: as soon as no command is in flight, at the latest then. */
   private leaveByMs = Infinity;
   private leaveAs: SessionEnd | undefined;
+  /** A request was not answered in time, and nothing has shown since that the target still answers requests. */
+  private unanswered = false;
 
   constructor(options: InitiatorOptions, events: InitiatorEvents) {
     this.events = events;
@@ -138,7 +140,8 @@ class InitiatorSession implements Initiator, SessionEffects {
 
   logout(nowMs: number): void {
     this.nowMs = nowMs;
-    if (this.phase === 'running') this.leave(LOGGED_OUT);
+    // Whoever has just waited for nothing should not wait for the answer to a logout too.
+    if (this.phase === 'running' && !this.unanswered) this.leave(LOGGED_OUT);
     else if (this.phase !== 'leaving') this.finish(LOGGED_OUT);
   }
 
@@ -190,6 +193,7 @@ class InitiatorSession implements Initiator, SessionEffects {
   }
 
   private expire(tag: number, exchange: Exchange): void {
+    this.unanswered = true;
     switch (exchange.kind) {
       case 'command':
         return this.abort(exchange.task);
@@ -289,6 +293,10 @@ class InitiatorSession implements Initiator, SessionEffects {
   /** StatSN is followed, not checked: on one connection at error recovery level 0 nothing can be missing. */
   countStatus(statSn: number): void {
     if (!serialLess(statSn, this.expStatSn)) this.expStatSn = serialAdd(statSn, 1);
+  }
+
+  requestAnswered(): void {
+    this.unanswered = false;
   }
 
   dataWanted(task: Task): void {

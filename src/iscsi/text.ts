@@ -69,7 +69,8 @@ export function createTextCollector(): TextCollector {
     append(segment, continues) {
       length += segment.length;
       if (length > MAX_TEXT_LENGTH) return violated('text', `${length} bytes`, `at most ${MAX_TEXT_LENGTH}`);
-      segments.push(segment);
+      // Empty ones without end would cost memory too.
+      if (segment.length > 0 || !continues) segments.push(segment);
       if (continues) return decoded(undefined);
       const whole = segments.length === 1 ? segment : Buffer.concat(segments);
       segments = [];

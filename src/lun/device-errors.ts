@@ -34,7 +34,7 @@ const MEANINGS: ReadonlyMap<number, Meaning> = new Map(
       'unknown',
       'the device refused the request (its sense data stands in the kernel log)',
     ),
-    123: meaning('not-ready', 'not-done', 'no medium'),
+    123: meaning('no-medium', 'not-done', 'there is no medium'),
   }).map(([errno, entry]) => [Number(errno), entry]),
 );
 

@@ -3,6 +3,7 @@ import type { Random } from '../base/random.ts';
 import type { Transport } from '../base/transport.ts';
 import type { InitiatorCredentials } from '../iscsi/initiator-chap.ts';
 import type { CommandAnswer, InitiatorLimits, TargetRecord } from '../iscsi/initiator.ts';
+import type { OperationalValues } from '../iscsi/negotiation.ts';
 import { within } from './deadline.ts';
 import { openIscsiConnection, SessionFailure, type IscsiConnection } from './iscsi-connection.ts';
 import { formatPortal, parsePortal, type PortalAddress } from './lun-path.ts';
@@ -18,6 +19,8 @@ export interface IscsiSessionParts {
   readonly initiatorName: string;
   readonly credentials?: InitiatorCredentials;
   readonly requireDigests?: { readonly header: boolean; readonly data: boolean };
+  /** Operational values that differ from `OWN_VALUES` (src/iscsi/negotiation.ts). */
+  readonly values?: OperationalValues;
   readonly limits?: Partial<InitiatorLimits>;
   /** Before each attempt to connect again after the session was lost; its callers wait that long at least. */
   readonly reconnectPausesMs?: readonly number[];
@@ -105,7 +108,8 @@ class ReconnectingSession implements IscsiSession {
     const connection = await this.connected(deadlineMs);
     const outcome = await connection.sendTargets(deadlineMs);
     if (outcome.kind === 'answered') return outcome.targets;
-    throw new SessionFailure('no-path', `${this.name()}: ${outcome.message}`);
+    const late = this.parts.clock.monotonicMs() >= deadlineMs;
+    throw new SessionFailure(late ? 'timeout' : 'no-path', `${this.name()}: ${outcome.message}`);
   }
 
   async close(): Promise<void> {
@@ -138,7 +142,7 @@ class ReconnectingSession implements IscsiSession {
     for (let attempt = 0; ; attempt += 1) {
       if (this.closed()) throw this.noSession('the session was closed');
       try {
-        this.connection = await this.logIn(this.parts.portal, MAX_REDIRECTS);
+        this.connection = await this.logIn(this.parts.portal, []);
         this.connections += 1;
         return this.connection;
       } catch (error) {
@@ -154,7 +158,8 @@ class ReconnectingSession implements IscsiSession {
     if (delayMs > 0) await delay(this.parts.clock, Math.min(delayMs, MAX_WAIT_MS));
   }
 
-  private async logIn(portal: PortalAddress, redirects: number): Promise<IscsiConnection> {
+  /** `from`: the portals that have sent us on. */
+  private async logIn(portal: PortalAddress, from: readonly PortalAddress[]): Promise<IscsiConnection> {
     const { parts } = this;
     const leftMs = this.wantedUntilMs - parts.clock.monotonicMs();
     try {
@@ -172,26 +177,29 @@ class ReconnectingSession implements IscsiSession {
           requireDigests: parts.requireDigests ?? { header: false, data: false },
           random: parts.random,
           firstCmdSn: 1,
+          ...(parts.values && { values: parts.values }),
           ...(parts.limits && { limits: parts.limits }),
         },
       });
     } catch (error) {
       const redirect = error instanceof SessionFailure ? error.redirect : undefined;
-      if (redirect === undefined || redirects === 0) throw error;
-      return this.logIn(redirectPortal(redirect, error), redirects - 1);
+      if (redirect === undefined) throw error;
+      const way = [...from, portal];
+      if (way.length > MAX_REDIRECTS) throw this.noSession(`sent on without end: ${way.map(formatPortal).join(', ')}`);
+      return this.logIn(this.movedTo(redirect), way);
+    }
+  }
+
+  private movedTo(address: string): PortalAddress {
+    try {
+      return parsePortal(address);
+    } catch {
+      throw this.noSession(`the target has moved to ${JSON.stringify(address.slice(0, 100))}, which is no host:port`);
     }
   }
 
   private name(): string {
     const { portal, target } = this.parts;
     return target === undefined ? formatPortal(portal) : `${target} at ${formatPortal(portal)}`;
-  }
-}
-
-function redirectPortal(address: string, cause: unknown): PortalAddress {
-  try {
-    return parsePortal(address);
-  } catch {
-    throw cause;
   }
 }

@@ -24,12 +24,20 @@ export type IscsiPath = Extract<LunPath, { kind: 'iscsi' }>;
 /** A target without a LUN. */
 export type TargetPath = Omit<IscsiPath, 'kind' | 'lun'>;
 
+/** A portal, and the CHAP user for a discovery session there. */
+export interface PortalPath {
+  readonly portal: PortalAddress;
+  /** The secret comes from elsewhere. */
+  readonly user: string | undefined;
+}
+
 /** IANA's port for iSCSI (RFC 7143 section 15). */
 export const ISCSI_PORT = 3260;
 
 /** The largest LUN that SAM's flat space addressing holds. */
 export const LARGEST_LUN = 16383;
 
+const PORTAL_FORM = '[user@]host[:port]';
 const ISCSI_FORM = 'iscsi://[user@]host[:port]/target-name/lun';
 
 /**
@@ -61,19 +69,30 @@ function parseUrl(path: string): { parts: string[]; target: TargetPath } {
   const parts = location.split('/');
   if (parts.length !== 2 && parts.length !== 3) throw refused(path, `expected ${ISCSI_FORM}`);
   const [authority = '', name = ''] = parts;
-  const at = authority.lastIndexOf('@');
-  const user = at < 0 ? undefined : authority.slice(0, at);
-  if (user === '') throw refused(path, `the user before @ is empty; expected ${ISCSI_FORM}`);
-  const portal = parseAuthority(path, authority.slice(at + 1));
+  const { portal, user } = parseUserAndPortal(path, authority, ISCSI_FORM);
   return { parts, target: { portal, target: checkTargetName(path, name), user, ...parseDigests(path, query) } };
 }
 
-/** Parses `iscsi://host[:port]` or `host[:port]`. Throws `LunError` `bad-argument`. */
-export function parsePortal(text: string): PortalAddress {
-  refuseSecret(text);
+/** Parses `[iscsi://][user@]host[:port]`. Throws `LunError` `bad-argument`. */
+export function parsePortalPath(text: string): PortalPath {
+  refuseSecret(text.startsWith('iscsi://') ? text : `iscsi://${text}`);
   const authority = text.startsWith('iscsi://') ? text.slice('iscsi://'.length).replace(/\/$/, '') : text;
-  if (authority.includes('/') || authority.includes('@')) throw refused(text, 'expected a portal: host[:port]');
-  return parseAuthority(text, authority);
+  if (authority.includes('/')) throw refused(text, `expected a portal: ${PORTAL_FORM}`);
+  return parseUserAndPortal(text, authority, PORTAL_FORM);
+}
+
+/** Parses `[iscsi://]host[:port]`. Throws `LunError` `bad-argument`. */
+export function parsePortal(text: string): PortalAddress {
+  const { portal, user } = parsePortalPath(text);
+  if (user !== undefined) throw refused(text, 'expected a portal without a user: host[:port]');
+  return portal;
+}
+
+function parseUserAndPortal(path: string, authority: string, form: string): PortalPath {
+  const at = authority.lastIndexOf('@');
+  const user = at < 0 ? undefined : authority.slice(0, at);
+  if (user === '') throw refused(path, `the user before @ is empty; expected ${form}`);
+  return { portal: parseAuthority(path, authority.slice(at + 1)), user };
 }
 
 export function formatPortal(portal: PortalAddress): string {

@@ -59,7 +59,8 @@ export interface Lun {
  * - `no-path`: it cannot be reached (connection refused or lost, login failed, no such device file)
  * - `no-such-lun`: the target or directory is there, the LUN is not
  * - `refused-for-safety`: a mounted or exclusively held device, or an identity that is not the expected one
- * - `reservation-conflict`, `busy`, `not-ready`, `write-protected`: the SCSI conditions of those names
+ * - `reservation-conflict`, `busy`, `task-set-full`, `unit-attention`, `not-ready`, `no-medium`, `write-protected`: the
+ *   SCSI conditions of those names; a unit attention only where the command may not go out again by itself
  * - `check-condition`: any other sense, in `sense`
  * - `io-error`: the operating system's error on a raw device; a SCSI status or answer that fits nothing above
  * - `timeout`: no answer in time
@@ -71,7 +72,10 @@ export type LunErrorKind =
   | 'refused-for-safety'
   | 'reservation-conflict'
   | 'busy'
+  | 'task-set-full'
+  | 'unit-attention'
   | 'not-ready'
+  | 'no-medium'
   | 'write-protected'
   | 'check-condition'
   | 'io-error'

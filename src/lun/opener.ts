@@ -4,6 +4,7 @@ import type { Transport } from '../base/transport.ts';
 import { describeViolation } from '../base/violation.ts';
 import type { InitiatorCredentials } from '../iscsi/initiator-chap.ts';
 import type { InitiatorLimits, TargetRecord } from '../iscsi/initiator.ts';
+import type { OperationalValues } from '../iscsi/negotiation.ts';
 import { reportLunsCdb } from '../scsi/cdb.ts';
 import { encodeLunField, LUN_LIMIT } from '../scsi/lun-field.ts';
 import { decodeReportLuns } from '../scsi/report-luns.ts';
@@ -11,7 +12,7 @@ import { SessionFailure } from './iscsi-connection.ts';
 import { openIscsiLun } from './iscsi-lun.ts';
 import { createIscsiSession, type IscsiSession } from './iscsi-session.ts';
 import { LunError, type IoOptions, type Lun, type LunOpener } from './lun.ts';
-import { formatPortal, parseLunPath, parsePortal, parseTargetPath, type TargetPath } from './lun-path.ts';
+import { formatPortal, parseLunPath, parsePortalPath, parseTargetPath, type TargetPath } from './lun-path.ts';
 import { createScsiUnit } from './scsi-unit.ts';
 
 /** CHAP credentials for a user that a path names; from a file or the environment, never from the path itself. */
@@ -28,6 +29,8 @@ export interface OpenerParts {
   readonly openBlockDevice?: (path: string, options: IoOptions) => Promise<Lun>;
   /** For calls that bring no timeout of their own. */
   readonly timeoutMs?: number;
+  /** Operational values that differ from `OWN_VALUES` (src/iscsi/negotiation.ts). */
+  readonly values?: OperationalValues;
   readonly limits?: Partial<InitiatorLimits>;
   /** Before each attempt to connect again to a target that was lost; fewer tell callers sooner that it is gone. */
   readonly reconnectPausesMs?: readonly number[];
@@ -35,7 +38,10 @@ export interface OpenerParts {
 
 /** Opens LUNs by path; LUNs of one target share one session for as long as any of them is open. */
 export interface PathOpener extends LunOpener {
-  /** The targets behind a portal, by SendTargets in a discovery session. Rejects with `LunError`. */
+  /**
+   * The targets behind a portal (`[iscsi://][user@]host[:port]`), by SendTargets in a discovery session, with CHAP where a
+   * user is named. Rejects with `LunError`.
+   */
   listTargets(portal: string, options?: IoOptions): Promise<readonly TargetRecord[]>;
   /** The LUNs of the target that an iSCSI URL names (with or without a LUN), by REPORT LUNS. Rejects with `LunError`. */
   reportLuns(url: string, options?: IoOptions): Promise<readonly number[]>;
@@ -84,12 +90,18 @@ class Opener implements PathOpener {
   }
 
   async listTargets(portal: string, options: IoOptions = {}): Promise<readonly TargetRecord[]> {
-    const session = createIscsiSession({ ...this.sessionParts(), portal: parsePortal(portal) });
+    const at = parsePortalPath(portal);
+    const credentials = at.user === undefined ? undefined : this.credentialsOf(portal, at.user, undefined);
+    const session = createIscsiSession({
+      ...this.sessionParts(),
+      portal: at.portal,
+      ...(credentials && { credentials }),
+    });
     try {
       return await session.sendTargets(this.parts.clock.monotonicMs() + this.timeout(options));
     } catch (error) {
       if (!(error instanceof SessionFailure)) throw error;
-      throw new LunError(error.kind, portal, error.message, { cause: error });
+      throw new LunError(error.kind, portal, `${portal}: ${error.message}`, { cause: error });
     } finally {
       await session.close();
     }
@@ -158,15 +170,19 @@ class Opener implements PathOpener {
     });
   }
 
-  private credentialsOf(path: string, user: string, target: string): InitiatorCredentials {
+  private credentialsOf(path: string, user: string, target: string | undefined): InitiatorCredentials {
     const credentials = this.parts.credentials?.(user, target);
     if (credentials) return credentials;
     throw new LunError('bad-argument', path, `${path}: no CHAP secret is known for user ${JSON.stringify(user)}`);
   }
 
   private sessionParts(): Omit<Parameters<typeof createIscsiSession>[0], 'portal'> {
-    const { transport, clock, random, initiatorName, limits, reconnectPausesMs } = this.parts;
-    const optional = { ...(limits && { limits }), ...(reconnectPausesMs && { reconnectPausesMs }) };
+    const { transport, clock, random, initiatorName, values, limits, reconnectPausesMs } = this.parts;
+    const optional = {
+      ...(values && { values }),
+      ...(limits && { limits }),
+      ...(reconnectPausesMs && { reconnectPausesMs }),
+    };
     return { transport, clock, random, initiatorName, ...optional };
   }
 

@@ -156,6 +156,8 @@ describe('what the far array answers', () => {
   const cases: readonly (readonly [kind: LunErrorKind, ofRead: string, ofWrite: string, details: Details])[] = [
     ['reservation-conflict', 'status 18', 'status 18', undefined],
     ['busy', 'status 8', 'status 8', undefined],
+    ['task-set-full', 'status 28', 'status 28', undefined],
+    ['no-medium', '2/3a/00', '2/3a/00', undefined],
     ['write-protected', '7/27/00', '7/27/00', undefined],
     ['not-ready', '2/04/07', '2/04/07', undefined],
     ['not-ready', '2/08/00', '2/08/00', { sense: { key: 2, asc: 8, ascq: 0 } }],

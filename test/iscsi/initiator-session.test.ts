@@ -635,6 +635,29 @@ describe('SendTargets', () => {
     for (const { texts } of [slow, rejected, lost]) expect(texts).toMatchObject([{ kind: 'failed' }]);
   });
 
+  it('keeps no more than 4 MiB of it', () => {
+    const script = new Script({}, 'discovery').logIn();
+    const tag = ask(script)[0]!.at(16, 4);
+    const much = textData(...Array.from({ length: 800 }, (_, at) => `TargetName=iqn.${at}.${'x'.repeat(60)}`));
+    const more = (): unknown =>
+      script.play(
+        script.other(
+          OP.textResponse,
+          tag,
+          [
+            [1, 1, 0],
+            [20, 4, 1],
+          ],
+          much,
+        ),
+      );
+    const allowed = Math.floor((4 << 20) / much.length);
+    for (let count = 0; count < allowed; count++) more();
+    expect(script.ends).toEqual([]);
+    more();
+    expect(script.ends).toMatchObject([{ reason: 'protocol-error' }]);
+  });
+
   it('does not go on for ever', () => {
     const script = new Script({}, 'discovery').logIn();
     const tag = ask(script)[0]!.at(16, 4);

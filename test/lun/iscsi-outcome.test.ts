@@ -85,6 +85,7 @@ describe('what the target answers to a write', () => {
     ],
     ['thin pool full', fixedSense(7, 0x27, 7), 'check-condition', 'unknown', /space allocation failed/],
     ['not ready', fixedSense(2, 0x04, 0x07), 'not-ready', 'not-done', /operation in progress/],
+    ['no medium', fixedSense(2, 0x3a, 1), 'no-medium', 'not-done', /medium not present/],
     ['no such LUN', fixedSense(5, 0x25, 0), 'no-such-lun', 'not-done', /logical unit not supported/],
     ['LBA out of range', fixedSense(5, 0x21, 0), 'check-condition', 'not-done', /out of range/],
     ['medium error', fixedSense(3, 0x0c, 0), 'check-condition', 'unknown', /MEDIUM ERROR/],
@@ -140,7 +141,9 @@ describe('what is tried again', () => {
     await lun.write(0, data);
     expect(bench.count(WRITE)).toBe(11);
     bench.reply(WRITE, ...Array.from({ length: 11 }, () => fixedSense(6, 0x29, 0)));
-    expect((await failureOf(lun.write(0, data))).message).toMatch(/UNIT ATTENTION/);
+    const refused = await failureOf(lun.write(0, data));
+    expect([refused.kind, refused.outcome]).toEqual(['unit-attention', 'not-done']);
+    expect(refused.message).toMatch(/UNIT ATTENTION/);
   });
 
   it.each([
@@ -157,12 +160,15 @@ describe('what is tried again', () => {
     expect(bench.server.disks.get(1)![0]).toBe(7);
   });
 
-  it('BUSY, but not beyond the timeout', async () => {
+  it.each([
+    ['BUSY', 8, 'busy'],
+    ['TASK SET FULL', 0x28, 'task-set-full'],
+  ])('%s, but not beyond the timeout', async (_name, status, kind) => {
     const bench = await new Bench().start();
     const lun = await bench.open();
-    bench.server.intercept = (task) => (task.cdb[0] === WRITE ? { status: 8 } : undefined);
+    bench.server.intercept = (task) => (task.cdb[0] === WRITE ? { status } : undefined);
     const error = await bench.clock.run(failureOf(lun.write(0, data, { timeoutMs: 3000 })));
-    expect([error.kind, error.outcome]).toEqual(['busy', 'not-done']);
+    expect([error.kind, error.outcome]).toEqual([kind, 'not-done']);
     expect(bench.clock.monotonicMs()).toBeLessThanOrEqual(3000);
     expect(bench.count(WRITE)).toBe(9);
   });
@@ -294,6 +300,15 @@ describe('opening', () => {
     expect(bench.clock.monotonicMs()).toBe(700);
   });
 
+  it('gives up in time where the target logs in and then says nothing, and waits for no logout', async () => {
+    const bench = await new Bench().start();
+    bench.server.intercept = () => new Promise<never>(() => undefined);
+    const open = bench.opener.open(`${bench.url}/1`, { timeoutMs: 700 });
+    const error = await bench.clock.run(failureOf(open));
+    expect(error.kind).toBe('timeout');
+    expect(bench.clock.monotonicMs()).toBe(700);
+  });
+
   it('takes no device file where none is wanted', async () => {
     const bench = await new Bench().start();
     expect((await failureOf(bench.opener.open('/dev/sda'))).kind).toBe('bad-argument');
@@ -355,20 +370,113 @@ describe('sessions', () => {
     expect(await lun.read(1, 1)).toEqual(data);
   });
 
-  it('follow a target that has moved', async () => {
-    const bench = await new Bench().start();
-    await bench.transport.listen('127.0.0.1', 99, (connection) => {
-      const answer = Buffer.alloc(48);
-      const text = Buffer.from('TargetAddress=127.0.0.1:3260\0\0\0\0');
+  describe('of discovery', () => {
+    const mutual: OpenerParts['credentials'] = (user, target) =>
+      user === 'hana' && target === undefined
+        ? { name: user, secret: chap.initiators[0]!.secret, target: chap.target }
+        : undefined;
+    const found = [{ name: TARGET, addresses: ['127.0.0.1:3260,1'] }];
+
+    it('authenticate as the portal names a user', async () => {
+      const oneWay: OpenerParts['credentials'] = () => chap.initiators[0];
+      for (const credentials of [oneWay, mutual]) {
+        const bench = await new Bench().start({ chap }, { credentials });
+        expect(await bench.opener.listTargets('hana@127.0.0.1:3260')).toEqual(found);
+        expect(await bench.opener.listTargets('iscsi://hana@127.0.0.1:3260')).toEqual(found);
+      }
+    });
+
+    it('fail where the secret is wrong, missing, or the target does not prove itself', async () => {
+      const liar = { ...chap, target: { name: 'tokyo', secret: 'somebody else entirely' } };
+      const lied = await new Bench().start({ chap: liar }, { credentials: mutual });
+      const unproven = await failureOf(lied.opener.listTargets('hana@127.0.0.1:3260'));
+      expect([unproven.kind, unproven.path]).toEqual(['no-path', 'hana@127.0.0.1:3260']);
+      expect(unproven.message).toMatch(/CHAP_R.*proof that the target knows its secret/);
+      const bench = await new Bench().start({ chap }, { credentials: mutual });
+      expect((await failureOf(bench.opener.listTargets('127.0.0.1:3260'))).message).toMatch(/wants CHAP/);
+      const nobody = await failureOf(bench.opener.listTargets('otto@127.0.0.1:3260'));
+      expect([nobody.kind, nobody.message]).toEqual(['bad-argument', expect.stringMatching(/no CHAP secret/)]);
+    });
+
+    it('end in time where SendTargets is not answered', async () => {
+      const bench = await new Bench().start();
+      await bench.transport.listen('127.0.0.1', 99, (connection) => {
+        const data = (bytes: Uint8Array): void => {
+          if ((bytes[0]! & 0x3f) !== 3) return;
+          const answer = Buffer.alloc(48);
+          answer.set([0x23, 0x87], 0);
+          answer.set(bytes.subarray(8, 20), 8);
+          connection.send([answer]);
+        };
+        connection.handlers = { data, drained: () => undefined, closed: () => undefined };
+      });
+      const asked = failureOf(bench.opener.listTargets('127.0.0.1:99', { timeoutMs: 700 }));
+      expect((await bench.clock.run(asked)).kind).toBe('timeout');
+      expect(bench.clock.monotonicMs()).toBe(700);
+    });
+  });
+});
+
+describe('a target that has moved', () => {
+  /** Listens where a target was, and counts who comes. */
+  async function forwarder(bench: Bench, port: number, address: string): Promise<{ visits: number }> {
+    const seen = { visits: 0 };
+    await bench.transport.listen('127.0.0.1', port, (connection) => {
+      seen.visits += 1;
+      const text = Buffer.from(`TargetAddress=${address}\0`);
+      const answer = Buffer.alloc(48 + Math.ceil(text.length / 4) * 4);
       answer.set([0x23, 0x04], 0);
-      answer.writeUIntBE(text.length - 3, 5, 3);
+      answer.writeUIntBE(text.length, 5, 3);
       answer.writeUInt16BE(0x0101, 36);
-      const data = (): void => void connection.send([answer, text]);
+      answer.set(text, 48);
+      const data = (): void => void connection.send([answer]);
       connection.handlers = { data, drained: () => undefined, closed: () => undefined };
     });
+    return seen;
+  }
+
+  it.each([
+    ['127.0.0.1:3260'],
+    ['127.0.0.1:3260,1'],
+    ['127.0.0.1'],
+    ['[::1]:3260'],
+    ['[fe80::1%eth0]:3260,1'],
+    ['[::1]'],
+  ])('is followed to %s', async (address) => {
+    const bench = await new Bench().start();
+    await forwarder(bench, 99, address);
     const lun = await bench.opener.open(`iscsi://127.0.0.1:99/${TARGET}/1`);
     await lun.write(0, data);
     expect(bench.server.disks.get(1)![0]).toBe(7);
+    expect(await bench.opener.listTargets('127.0.0.1:99')).toHaveLength(1);
+  });
+
+  it('is not followed for ever', async () => {
+    const bench = await new Bench().start();
+    const there = await forwarder(bench, 98, '127.0.0.1:99');
+    const here = await forwarder(bench, 99, '127.0.0.1:98');
+    const lost = await failureOf(bench.opener.open(`iscsi://127.0.0.1:99/${TARGET}/1`));
+    expect([lost.kind, lost.outcome]).toEqual(['no-path', 'not-done']);
+    expect(lost.message).toContain('sent on without end: 127.0.0.1:99, 127.0.0.1:98, 127.0.0.1:99, 127.0.0.1:98');
+    expect([here.visits, there.visits]).toEqual([2, 2]);
+  });
+
+  it('is not followed to what is no address', async () => {
+    const bench = await new Bench().start();
+    await forwarder(bench, 99, 'hana@elsewhere/\u0007');
+    const lost = await failureOf(bench.opener.open(`iscsi://127.0.0.1:99/${TARGET}/1`));
+    expect(lost.kind).toBe('no-path');
+    expect(lost.message).toContain('the target has moved to "hana@elsewhere/\\u0007", which is no host:port');
+  });
+
+  it('is looked for where it was, once it is lost at its new place', async () => {
+    const bench = await new Bench().start();
+    const old = await forwarder(bench, 99, '127.0.0.1:3260');
+    const lun = await bench.opener.open(`iscsi://127.0.0.1:99/${TARGET}/1`);
+    bench.cut();
+    await settle();
+    await bench.clock.run(lun.read(0, 1));
+    expect(old.visits).toBe(2);
   });
 });
 
@@ -666,7 +774,7 @@ describe('a write that is only for what the last read saw', () => {
     await lun.read(0, 1);
     bench.reply(WRITE, fixedSense(6, 0x3f, 0x0e));
     const refused = await bench.clock.run(failureOf(lun.write(0, data, { onlyAsLastRead: true })));
-    expect(refused.outcome).toBe('not-done');
+    expect(refused).toMatchObject({ kind: 'unit-attention', outcome: 'not-done' });
     expect(bench.count(WRITE)).toBe(1);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { LunError } from '../../src/lun/lun.ts';
-import { formatPortal, parseLunPath, parsePortal } from '../../src/lun/lun-path.ts';
+import { formatPortal, parseLunPath, parsePortal, parsePortalPath } from '../../src/lun/lun-path.ts';
 
 const TARGET = 'iqn.2026-11.example:tokyo';
 const PLAIN = { user: undefined, headerDigest: false, dataDigest: false };
@@ -86,4 +86,23 @@ describe('portals', () => {
     expect(formatPortal(parsePortal('[::1]'))).toBe('[::1]:3260');
     expect(refusal(() => parsePortal('array/x')).message).toContain('host[:port]');
   });
+
+  it('may name the user of a discovery session', () => {
+    const portal = { host: 'array', port: 3260 };
+    expect(parsePortalPath('hana@array')).toEqual({ portal, user: 'hana' });
+    expect(parsePortalPath('iscsi://hana@array:3260/')).toEqual({ portal, user: 'hana' });
+    expect(parsePortalPath('array')).toEqual({ portal, user: undefined });
+    expect(parsePortalPath('hana@[::1]:99')).toEqual({ portal: { host: '::1', port: 99 }, user: 'hana' });
+    expect(refusal(() => parsePortalPath('@array')).message).toContain('user before @ is empty');
+    expect(refusal(() => parsePortal('hana@array')).message).toContain('without a user');
+  });
+
+  it.each([['hana:verysecret12@array'], ['iscsi://hana%verysecret12@array']])(
+    'refuse a secret in %s and do not repeat it',
+    (text) => {
+      const error = refusal(() => parsePortalPath(text));
+      expect(`${error.message} ${error.path}`).not.toContain('verysecret12');
+      expect(error.message).toContain('secret comes from');
+    },
+  );
 });

@@ -23,7 +23,7 @@ export async function run(request: { readonly lun: string }, context: CommandCon
 }
 
 /** A unit that is not ready or reserved can still be shown; a path that fails is no answer about the LUN. */
-const SHOWN_UNREAD: readonly LunErrorKind[] = ['not-ready', 'reservation-conflict', 'check-condition'];
+const SHOWN_UNREAD: readonly LunErrorKind[] = ['not-ready', 'no-medium', 'reservation-conflict', 'check-condition'];
 
 function unreadable(error: unknown): undefined {
   if (error instanceof LunError && SHOWN_UNREAD.includes(error.kind)) return undefined;
