@@ -88,7 +88,14 @@ function attachLoop(daemon: ChildProcess, file: string, options: LoopOptions): L
   const device = beside(daemon, 'losetup', '--find', '--show', ...direct, ...more, file);
   const holder = fs.openSync(device, 'r');
   run('losetup', '--detach', device);
-  return { device, remove: () => fs.closeSync(holder) };
+  let removed = false;
+  return {
+    device,
+    remove() {
+      if (!removed) fs.closeSync(holder);
+      removed = true;
+    },
+  };
 }
 
 /** Where the daemon's mount is seen. */
@@ -98,7 +105,7 @@ function beside(daemon: ChildProcess, ...command: string[]): string {
 
 async function startDaemon(file: string, driver: string): Promise<ChildProcess> {
   const argv = ['--pdeathsig', 'KILL', 'unshare', '--mount', '--propagation', 'private', 'qemu-storage-daemon'];
-  argv.push('--blockdev', `${driver},node-name=lun,cache.direct=on`);
+  argv.push('--blockdev', `${driver},node-name=lun,cache.direct=on,discard=unmap`);
   argv.push('--export', `type=fuse,id=export,node-name=lun,mountpoint=${file},writable=on,allow-other=off`);
   // Options are carried out in order: the monitor's greeting says that the export is there.
   argv.push('--chardev', 'stdio,id=monitor', '--monitor', 'chardev=monitor');

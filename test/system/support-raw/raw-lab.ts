@@ -1,0 +1,112 @@
+import * as fs from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { ended, program, start, temporaryDirectory, type Ended } from '../../cli/support/run-program.ts';
+import { attach, iscsiDriver, run, type LoopOptions, type RawDevice } from './raw-device.ts';
+
+export type Site = 'tokyo' | 'osaka';
+export type Json = Record<string, unknown>;
+
+interface LabArray {
+  readonly name: Site;
+  readonly port: number;
+  readonly targetName: string;
+  readonly pid?: number;
+}
+
+export interface Service {
+  /** As the end of its terminal would: it finishes its cycle. Resolves when it has ended. */
+  stop(): Promise<Ended>;
+}
+
+/** A lab of two array processes whose LUNs become block devices of this machine. All of it ends with `end`. */
+export class RawLab {
+  readonly #place = temporaryDirectory();
+  readonly #devices: RawDevice[] = [];
+  readonly #services = new Set<Service>();
+  #arrays: readonly LabArray[] = [];
+
+  /** Where files of a test may lie; gone at the end. */
+  get directory(): string {
+    return this.#place.path;
+  }
+
+  async up(volumeSize: string, journalSize: string): Promise<void> {
+    await this.#lab('up', '--volume-size', volumeSize, '--journal-size', journalSize);
+  }
+
+  /** A command of the host at that site, which must succeed. */
+  async cdctl(argv: readonly string[], site: Site = 'tokyo'): Promise<string> {
+    const { code, stdout, stderr } = await program(argv, this.#host(site));
+    expect(code, `cdctl ${argv.join(' ')}: ${stderr}${stdout}`).toBe(0);
+    return stdout;
+  }
+
+  async json(argv: readonly string[], site: Site = 'tokyo'): Promise<Json> {
+    return JSON.parse((await this.cdctl([...argv, '--json'], site)).trim().split('\n').at(-1)!) as Json;
+  }
+
+  /** A command that runs until it is told to stop. */
+  serve(argv: readonly string[], site: Site = 'tokyo'): Service {
+    const child = start(argv, this.#host(site));
+    const end = ended(child);
+    const service: Service = {
+      stop: async () => {
+        this.#services.delete(service);
+        child.kill('SIGTERM');
+        return end;
+      },
+    };
+    this.#services.add(service);
+    return service;
+  }
+
+  /** `iscsi://...` of a LUN. */
+  url(site: Site, lun: number): string {
+    const { port, targetName } = this.#array(site);
+    return `iscsi://127.0.0.1:${port}/${targetName}/${lun}`;
+  }
+
+  async attach(site: Site, lun: number, options?: LoopOptions): Promise<RawDevice> {
+    const { port, targetName } = this.#array(site);
+    const name = `${site}-${lun}-${this.#devices.length}`;
+    const device = await attach(this.directory, name, iscsiDriver(port, targetName, lun), options);
+    this.#devices.push(device);
+    return device;
+  }
+
+  kill(site: Site): void {
+    process.kill(this.#array(site).pid!, 'SIGKILL');
+  }
+
+  async startAgain(site: Site): Promise<void> {
+    await this.#lab('fault', 'start', site);
+  }
+
+  /** Ends everything, also after a failure. Returns what is still there. */
+  async end(): Promise<string[]> {
+    const services = await Promise.allSettled([...this.#services].map((service) => service.stop()));
+    for (const device of this.#devices.toReversed()) await device.remove();
+    const down = await program(['lab', 'down', '--directory', join(this.directory, 'lab')]);
+    const loops = run('losetup', '--list', '--noheadings', '--output', 'NAME,BACK-FILE').split('\n');
+    const mounts = fs.readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
+    const left = [...loops, ...mounts].filter((line) => line.includes(this.directory));
+    this.#place.remove();
+    if (down.code !== 0 && this.#arrays.length > 0) left.push(`lab down: ${down.stderr}`);
+    return [...left, ...services.flatMap((end) => (end.status === 'rejected' ? [String(end.reason)] : []))];
+  }
+
+  #host(site: Site): Readonly<Record<string, string>> {
+    return { CDCTL_CONFIG: join(this.directory, 'lab', `${site}.yaml`) };
+  }
+
+  async #lab(...argv: string[]): Promise<void> {
+    const answer = await program(['lab', ...argv, '--directory', join(this.directory, 'lab'), '--json']);
+    if (answer.code !== 0) throw new Error(`cdctl lab ${argv.join(' ')}: ${answer.stdout}${answer.stderr}`);
+    this.#arrays = (JSON.parse(answer.stdout) as { lab: { arrays: LabArray[] } }).lab.arrays;
+  }
+
+  #array(site: Site): LabArray {
+    return this.#arrays.find(({ name }) => name === site)!;
+  }
+}
