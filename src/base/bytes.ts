@@ -58,3 +58,8 @@ export function isAllZero(bytes: Uint8Array): boolean {
 export function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
   return Buffer.compare(left, right) === 0;
 }
+
+/** Memory that is about to be overwritten whole: a large array of zeros would cost more than filling it. */
+export function uninitialisedBytes(length: number): Uint8Array {
+  return length < 1024 ? new Uint8Array(length) : new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
+}

@@ -114,8 +114,3 @@ export function writeBytes(header: Uint8Array, offset: number, bytes: Uint8Array
 export function flag(condition: boolean | undefined, bits: number): number {
   return condition ? bits : 0;
 }
-
-/** Memory that is about to be overwritten whole: a large array of zeros would cost more than filling it. */
-export function uninitialisedBytes(length: number): Uint8Array {
-  return length < 1024 ? new Uint8Array(length) : new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
-}

@@ -1,3 +1,4 @@
+import { uninitialisedBytes } from '../base/bytes.ts';
 import { crc32c } from '../base/crc32c.ts';
 import type { Violation } from '../base/violation.ts';
 import { decodeDigest, NO_DIGESTS, type Digests } from './framing.ts';
@@ -8,7 +9,6 @@ import {
   DIGEST_LENGTH,
   HEADER_LENGTH,
   paddingOf,
-  uninitialisedBytes,
 } from './header.ts';
 
 const NOTHING = new Uint8Array(0);

@@ -1,6 +1,6 @@
+import { uninitialisedBytes } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { describeViolation, type Decoded } from '../base/violation.ts';
-import { uninitialisedBytes } from '../iscsi/header.ts';
 import { decodeCapacity10, decodeCapacity16, type Capacity } from '../scsi/capacity.ts';
 import {
   inquiryCdb,

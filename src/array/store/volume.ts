@@ -1,3 +1,4 @@
+import { uninitialisedBytes } from '../../base/bytes.ts';
 import type { VolumeDescription } from '../description.ts';
 import type { ThinFile } from './thin-file.ts';
 
@@ -36,7 +37,7 @@ export function openVolume(description: VolumeDescription, file: ThinFile): Volu
     byteLength: description.blockSize * description.blockCount,
     chunkBytes: file.chunkBytes,
     read(offset, length) {
-      const data = new Uint8Array(length);
+      const data = uninitialisedBytes(length);
       file.read(data, offset);
       return data;
     },

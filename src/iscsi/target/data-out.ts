@@ -1,6 +1,6 @@
-import { readU32 } from '../../base/bytes.ts';
+import { readU32, uninitialisedBytes } from '../../base/bytes.ts';
 import { serialAdd } from '../../base/serial.ts';
-import { AT, NO_TAG, uninitialisedBytes } from '../header.ts';
+import { AT, NO_TAG } from '../header.ts';
 import { decodeDataOut, type ScsiCommand } from '../initiator-pdus.ts';
 import type { ReceivedPdu } from '../parser.ts';
 import { encodeReadyToTransfer } from '../target-pdus.ts';
