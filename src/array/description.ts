@@ -22,6 +22,12 @@ export interface VolumeDescription {
   readonly blockCount: number;
   /** Hosts may eject its medium (`LogicalUnit.removable`); only a `volume`. */
   readonly removable?: true;
+  /** 512e: blocks of 512 bytes on physical ones of 4096 (`LogicalUnit.physicalBlockSize`); only a `volume`. */
+  readonly physicalBlockSize?: 4096;
+  /** No host may ever write it, whatever pair it is in; only a `volume`. */
+  readonly readOnly?: true;
+  /** Seconds that a SANITIZE takes at least, so that hosts can be rehearsed with one; only a `volume`. */
+  readonly sanitizeMinimum?: number;
 }
 
 export interface RemoteDescription {

@@ -15,6 +15,8 @@ export interface LogicalUnit {
   readonly worldWideName: Uint8Array;
   readonly blockSize: number;
   readonly blockCount: number;
+  /** Bytes in a physical block, where that is not `blockSize` (LBPPBE): a write of whole ones costs least. */
+  readonly physicalBlockSize?: number;
   /** Hosts may take its medium out (RMB); never the default, since Linux makes I/O errors of such a unit's attentions. */
   readonly removable?: boolean;
   /**
@@ -33,17 +35,20 @@ export interface LogicalUnit {
   write(lba: number, data: Uint8Array, options: UnitWriteOptions): Promise<void>;
   flush(): Promise<void>;
   /** Thin units only: the blocks read as zeros from now on and take no room any more (UNMAP). */
-  deallocate?(lba: number, blockCount: number): Promise<void>;
+  deallocate?(lba: number, blockCount: number, options?: ChangeOptions): Promise<void>;
   /** Thin units only: what is known of the range, from its start, in runs; it may end early (GET LBA STATUS). */
   allocation?(lba: number, blockCount: number): readonly AllocationRun[];
   /** Blocks that take up and give back room together (OPTIMAL UNMAP GRANULARITY); 1 where absent. */
   readonly deallocationGranularity?: number;
 }
 
-export interface UnitWriteOptions {
-  readonly forceUnitAccess: boolean;
-  /** True once the host has given the command up: a write that still waits is then not carried out any more. */
+export interface ChangeOptions {
+  /** True once the host has given the command up: a change that still waits is then not carried out any more. */
   readonly isAborted?: () => boolean;
+}
+
+export interface UnitWriteOptions extends ChangeOptions {
+  readonly forceUnitAccess: boolean;
 }
 
 /** Neighbouring blocks that all hold data, or all hold none and read as zeros. */

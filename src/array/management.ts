@@ -61,11 +61,22 @@ export function withVolume(state: ArrayState, volume: VolumeDescription): ArrayS
 
 export function checkVolume(volume: VolumeDescription): void {
   if (!Number.isInteger(volume.blockCount) || volume.blockCount < 1) fail(`volume ${volume.name} has no blocks`);
+  checkOptions(volume);
   if (volume.kind !== 'journal') return;
   if (volume.blockSize !== 512) fail(`journal ${volume.name} must have blocks of 512 bytes`);
   if (volume.blockCount < SMALLEST_JOURNAL_BLOCKS) {
     fail(`journal ${volume.name} has ${volume.blockCount} blocks; the least is ${SMALLEST_JOURNAL_BLOCKS}`);
   }
+}
+
+function checkOptions({ name, kind, blockSize, blockCount, ...options }: VolumeDescription): void {
+  const { removable, physicalBlockSize, readOnly, sanitizeMinimum } = options;
+  if (kind !== 'volume' && (removable || physicalBlockSize || readOnly || sanitizeMinimum)) {
+    fail(`${name} is a ${kind}: the options of a volume are not possible`);
+  }
+  if (physicalBlockSize === undefined) return;
+  if (blockSize !== 512) fail(`volume ${name} has blocks of ${blockSize} bytes: physical ones of 4096 need 512`);
+  if ((blockCount * blockSize) % physicalBlockSize !== 0) fail(`volume ${name} ends inside a physical block`);
 }
 
 export function withMappedLun(state: ArrayState, entry: LunMapEntry): ArrayState {

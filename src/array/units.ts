@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { taskAborted } from '../scsi/fault.ts';
 import type { AllocationRun, LogicalUnit } from './logical-unit.ts';
 import type { GroupRuntime } from './group/group-runtime.ts';
 import { PairDissolved } from './group/host-access.ts';
@@ -48,6 +49,7 @@ export function createVolumeUnit(parts: VolumeUnitParts): LogicalUnit {
 
   async function carryOut(change: VolumeChange, durable: boolean, isAborted?: () => boolean): Promise<void> {
     for (;;) {
+      if (isAborted?.()) throw taskAborted();
       const paired = parts.paired();
       if (paired) {
         if (await changePaired(paired, change, durable, isAborted)) return;
@@ -81,10 +83,12 @@ export function createVolumeUnit(parts: VolumeUnitParts): LogicalUnit {
     blockSize,
     blockCount: description.blockCount,
     ...(description.removable ? { removable: true } : {}),
+    ...(description.physicalBlockSize ? { physicalBlockSize: description.physicalBlockSize } : {}),
     deallocationGranularity: volume.chunkBytes / blockSize,
     access() {
       const paired = parts.paired();
-      return paired ? paired.runtime.access(paired.pair) : 'read-write';
+      const access = paired ? paired.runtime.access(paired.pair) : 'read-write';
+      return access === 'read-write' && description.readOnly ? 'read-only' : access;
     },
     async read(lba, count) {
       const paired = parts.paired();
@@ -92,7 +96,8 @@ export function createVolumeUnit(parts: VolumeUnitParts): LogicalUnit {
       return volume.read(lba * blockSize, count * blockSize);
     },
     write: (lba, data, options) => carryOut(writeOf(lba * blockSize, data), options.forceUnitAccess, options.isAborted),
-    deallocate: (lba, count) => carryOut({ offset: lba * blockSize, length: count * blockSize }, false),
+    deallocate: (lba, count, options) =>
+      carryOut({ offset: lba * blockSize, length: count * blockSize }, false, options?.isAborted),
     allocation: (lba, count) => allocationRuns(volume, lba, count),
     async flush() {
       const paired = parts.paired();

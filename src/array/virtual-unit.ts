@@ -1,5 +1,5 @@
 import { LunError, type Lun, type LunCapacity } from '../lun/lun.ts';
-import { checkCondition, type ScsiFault } from '../scsi/fault.ts';
+import { checkCondition, taskAborted, type ScsiFault } from '../scsi/fault.ts';
 import { SENSE_KEY } from '../scsi/sense.ts';
 import type { LogicalUnit } from './logical-unit.ts';
 import { faultOfRemote } from './remote-fault.ts';
@@ -134,8 +134,10 @@ export function createVirtualUnit(parts: VirtualUnitParts): VirtualUnit {
       });
     },
     read: (lba, blockCount) => through('read', (lun) => lun.read(lba, blockCount, { timeoutMs })),
-    async write(lba, data, { forceUnitAccess }) {
+    async write(lba, data, { forceUnitAccess, isAborted }) {
       const lun = await through('write', async (far) => {
+        // Reaching the far array, or the try before this one, may have taken longer than the host waited.
+        if (isAborted?.()) throw taskAborted();
         await far.write(lba, data, { forceUnitAccess, timeoutMs });
         return far;
       });

@@ -37,11 +37,17 @@ export function decodeCapacity10(bytes: Uint8Array): Decoded<Capacity | undefine
 
 const THIN_READING_ZEROS = 0xc0;
 
-/** 32 bytes; of a thin unit LBPME and LBPRZ: a block that is given back reads as zeros. */
-export function encodeCapacity16(capacity: Capacity, thin = false): Uint8Array {
+/**
+ * 32 bytes; of a thin unit LBPME and LBPRZ: a block that is given back reads as zeros. The lowest aligned LBA is 0: physical
+ * blocks begin where the unit does.
+ */
+export function encodeCapacity16(capacity: Capacity & Partial<LongCapacity>): Uint8Array {
+  const { physicalExponent = 0, thin = false } = capacity;
+  if (physicalExponent < 0 || physicalExponent > 0x0f) throw new RangeError(`physicalExponent: ${physicalExponent}`);
   const bytes = new Uint8Array(LONG_LENGTH);
   writeU64(bytes, 0, capacity.blockCount - 1);
   writeU32(bytes, 8, capacity.blockSize);
+  bytes[13] = physicalExponent;
   if (thin) bytes[14] = THIN_READING_ZEROS;
   return bytes;
 }

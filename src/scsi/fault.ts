@@ -33,6 +33,11 @@ export class ScsiFault extends Error {
   }
 }
 
+/** The task was given up by its host or by another one, and did no more. */
+export function taskAborted(): ScsiFault {
+  return new ScsiFault(SCSI_STATUS.taskAborted, 'task aborted');
+}
+
 export function checkCondition(key: number, asc: number, ascq: number, message: string): ScsiFault {
   return new ScsiFault(SCSI_STATUS.checkCondition, message, { key, asc, ascq });
 }

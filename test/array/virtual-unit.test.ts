@@ -114,6 +114,22 @@ describe('a virtual unit', () => {
     expect([far.state.opened, far.state.forgotten]).toEqual([3, 2]);
   });
 
+  it('sends no write whose host has given it up: neither after reaching the far LUN nor at a second try', async () => {
+    const far = farSide();
+    const unit = unitOver(far);
+    let asked = 0;
+    const write = (abortedAt: number) => {
+      asked = 0;
+      return verdictOf(unit.write(3, DATA, { ...LAZY, isAborted: () => ++asked >= abortedAt }));
+    };
+    expect(await write(1)).toBe('status 40');
+    expect(far.state).toMatchObject({ opened: 1, calls: [] });
+    far.state.failNext = [failure('no-path')];
+    expect(await write(2)).toBe('status 40');
+    expect(far.state.calls).toHaveLength(1);
+    expect(await write(2)).toBe('done');
+  });
+
   it('never repeats a write that may have been done', async () => {
     const far = farSide();
     const unit = unitOver(far);

@@ -31,6 +31,9 @@ describe('READ CAPACITY data', () => {
   it('tells physical blocks and thin provisioning', () => {
     const bytes = fromHex(`00000000000fffff00000200000380${'00'.repeat(17)}`);
     expect(decodeCapacity16(bytes)).toMatchObject({ value: { blockCount: 2 ** 20, physicalExponent: 3, thin: true } });
+    const built = encodeCapacity16({ blockCount: 2 ** 20, blockSize: 512, physicalExponent: 3, thin: true });
+    expect(toHex(built)).toBe(`00000000000fffff000002000003c0${'00'.repeat(17)}`);
+    expect(() => encodeCapacity16({ blockCount: 1, blockSize: 512, physicalExponent: 16 })).toThrow(/physicalExponent/);
   });
 
   it('is total at every truncation', () => {

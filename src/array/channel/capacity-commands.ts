@@ -2,6 +2,7 @@ import { encodeCapacity10, encodeCapacity16 } from '../../scsi/capacity.ts';
 import { decodeReadCapacity16Cdb } from '../../scsi/cdb.ts';
 import { allocated, type CommandContext, type CommandResult } from './command-context.ts';
 import { cdbValue } from './faults.ts';
+import { physicalBlockSize } from './limits.ts';
 import { isThin } from './unit-support.ts';
 
 export function readCapacity10(context: CommandContext): CommandResult {
@@ -10,5 +11,9 @@ export function readCapacity10(context: CommandContext): CommandResult {
 
 export function readCapacity16(context: CommandContext): CommandResult {
   const fields = cdbValue(decodeReadCapacity16Cdb(context.task.cdb), 10);
-  return allocated(encodeCapacity16(context.unit, isThin(context.unit)), fields.allocationLength);
+  const { unit } = context;
+  const { blockCount, blockSize } = unit;
+  const physicalExponent = Math.log2(physicalBlockSize(unit) / blockSize);
+  const capacity = { blockCount, blockSize, physicalExponent, thin: isThin(unit) };
+  return allocated(encodeCapacity16(capacity), fields.allocationLength);
 }

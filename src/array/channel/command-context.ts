@@ -1,5 +1,5 @@
 import type { BlockFields } from '../../scsi/cdb.ts';
-import { SCSI_STATUS, ScsiFault } from '../../scsi/fault.ts';
+import { taskAborted } from '../../scsi/fault.ts';
 import type { Command } from '../../scsi/opcode-table.ts';
 import type { ScsiTask } from '../../scsi/task.ts';
 import type { LogicalUnit, LogicalUnits } from '../logical-unit.ts';
@@ -69,10 +69,11 @@ export function receivedData(task: ScsiTask, wanted: number): Uint8Array {
 
 /** Between two steps of a long command: an aborted task goes no further. */
 export function throwIfAborted(channel: Channel, task: ScsiTask): void {
-  if (isAborted(channel, task)) throw new ScsiFault(SCSI_STATUS.taskAborted, 'task aborted');
+  if (isAborted(channel, task)) throw taskAborted();
 }
 
-function isAborted(channel: Channel, task: ScsiTask): boolean {
+/** What a unit is asked while a change of this task waits in it. */
+export function isAborted(channel: Channel, task: ScsiTask): boolean {
   return task.aborted === true || channel.isAborted(task);
 }
 

@@ -10,6 +10,10 @@ const WRITE_SAME_LIMIT_BYTES = 32 * 1024 * 1024;
 const UNMAP_LIMIT_BLOCKS = 1024 * 1024;
 const UNMAP_LIMIT_DESCRIPTORS = 256;
 
+export function physicalBlockSize(unit: LogicalUnit): number {
+  return unit.physicalBlockSize ?? unit.blockSize;
+}
+
 /** What VPD page B0h promises and the checks hold commands against. */
 export function blockLimits(unit: LogicalUnit): BlockLimits {
   const { blockSize } = unit;
@@ -17,7 +21,7 @@ export function blockLimits(unit: LogicalUnit): BlockLimits {
   const maximumTransfer = Math.min(TRANSFER_LIMIT_BLOCKS, TRANSFER_LIMIT_BYTES / blockSize);
   return {
     maximumCompareAndWrite: 255,
-    optimalGranularity: Math.max(1, OPTIMAL_GRANULARITY_BYTES / blockSize),
+    optimalGranularity: Math.max(OPTIMAL_GRANULARITY_BYTES, physicalBlockSize(unit)) / blockSize,
     maximumTransfer,
     optimalTransfer: OPTIMAL_TRANSFER_BYTES / blockSize,
     // No limit: PRE-FETCH moves nothing.

@@ -3,7 +3,14 @@ import { describeViolation } from '../../base/violation.ts';
 import { readLba64 } from '../../scsi/cdb.ts';
 import { decodeUnmapList, encodeLbaStatus, type BlockRange, type ProvisioningRun } from '../../scsi/provisioning.ts';
 import type { LogicalUnit } from '../logical-unit.ts';
-import { allocated, receivedData, throwIfAborted, type CommandContext, type CommandResult } from './command-context.ts';
+import {
+  allocated,
+  isAborted,
+  receivedData,
+  throwIfAborted,
+  type CommandContext,
+  type CommandResult,
+} from './command-context.ts';
 import { invalidFieldInCdb, invalidParameter, lbaOutOfRange, parameterListLengthError } from './faults.ts';
 import { blockLimits } from './limits.ts';
 import { requireWritable } from './write-access.ts';
@@ -54,7 +61,7 @@ export async function deallocate(context: CommandContext, lba: number, blockCoun
   const { channel, task, unit } = context;
   throwIfAborted(channel, task);
   requireWritable(channel, unit);
-  await unit.deallocate!(lba, blockCount);
+  await unit.deallocate!(lba, blockCount, { isAborted: () => isAborted(channel, task) });
 }
 
 const DESCRIPTOR_LENGTH = 16;

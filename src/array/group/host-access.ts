@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import { randomHex, type Random } from '../../base/random.ts';
-import { checkCondition, SCSI_STATUS, ScsiFault } from '../../scsi/fault.ts';
+import { checkCondition, taskAborted } from '../../scsi/fault.ts';
 import { currentGeneration, isActive, type GroupState, type PairState } from '../store/array-state.ts';
 import type { StateStore } from '../store/state-store.ts';
 import type { Volume } from '../store/volume.ts';
@@ -139,7 +139,7 @@ export function createHostAccess(parts: HostAccessParts): HostAccess {
       for (let tried: Tried = 'again'; tried === 'again';) {
         const closed = parts.gate.wait();
         if (closed) await closed;
-        else if (isAborted?.()) throw new ScsiFault(SCSI_STATUS.taskAborted, 'task aborted');
+        else if (isAborted?.()) throw taskAborted();
         else tried = await attempt(pair.slot, volume, change);
       }
       if (durable) await flush(volume);

@@ -11,6 +11,9 @@ interface Request {
   readonly size: number;
   readonly kind: VolumeDescription['kind'];
   readonly blockSize: '512' | '4096';
+  readonly physicalBlockSize?: '4096';
+  readonly readOnly?: boolean;
+  readonly sanitizeMinimum?: number;
 }
 
 export async function run(request: Request, context: CommandContext): Promise<CommandResult<ArrayEdit>> {
@@ -23,6 +26,15 @@ export async function run(request: Request, context: CommandContext): Promise<Co
       'give --size 64MiB',
     );
   }
-  const volume = { lun, name, kind, blockSize, blockCount: size / blockSize } as const;
+  const volume = { lun, name, kind, blockSize, blockCount: size / blockSize, ...optionsOf(request) } as const;
   return await editArray(directory, { operation: 'volume-add', volume }, context);
+}
+
+/** What they mean together is checked by the array. */
+function optionsOf({ physicalBlockSize, readOnly, sanitizeMinimum }: Request): Partial<VolumeDescription> {
+  return {
+    ...(physicalBlockSize === undefined ? {} : { physicalBlockSize: 4096 }),
+    ...(readOnly ? { readOnly } : {}),
+    ...(sanitizeMinimum ? { sanitizeMinimum } : {}),
+  };
 }

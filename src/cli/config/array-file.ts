@@ -10,6 +10,7 @@ import { formatSize, LUN_LIMIT, parseSize } from '../values.ts';
 import { ConfigurationError } from './configuration-error.ts';
 import { parseLocated, type Located } from './located.ts';
 import { MapReader, textOf } from './reader.ts';
+import { formatVolumeOptions, readVolumeOptions } from './volume-options.ts';
 
 const SERIAL = /^[A-Z0-9]{1,16}$/;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$/;
@@ -56,13 +57,13 @@ export function formatArrayFile(description: ArrayDescription): string {
     name: description.name,
     'target-name': description.targetName,
     listen: description.listen,
-    volumes: description.volumes.map(({ lun, name, kind, blockSize, blockCount, removable }) => ({
+    volumes: description.volumes.map(({ lun, name, kind, blockSize, blockCount, ...options }) => ({
       lun,
       name,
       kind,
       'block-size': blockSize,
       size: formatSize(blockSize * blockCount),
-      ...(removable ? { removable } : {}),
+      ...formatVolumeOptions(options),
     })),
     remotes: description.remotes,
     'lun-map': description.lunMap.map(({ lun, name, targetSerial, targetLun }) => ({
@@ -120,18 +121,8 @@ function readVolume(reader: MapReader, path: string): VolumeDescription {
     kind,
     blockSize,
     blockCount: bytes / blockSize,
-    ...(readRemovable(reader, path, kind) ? { removable: true } : {}),
+    ...readVolumeOptions(reader, path, kind),
   };
-}
-
-/** Absent and `false` are the same. */
-function readRemovable(reader: MapReader, path: string, kind: VolumeDescription['kind']): boolean {
-  const value = reader.optional('removable');
-  if (value === undefined) return false;
-  const removable = value.kind === 'scalar' ? value.value : undefined;
-  if (typeof removable !== 'boolean') throw new ConfigurationError(path, value.line, 'removable must be true or false');
-  if (removable && kind !== 'volume') throw new ConfigurationError(path, value.line, `a ${kind} cannot be removable`);
-  return removable;
 }
 
 function sizeOf(path: string, value: Located): number {

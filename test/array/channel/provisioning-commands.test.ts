@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { fromHex, toHex } from '../../../src/base/bytes.ts';
 import { blockCdb } from '../../../src/scsi/cdb.ts';
+import { taskAborted } from '../../../src/scsi/fault.ts';
 import { OPCODE } from '../../../src/scsi/opcode.ts';
 import { channelFixture, memoryUnit, pattern, type Fixture, type MemoryUnit } from './channel-fixture.ts';
 
@@ -43,6 +44,14 @@ describe('a thin unit', () => {
     expect(toHex((await fixture.send('12 01 b2 00 08 00')).dataIn!)).toBe('00b2000400e40200');
     const limits = toHex((await fixture.send('12 01 b0 00 40 00')).dataIn!);
     expect(limits.slice(40, 72)).toBe('00100000000001000000000880000000');
+  });
+
+  it('tells of physical blocks larger than its own (512e)', async () => {
+    fixture = await channelFixture([{ ...unit, physicalBlockSize: 4096 }]);
+    expect((await fixture.send('9e 10 0000000000000000 00000020 00 00')).dataIn![13]).toBe(3);
+    const limits = toHex((await fixture.send('12 01 b0 00 40 00')).dataIn!);
+    expect(limits.slice(12, 16)).toBe('0008');
+    expect((await unmap(range(1, 3))).verdict).toBe('good');
   });
 
   it('and one that is not says the opposite', async () => {
@@ -95,6 +104,25 @@ describe('UNMAP', () => {
       expect((await fixture.send(`4200000000000 0000${length}00`.replace(' ', ''), { data })).verdict).toBe('5/1a/00');
     }
     expect((await fixture.send('42 00 00000000 00 0018 00', { data: new Uint8Array(8) })).verdict).toBe('5/1a/00');
+  });
+
+  it('lets a unit that holds it know when its host gives it up', async () => {
+    const controller = new AbortController();
+    const thin = memoryUnit({ thin: true });
+    unit = {
+      ...thin,
+      async deallocate(_lba, _count, options) {
+        const before = options?.isAborted?.();
+        controller.abort();
+        thin.calls.push(`aborted ${before} then ${options?.isAborted?.()}`);
+        throw taskAborted();
+      },
+    };
+    fixture = await channelFixture([unit]);
+    const list = fromHex(`00160010${'00'.repeat(4)}${range(1, 2)}`);
+    const reply = await fixture.send('42000000000000001800', { data: list, signal: controller.signal });
+    expect(reply.verdict).toBe('status 40');
+    expect(unit.calls).toEqual(['aborted false then true']);
   });
 
   it('waits for an atomic command on its blocks, and keeps off a unit that became read-only', async () => {

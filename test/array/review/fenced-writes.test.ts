@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { LogicalUnit } from '../../../src/array/logical-unit.ts';
 import { SCSI_STATUS } from '../../../src/scsi/fault.ts';
 import { cycleUntilPair, formPair, inWorld, sleep, stamp, type World } from './world.ts';
 
@@ -28,19 +29,26 @@ describe('a fence', () => {
       expect(world.clock.monotonicMs() - beforeMs).toBeLessThan(LEASE_MS / 2);
     }));
 
-  it('does not let a write through whose host has given it up', () =>
+  const changes = {
+    write: (unit: LogicalUnit, isAborted: () => boolean) =>
+      unit.write(5, stamp(5), { forceUnitAccess: false, isAborted }),
+    deallocation: (unit: LogicalUnit, isAborted: () => boolean) => unit.deallocate!(5, 1, { isAborted }),
+  } as const;
+
+  it.each(['write', 'deallocation'] as const)('does not let a %s through whose host has given it up', (kind) =>
     inWorld(async (world) => {
       const { tokyo } = world;
       await formPair(world, 'data');
+      await tokyo.lun('data').write(5, stamp(9));
       await cycleUntilPair(world);
       await tokyo.operations.fence({ group: 'oradb', leaseMs: LEASE_MS });
       let aborted = false;
-      const held = tokyo.unit('data').write(5, stamp(5), { forceUnitAccess: false, isAborted: () => aborted });
-      const answer = held.catch((error: unknown) => error);
+      const answer = changes[kind](tokyo.unit('data'), () => aborted).catch((error: unknown) => error);
       await sleep(world, 10);
       aborted = true;
       await tokyo.operations.fence({ group: 'oradb', leaseMs: 0 });
       expect(await answer).toMatchObject({ status: SCSI_STATUS.taskAborted });
-      expect((await tokyo.lun('data').read(5, 1))[0]).toBe(0);
-    }));
+      expect((await tokyo.lun('data').read(5, 1))[0]).toBe(9);
+    }),
+  );
 });

@@ -58,8 +58,18 @@ describe('array.yaml', () => {
     expect(parseArrayFile(formatArrayFile(description), 'array.yaml')).toEqual(description);
   });
 
+  it('has volumes with options, and writes them back', () => {
+    const options = 'physical-block-size: 4096, read-only: true, sanitize-minimum: 6';
+    const description = parseArrayFile(FILE.replace('4096, size: 1TiB', `512, size: 1TiB, ${options}`), 'array.yaml');
+    expect(description.volumes[1]).toMatchObject({ physicalBlockSize: 4096, readOnly: true, sanitizeMinimum: 6 });
+    expect(parseArrayFile(formatArrayFile(description), 'array.yaml')).toEqual(description);
+  });
+
   it.each([
-    ['a removable journal', 'size: 1000448', 'size: 1000448, removable: true', 9, /a journal cannot be removable/],
+    ['a removable journal', 'size: 1000448', 'size: 1000448, removable: true', 9, /a journal cannot have removable/],
+    ['a read-only command device', 'size: 2MiB', 'size: 2MiB, read-only: true', 7, /cannot have read-only/],
+    ['a physical block', 'size: 1TiB', 'size: 1TiB, physical-block-size: 520', 8, /must be 4096/],
+    ['a long rehearsal', 'size: 1TiB', 'size: 1TiB, sanitize-minimum: 3601', 8, /from 0 to 3600/],
     ['a removable of text', 'size: 1TiB', "size: 1TiB, removable: 'yes'", 8, /removable must be true or false/],
     ['an unknown key', 'remotes:', 'remote:', 10, /unknown key "remote" in the file/],
     [
