@@ -35,12 +35,12 @@ export function chapResponseMatches(expected: Uint8Array, got: Uint8Array): bool
   return expected.length === got.length && timingSafeEqual(expected, got);
 }
 
-/** The first algorithm of an offered CHAP_A list that is known here; undefined where there is none. */
-export function chooseChapAlgorithm(offered: string): number | undefined {
+/** The first algorithm of an offered CHAP_A list that is known here and `allowed`; undefined where there is none. */
+export function chooseChapAlgorithm(offered: string, allowed?: readonly number[]): number | undefined {
   return offered
     .split(',')
     .map(Number)
-    .find((algorithm) => CHAP_ALGORITHMS.has(algorithm));
+    .find((algorithm) => CHAP_ALGORITHMS.has(algorithm) && (allowed?.includes(algorithm) ?? true));
 }
 
 /** A binary value as hexadecimal text (RFC 7143 section 6.1). */

@@ -90,7 +90,7 @@ class ChapSecurity implements Security {
   }
 
   private sendChallenge(offered: string | undefined): SecurityStep {
-    const algorithm = chooseChapAlgorithm(offered ?? '');
+    const algorithm = chooseChapAlgorithm(offered ?? '', this.chap.algorithms);
     if (algorithm === undefined) return refused(`no common CHAP algorithm in ${offered ?? 'nothing'}`);
     this.algorithm = algorithm;
     this.identifier = this.random.below(256);

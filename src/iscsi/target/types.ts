@@ -7,6 +7,8 @@ import type { OperationalParameters, OperationalValues } from '../negotiation.ts
 export interface TargetChap {
   readonly initiators: readonly ChapCredentials[];
   readonly target?: ChapCredentials;
+  /** Numbers of `CHAP_ALGORITHMS` that are good enough here; absent: all of them. */
+  readonly algorithms?: readonly number[];
 }
 
 export interface TargetConfiguration {

@@ -1,0 +1,48 @@
+import type { Connection, ConnectionHandlers, Transport } from '../../src/base/transport.ts';
+
+/** What went over one connection, from the side that connected. */
+export interface Tap {
+  readonly sent: Uint8Array[];
+  readonly received: Uint8Array[];
+}
+
+/** A transport that keeps a copy of everything its `connect`ing side sends and gets. */
+export function tapTransport(transport: Transport): { readonly transport: Transport; readonly taps: readonly Tap[] } {
+  const taps: Tap[] = [];
+  const connect: Transport['connect'] = async (host, port, options) => {
+    const tap: Tap = { sent: [], received: [] };
+    taps.push(tap);
+    return tapConnection(await transport.connect(host, port, options), tap);
+  };
+  return { transport: { ...transport, connect }, taps };
+}
+
+function tapConnection(connection: Connection, tap: Tap): Connection {
+  let handlers = connection.handlers;
+  return {
+    localAddress: connection.localAddress,
+    remoteAddress: connection.remoteAddress,
+    get handlers(): ConnectionHandlers {
+      return handlers;
+    },
+    set handlers(given) {
+      handlers = given;
+      connection.handlers = {
+        data: (bytes) => {
+          tap.received.push(Uint8Array.from(bytes));
+          given.data(bytes);
+        },
+        drained: () => given.drained(),
+        closed: (error) => given.closed(error),
+      };
+    },
+    send: (chunks) => {
+      for (const chunk of chunks) tap.sent.push(Uint8Array.from(chunk));
+      return connection.send(chunks);
+    },
+    pause: () => connection.pause(),
+    resume: () => connection.resume(),
+    end: () => connection.end(),
+    destroy: () => connection.destroy(),
+  };
+}
