@@ -55,7 +55,7 @@ export interface EmulatedArray {
 export async function createArray(parts: ArrayParts): Promise<EmulatedArray> {
   const { description } = parts;
   description.volumes.forEach(checkVolume);
-  const store = await openStateStore(parts.storage, () => initialState(description));
+  const store = await openStateStore(parts.storage, description.serial, () => initialState(description));
   await store.update((state) => ({ ...state, incarnation: state.incarnation + 1 }));
   const remote = createRemoteInterface(parts.opener, () => store.state().remotes);
   const body = createBody(parts, store, remote);

@@ -51,6 +51,12 @@ export const EXIT_CLASSES = {
     advice: 'run it again: what was done is not done twice',
     retryable: true,
   },
+  damaged: {
+    code: 11,
+    meaning: 'stored data is damaged',
+    advice: 'see each finding before you serve it',
+    retryable: false,
+  },
   bug: { code: 70, meaning: 'a mistake inside cdctl', advice: 'report it with --verbose', retryable: false },
 } as const satisfies Record<string, ExitClass>;
 

@@ -102,6 +102,29 @@ export type ManagementRequest =
   | { readonly operation: 'remote-remove'; readonly serial: string }
   | { readonly operation: 'link'; readonly serial: string; readonly state: 'up' | 'down' };
 
+/** What stands in the storage of a stopped array, and what is wrong with it. */
+export interface StorageReport {
+  readonly serial: string;
+  readonly name: string;
+  readonly volumes: number;
+  readonly journals: number;
+  readonly groups: number;
+  /** Journal records that are still wanted. */
+  readonly records: number;
+  /** Commands carried out since the array was made. */
+  readonly commands: number;
+  readonly findings: readonly StorageFinding[];
+}
+
+export interface StorageFinding {
+  readonly severity: 'damage' | 'doubt';
+  readonly file: string;
+  readonly offset: number | null;
+  readonly what: string;
+  readonly meaning: string;
+  readonly next: string;
+}
+
 /** Arrays as directories on this machine. */
 export interface ArrayKeeper {
   /** Writes `array.yaml`; fails where there is one. */
@@ -109,6 +132,8 @@ export interface ArrayKeeper {
   read(directory: string): Promise<ArrayDescription>;
   /** Runs the array until `hooks.stop`. */
   serve(directory: string, listen: { host: string; port: number } | undefined, hooks: ServeHooks): Promise<void>;
+  /** Looks at the storage of an array that is not running; changes nothing. */
+  check(directory: string): Promise<StorageReport>;
   manage(directory: string, request: ManagementRequest, timeoutMs: number): Promise<Record<string, unknown>>;
 }
 

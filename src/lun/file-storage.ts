@@ -34,12 +34,7 @@ export function createFileStorage(directory: string, fileSystem: FileSystem = fs
   return {
     open: (name) => openFile(fileSystem, pathOf(directory, name), name, () => directoryCommit.flush()),
     exists: (name) => fileSystem.existsSync(pathOf(directory, name)),
-    list: () =>
-      fileSystem
-        .readdirSync(directory, { withFileTypes: true })
-        .filter((entry) => entry.isFile())
-        .map((entry) => entry.name)
-        .toSorted(),
+    list: () => plainFiles(fileSystem, directory),
     async rename(from, to) {
       fileSystem.renameSync(pathOf(directory, from), pathOf(directory, to));
       await directoryCommit.flush();
@@ -49,6 +44,42 @@ export function createFileStorage(directory: string, fileSystem: FileSystem = fs
       await directoryCommit.flush();
     },
   };
+}
+
+/** The same directory for whoever only looks: nothing is made, every change is refused, also one of a file's length. */
+export function createReadOnlyStorage(directory: string, fileSystem: FileSystem = fs): Storage {
+  const refuse = (): never => {
+    throw new Error(`${directory} is only read`);
+  };
+  const paths = (name: string): string => pathOf(directory, name);
+  return {
+    open: (name) => openReadOnly(fileSystem, paths(name), name, refuse),
+    exists: (name) => fileSystem.existsSync(paths(name)),
+    list: () => plainFiles(fileSystem, directory),
+    rename: async () => refuse(),
+    remove: async () => refuse(),
+  };
+}
+
+function openReadOnly(fileSystem: FileSystem, path: string, name: string, refuse: () => never): StorageFile {
+  const fd = fileSystem.openSync(path, fs.constants.O_RDONLY);
+  return {
+    name,
+    size: () => fileSystem.fstatSync(fd).size,
+    read: (target, offset) => readWhole(fileSystem, fd, target, offset),
+    write: refuse,
+    truncate: refuse,
+    flush: async () => refuse(),
+    close: () => fileSystem.closeSync(fd),
+  };
+}
+
+function plainFiles(fileSystem: FileSystem, directory: string): string[] {
+  return fileSystem
+    .readdirSync(directory, { withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => entry.name)
+    .toSorted();
 }
 
 function pathOf(directory: string, name: string): string {

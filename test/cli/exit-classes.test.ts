@@ -20,6 +20,7 @@ const CODES = {
   unsafe: 8,
   partial: 9,
   'outcome-unknown': 10,
+  damaged: 11,
   bug: 70,
 };
 

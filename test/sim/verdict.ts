@@ -8,6 +8,7 @@ export const INVARIANTS = {
   'I7-purge': 'purge frees only what is durable in the auxiliary journal',
   'I9-liveness': 'after the faults the system heals',
   'I12-swap': 'a swap loses nothing acknowledged',
+  'check-clean': 'what crashes leave in the storage is no damage to `array check`',
   'no-crash': 'no party fails in a way that is not part of its interface',
 } as const;
 

@@ -1,4 +1,5 @@
 import { createArray } from '../../src/array/array.ts';
+import { checkStorage } from '../../src/array/check/check-array.ts';
 import type { ArrayDescription } from '../../src/array/description.ts';
 import type { Storage } from '../../src/base/storage.ts';
 import type { GroupDefinition } from '../../src/replication/definition.ts';
@@ -133,6 +134,7 @@ async function startArray(world: World, party: ArrayParty, wrap: Wrappers): Prom
   world.note(`${party.name} starts`);
   try {
     const storage = party.disk.storage(life);
+    checkAtRest(world, party, storage);
     const array = await createArray({
       description: describe(world, party),
       storage: wrap.storage?.(storage, party.name) ?? storage,
@@ -155,6 +157,12 @@ async function startArray(world: World, party: ArrayParty, wrap: Wrappers): Prom
     else if (party.disk.hurt) mend(world, party, life, error);
     else world.fail(new SimFailure('no-crash', `${party.name} does not start: ${describeError(error)}`));
   }
+}
+
+/** What crashes leave behind is never damage: `array check` must not cry wolf. */
+function checkAtRest(world: World, party: ArrayParty, storage: Storage): void {
+  const damage = checkStorage(describe(world, party), storage).findings.find(({ severity }) => severity === 'damage');
+  if (damage) throw new SimFailure('check-clean', `${party.name}, ${damage.file}: ${damage.what}; ${damage.meaning}`);
 }
 
 /** Its storage has failed it: it is taken down, its disk is looked after, and it starts again. */

@@ -49,10 +49,10 @@ export const LUNS = {
 type ArrayName = keyof typeof LUNS;
 type VolumeName = 'data' | 'log';
 
-function describe(
+export function describeArray(
   name: ArrayName,
   serial: string,
-  peer: [string, string],
+  peer: readonly [name: string, serial: string],
   options: ArrayPairOptions,
 ): ArrayDescription {
   const blockCount = options.volumeBlocks ?? 4096;
@@ -127,7 +127,7 @@ export async function createArrayPair(options: ArrayPairOptions): Promise<ArrayP
 
   async function handle(name: ArrayName, serial: string, peer: [string, string]): Promise<ArrayHandle> {
     const storage = options.storage(name);
-    const description = describe(name, serial, peer, options);
+    const description = describeArray(name, serial, peer, options);
     const log: string[] = [];
     let process: Process = { alive: true, broken: new Set() };
     const start = async (): Promise<void> => {

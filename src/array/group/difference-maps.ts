@@ -22,14 +22,14 @@ export interface DifferenceMaps {
   close(): void;
 }
 
-function fileName(group: string, slot: number): string {
+export function differenceFileName(group: string, slot: number): string {
   return `differences-${Buffer.from(group, 'utf8').toString('hex')}-${slot}`;
 }
 
 function openMap(storage: Storage, group: string, slot: number, volume: Volume): ChunkMap {
   const chunkBytes = chunkBytesFor(volume.byteLength);
   const mapBytes = Math.ceil(volume.byteLength / chunkBytes / 8);
-  const file = openGuardedFile(storage.open(fileName(group, slot)), mapBytes);
+  const file = openGuardedFile(storage.open(differenceFileName(group, slot)), mapBytes);
   return openChunkMap(file, { volumeBytes: volume.byteLength, chunkBytes });
 }
 
@@ -90,7 +90,7 @@ export function createDifferenceMaps(parts: {
     async drop(slot) {
       maps.get(slot)?.close();
       maps.delete(slot);
-      await storage.remove(fileName(parts.group, slot));
+      await storage.remove(differenceFileName(parts.group, slot));
     },
     close() {
       maps.forEach((map) => map.close());

@@ -115,6 +115,8 @@ export function checkRecord(bytes: Uint8Array, sequence: number, geometry: Journ
     const limit = `${expected}, and at most ${geometry.ringBlocks}`;
     return violated('journal-record.blockCount', record.blockCount, limit);
   }
+  const dataLba = lbaOf(geometry, record.offset);
+  if (record.dataLba !== dataLba) return violated('journal-record.dataLba', record.dataLba, `${dataLba}`);
   const end = { sequence, offset: record.offset + record.blockCount };
   return { ok: true, value: { record, proof: proofOf(bytes), end } };
 }

@@ -26,7 +26,7 @@ export function scanJournal(
     const chained = record.offset === tail.offset && end.offset - kept.offset <= journal.geometry.ringBlocks;
     if (recovered && record.sequence > recovered.sequence) incarnation = Math.max(incarnation, recovered.incarnation);
     if (!chained || record.incarnation < incarnation) break;
-    if (record.generation !== generationAt(lineage, record.sequence)) break;
+    if (!isOfLineage(record, lineage)) break;
     const data = journal.readData(record);
     if (!data.ok) break;
     visit(next.value, data.value);
@@ -34,4 +34,9 @@ export function scanJournal(
     tail = end;
   }
   return tail;
+}
+
+/** Whether the record is of the generation that the lineage gives its number. */
+export function isOfLineage(record: StoredRecord['record'], lineage: GroupState['lineage']): boolean {
+  return record.generation === generationAt(lineage, record.sequence);
 }

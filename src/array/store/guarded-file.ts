@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { readU32, writeU32 } from '../../base/bytes.ts';
+import { isAllZero, readU32, writeU32 } from '../../base/bytes.ts';
 import { createExclusive } from '../../base/exclusive.ts';
 import type { StorageFile } from '../../base/storage.ts';
 
@@ -88,19 +88,48 @@ function sectorToWrite({ versions, durable, flushing }: Piece): number {
 }
 
 function load(file: StorageFile, content: Uint8Array): Piece[] {
-  const pieces: Piece[] = [];
-  const sectors = new Uint8Array(COPIES * SECTOR);
-  for (let number = 0; number * PIECE < content.length; number += 1) {
-    file.read(sectors, number * sectors.length);
-    const versions: Piece['versions'] = [0, 1, 2].map((copy) =>
-      versionOf(sectorAt(sectors, copy)),
-    ) as Piece['versions'];
+  const read = readGuardedFile(file, content.length);
+  content.set(read.content);
+  return read.pieces.map(({ versions }) => {
     const newest = versions.indexOf(Math.max(...versions));
     const durable = versions[newest]! > 0 ? newest : undefined;
-    if (durable !== undefined) content.set(sectorAt(sectors, durable).subarray(0, PIECE), number * PIECE);
-    pieces.push({ versions, durable, flushing: undefined, open: undefined });
+    return { versions: [...versions], durable, flushing: undefined, open: undefined };
+  });
+}
+
+export interface GuardedPiece {
+  /** Version in each of its sectors; 0: nothing valid. */
+  readonly versions: readonly [number, number, number];
+  /** Sectors that are neither valid nor zeros: torn by a power cut, or damaged. */
+  readonly invalid: readonly number[];
+  /** Where the piece begins in the file; its sectors follow each other. */
+  readonly at: number;
+}
+
+/** The newest valid content of `byteLength` bytes, rounded up to pieces, and where it came from. Changes nothing. */
+export function readGuardedFile(
+  file: StorageFile,
+  byteLength: number,
+): { readonly content: Uint8Array; readonly pieces: readonly GuardedPiece[] } {
+  const content = new Uint8Array(Math.ceil(byteLength / PIECE) * PIECE);
+  const pieces: GuardedPiece[] = [];
+  const bytes = new Uint8Array(COPIES * SECTOR);
+  for (let number = 0; number * PIECE < content.length; number += 1) {
+    const at = number * bytes.length;
+    file.read(bytes, at);
+    const sectors = [sectorAt(bytes, 0), sectorAt(bytes, 1), sectorAt(bytes, 2)] as const;
+    const versions = [versionOf(sectors[0]), versionOf(sectors[1]), versionOf(sectors[2])] as const;
+    const newest = versions.indexOf(Math.max(...versions));
+    if (versions[newest]! > 0) content.set(sectors[newest]!.subarray(0, PIECE), number * PIECE);
+    const invalid = [0, 1, 2].filter((copy) => versions[copy] === 0 && !isAllZero(sectors[copy]!));
+    pieces.push({ versions, invalid, at });
   }
-  return pieces;
+  return { content, pieces };
+}
+
+/** Bytes of the whole file once every piece has been written three times. */
+export function guardedFileLimit(byteLength: number): number {
+  return Math.ceil(byteLength / PIECE) * COPIES * SECTOR;
 }
 
 function sectorAt(sectors: Uint8Array, copy: number): Uint8Array {

@@ -33,33 +33,82 @@ export interface OpenedStateLog<Entry> {
 
 /**
  * Opens or creates the log. `snapshot` is asked for the records that replace all older ones when the log has grown
- * beyond `COMPACT_BYTES`.
+ * beyond `COMPACT_BYTES`. `check` sees what was read before anything is changed, and throws where it must not be used.
  */
 export async function openStateLog<Entry>(
   storage: Storage,
   snapshot: () => readonly Entry[],
+  check: (records: readonly LogRecord[]) => void = () => undefined,
 ): Promise<OpenedStateLog<Entry>> {
+  const { records, end, fault } = readStateLog(storage);
+  if (fault)
+    throw new StateLogError(`state log: ${fault.what}; the storage has lost committed state, restore it from a copy`);
+  check(records);
   if (storage.exists(COMPACT_NAME)) await storage.remove(COMPACT_NAME);
   const file = storage.open(LOG_NAME);
-  const { entries, end } = readRecords(file);
   if (end < file.size()) file.truncate(end);
   // A commit that a killed process left in the page cache counts from here on, so no power cut may take it back.
   await file.flush();
-  return { log: createWriter(storage, file, end, snapshot), entries: entries as Entry[] };
+  return { log: createWriter(storage, file, end, snapshot), entries: records.map(({ entry }) => entry as Entry) };
 }
 
-function readRecords(file: StorageFile): { entries: unknown[]; end: number } {
-  const bytes = new Uint8Array(file.size());
-  file.read(bytes, 0);
-  const entries: unknown[] = [];
+export interface LogRecord {
+  /** Where the record begins in the file. */
+  readonly at: number;
+  readonly entry: unknown;
+}
+
+export interface ReadStateLog {
+  readonly records: readonly LogRecord[];
+  /** Behind the last whole record; what follows in the file is a commit that was never confirmed. */
+  readonly end: number;
+  readonly size: number;
+  /** Damage to what had been confirmed. */
+  readonly fault: { readonly at: number; readonly what: string } | undefined;
+}
+
+/** Reads the log and changes nothing. */
+export function readStateLog(storage: Storage): ReadStateLog {
+  const bytes = storage.exists(LOG_NAME) ? contentOf(storage.open(LOG_NAME)) : new Uint8Array(0);
+  const records: LogRecord[] = [];
   let at = 0;
   for (let length = recordLength(bytes, at); length !== undefined; length = recordLength(bytes, at)) {
-    const text = Buffer.from(bytes.subarray(at + HEADER_SIZE, at + length)).toString('utf8');
-    entries.push(JSON.parse(text));
+    const entry = parsed(bytes.subarray(at + HEADER_SIZE, at + length));
+    if (entry === undefined) {
+      return {
+        records,
+        end: at,
+        size: bytes.length,
+        fault: { at, what: `the record at byte ${at} is no JSON object` },
+      };
+    }
+    records.push({ at, entry });
     at += length;
   }
-  refuseHole(bytes, at);
-  return { entries, end: at };
+  return { records, end: at, size: bytes.length, fault: holeAt(bytes, at) ?? lostStart(storage, records) };
+}
+
+function contentOf(file: StorageFile): Uint8Array {
+  const bytes = new Uint8Array(file.size());
+  file.read(bytes, 0);
+  file.close();
+  return bytes;
+}
+
+function parsed(payload: Uint8Array): unknown {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(payload).toString('utf8'));
+    return typeof value === 'object' && value !== null ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The first commit is durable before any other file is made: with such a file, a log without records was damaged. */
+function lostStart(storage: Storage, records: readonly LogRecord[]): ReadStateLog['fault'] {
+  const other = storage.list().find((name) => name !== LOG_NAME && name !== COMPACT_NAME);
+  if (records.length > 0 || other === undefined) return undefined;
+  return { at: 0, what: `no record in it can be read, though ${other} shows that the array has been served` };
 }
 
 /** Whole length of the valid record at `at`, or undefined. */
@@ -73,15 +122,16 @@ function recordLength(bytes: Uint8Array, at: number): number | undefined {
 }
 
 /** One commit is in flight at a time, so only the last record can be torn: a valid one behind damage means rot. */
-function refuseHole(bytes: Uint8Array, damagedAt: number): void {
+function holeAt(bytes: Uint8Array, damagedAt: number): ReadStateLog['fault'] {
   for (let at = damagedAt + 1; at + HEADER_SIZE <= bytes.length; at += 1) {
     if (bytes[at] === 0x43 && recordLength(bytes, at) !== undefined) {
-      throw new StateLogError(
-        `state log: the record at byte ${damagedAt} is damaged but a valid one follows at byte ${at}; ` +
-          'the storage has lost committed state, restore it from a copy',
-      );
+      return {
+        at: damagedAt,
+        what: `the record at byte ${damagedAt} is damaged but a valid one follows at byte ${at}`,
+      };
     }
   }
+  return undefined;
 }
 
 function encodeRecord(entry: unknown): Uint8Array {

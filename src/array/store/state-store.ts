@@ -2,10 +2,16 @@ import type { Storage } from '../../base/storage.ts';
 import { createRequestTable, type RememberedRequest, type RequestTable } from '../command-device/request-table.ts';
 import type { CommandOutcome, CommandRequest } from '../command-device/types.ts';
 import type { ArrayState, GroupState } from './array-state.ts';
-import { openStateLog } from './state-log.ts';
+import { describeViolation } from '../../base/violation.ts';
+import { openStateLog, type LogRecord } from './state-log.ts';
+import { logEntryShape, STATE_FORMAT } from './state-shape.ts';
 
 /** A record of the log: the tables as a whole, and outcomes of commands with their edited data in base64. */
 interface LogEntry {
+  /** Beside `state`: of everything in the store. Absent: 1. */
+  readonly format?: number;
+  /** Beside `state`: the array that the store belongs to. */
+  readonly serial?: string;
   readonly state?: ArrayState;
   readonly requests?: readonly LoggedRequest[];
 }
@@ -39,17 +45,63 @@ export interface StateStore {
   close(): void;
 }
 
-export async function openStateStore(storage: Storage, initial: () => ArrayState): Promise<StateStore> {
+/** What a log holds must not be used: another array's, a newer format's, or no tables at all. */
+export class StateStoreError extends Error {
+  override readonly name = 'StateStoreError';
+  /** Where in the log the record begins. */
+  readonly at: number;
+
+  constructor(at: number, why: string) {
+    super(`state log, record at byte ${at}: ${why}`);
+    this.at = at;
+  }
+}
+
+/** The tables and the commands that the records of a log leave behind; throws `StateStoreError`. */
+export function tablesOf(
+  records: readonly LogRecord[],
+  serial: string,
+): { readonly state: ArrayState | undefined; readonly requests: RememberedRequest[] } {
+  for (const { at, entry } of records) checkEntry(at, entry as LogEntry, serial);
+  const entries = records.map(({ entry }) => entry as LogEntry);
+  const state = entries.findLast((entry) => entry.state)?.state;
+  if (!state && entries.length > 0) throw new StateStoreError(0, 'no record of the log holds the tables');
+  return {
+    state,
+    requests: entries.flatMap((entry) => entry.requests ?? []).map(fromLogged),
+  };
+}
+
+function checkEntry(at: number, entry: LogEntry, serial: string): void {
+  if (typeof entry.format === 'number' && entry.format !== STATE_FORMAT) {
+    throw new StateStoreError(
+      at,
+      `format ${entry.format} is unknown to this version, which reads format ${STATE_FORMAT}: serve it with the version that wrote it`,
+    );
+  }
+  const violation = logEntryShape(entry, 'record');
+  if (violation) throw new StateStoreError(at, describeViolation(violation));
+  if (entry.serial !== undefined && entry.serial !== serial) {
+    throw new StateStoreError(at, `this is the storage of array ${entry.serial}, not of ${serial}`);
+  }
+}
+
+export async function openStateStore(storage: Storage, serial: string, initial: () => ArrayState): Promise<StateStore> {
   let logged: ArrayState | undefined;
   let pending: RememberedRequest | undefined;
   let requests = createRequestTable();
-  const opened = await openStateLog<LogEntry>(storage, () => [
-    { state: logged!, requests: [...requests.entries(), ...(pending ? [pending] : [])].map(toLogged) },
-  ]);
-  for (const entry of opened.entries) {
-    if (entry.state) logged = entry.state;
-  }
-  requests = createRequestTable({ entries: opened.entries.flatMap((entry) => entry.requests ?? []).map(fromLogged) });
+  const marks = { format: STATE_FORMAT, serial };
+  const opened = await openStateLog<LogEntry>(
+    storage,
+    () => [
+      { ...marks, state: logged!, requests: [...requests.entries(), ...(pending ? [pending] : [])].map(toLogged) },
+    ],
+    (records) => {
+      const tables = tablesOf(records, serial);
+      requests = createRequestTable({ entries: tables.requests });
+      logged = tables.state;
+    },
+  );
   logged ??= initial();
   let current = logged;
   let tail: Promise<unknown> = Promise.resolve();
@@ -71,7 +123,7 @@ export async function openStateStore(storage: Storage, initial: () => ArrayState
     logged = after;
     try {
       await opened.log.append({
-        ...(after === before ? {} : { state: after }),
+        ...(after === before ? {} : { ...marks, state: after }),
         ...(pending ? { requests: [toLogged(pending)] } : {}),
       });
     } catch (error) {

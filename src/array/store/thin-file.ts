@@ -45,9 +45,13 @@ export function openThinFile(
   const { data, map } = parts;
   const { chunkBytes, blockSize } = geometry;
   const chunkCount = Math.ceil(geometry.volumeBytes / chunkBytes);
-  const slots = readMap(map, chunkCount);
+  const slots = readSlots(contentOf(map, chunkCount * 4), chunkCount);
+  const slotsInFile = Math.ceil(data.size() / chunkBytes);
+  const fault = slotFaults(slots, slotsInFile)[0];
+  if (fault) throw new ThinFileError(`${map.name}: ${fault.what}`);
+  const limit = slotLimit(chunkCount);
   const blocksPerChunk = chunkBytes / blockSize;
-  const { free, next } = slotsInUse(slots, Math.ceil(data.size() / chunkBytes), map.name);
+  const { free, next } = slotsInUse(slots, slotsInFile);
   let nextSlot = next;
   let freed: number[] = [];
   let allocated = slots.reduce((count, slot) => count + (slot > 0 ? 1 : 0), 0);
@@ -99,10 +103,15 @@ export function openThinFile(
   async function give(first: number, last: number): Promise<void> {
     const chunks = chunksToAllocate(first, last);
     if (chunks.length === 0) return settleEntries(first, last);
+    // Slots given back become free with a flush only: without one the file would grow for as long as nobody flushes.
+    if (nextSlot + chunks.length > limit && freed.length > 0) await settleFreed();
     const reused = new Map<number, number>();
     for (const chunk of chunks.slice(0, free.length)) reused.set(chunk, free.pop()!);
     for (const slot of reused.values()) data.write(new Uint8Array(chunkBytes), slot * chunkBytes);
     if (reused.size > 0) await data.flush();
+    // The file reaches as far as any slot given: one that is shorter was cut.
+    const end = (nextSlot + chunks.length - reused.size) * chunkBytes;
+    if (end > data.size()) data.truncate(end);
     for (const chunk of chunks) {
       const slot = reused.get(chunk) ?? nextSlot++;
       slots[chunk] = slot + 1;
@@ -113,6 +122,14 @@ export function openThinFile(
     writeEntries(chunks);
     await map.flush();
     for (const chunk of chunks) inFlight.delete(chunk);
+  }
+
+  async function settleFreed(): Promise<void> {
+    const released = freed;
+    freed = [];
+    await data.flush();
+    await map.flush();
+    free.push(...released);
   }
 
   /** Calls back for each piece of the range that lies in one chunk. */
@@ -185,13 +202,7 @@ export function openThinFile(
       while (block < blocksPerChunk && known.has(block) === hole) block += 1;
       return { hole, end: Math.min(end, chunk * chunkBytes + block * blockSize) };
     },
-    async flush() {
-      const released = freed;
-      freed = [];
-      await data.flush();
-      await map.flush();
-      free.push(...released);
-    },
+    flush: settleFreed,
     allocatedCount: () => allocated,
     allocatedBits() {
       const bits = new Uint8Array(Math.ceil(chunkCount / 8));
@@ -205,22 +216,51 @@ export function openThinFile(
   };
 }
 
-function readMap(map: StorageFile, chunkCount: number): Uint32Array {
-  const bytes = new Uint8Array(chunkCount * 4);
-  map.read(bytes, 0);
-  return Uint32Array.from({ length: chunkCount }, (_, chunk) => readU32(bytes, chunk * 4));
+/** Slots that the file of a volume of so many chunks may come to have: one each, and as many again given back and not yet free. */
+function slotLimit(chunkCount: number): number {
+  return 2 * chunkCount + ALLOCATE_AHEAD;
+}
+
+function contentOf(file: StorageFile, length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  file.read(bytes, 0);
+  return bytes;
+}
+
+/** Slot + 1 of each chunk, from the bytes of a map. */
+export function readSlots(map: Uint8Array, chunkCount: number): Uint32Array {
+  return Uint32Array.from({ length: chunkCount }, (_, chunk) => readU32(map, chunk * 4));
+}
+
+export interface SlotFault {
+  readonly chunk: number;
+  readonly what: string;
+}
+
+/** What no map that this code wrote can say: two chunks in one slot, a slot that no file of this size can have. */
+export function slotFaults(slots: Uint32Array, slotsInFile: number): SlotFault[] {
+  const faults: SlotFault[] = [];
+  const owners = new Map<number, number>();
+  const limit = Math.max(slotsInFile, slotLimit(slots.length));
+  for (const [chunk, entry] of slots.entries()) {
+    if (entry === 0) continue;
+    const slot = entry - 1;
+    const owner = owners.get(slot);
+    if (slot >= limit)
+      faults.push({ chunk, what: `chunk ${chunk} is in slot ${slot}, and there are at most ${limit}` });
+    else if (owner !== undefined) faults.push({ chunk, what: `chunks ${owner} and ${chunk} share slot ${slot}` });
+    owners.set(slot, chunk);
+  }
+  return faults;
 }
 
 /**
  * Slots inside the data file that no chunk has are free, and hold what their last owner left; the first one that was never
- * written lies behind the file and behind every slot given. Two chunks in one slot mean that the map is damaged.
+ * written lies behind the file and behind every slot given.
  */
-function slotsInUse(slots: Uint32Array, slotsInFile: number, name: string): { free: number[]; next: number } {
+function slotsInUse(slots: Uint32Array, slotsInFile: number): { free: number[]; next: number } {
   const used = new Set<number>();
-  for (const slot of slots) {
-    if (slot > 0 && used.has(slot - 1)) throw new ThinFileError(`${name}: two chunks share slot ${slot - 1}`);
-    if (slot > 0) used.add(slot - 1);
-  }
+  for (const slot of slots) if (slot > 0) used.add(slot - 1);
   const next = [...used].reduce((most, slot) => Math.max(most, slot + 1), slotsInFile);
   const free: number[] = [];
   for (let slot = next - 1; slot >= 0; slot -= 1) if (!used.has(slot)) free.push(slot);

@@ -57,6 +57,14 @@ export const ARRAY_COMMANDS: readonly CommandDefinition[] = [
     text: () => import('../render/array-show.ts'),
   },
   {
+    path: 'array check',
+    summary: 'verify the storage of a stopped array, changing nothing',
+    arguments: [directory],
+    examples: ['cdctl array check ./kyoto', 'cdctl array check ./kyoto --json | jq .findings'],
+    load: () => import('../commands/array-check.ts'),
+    text: () => import('../render/array-check.ts'),
+  },
+  {
     path: 'array volume add',
     summary: 'add a volume or journal volume',
     changes: true,

@@ -1,11 +1,14 @@
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { checkStorage } from '../../array/check/check-array.ts';
 import type { ArrayDescription } from '../../array/description.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
+import { createReadOnlyStorage } from '../../lun/file-storage.ts';
 import { CliError } from '../cli-error.ts';
 import { checkDescription, formatArrayFile, parseArrayFile } from '../config/array-file.ts';
-import type { ArrayKeeper } from '../services.ts';
+import type { ArrayKeeper, StorageReport } from '../services.ts';
+import { lockDirectory, storeOf } from './array-directory.ts';
 import { realFiles } from './files.ts';
 import { askManagement } from './management-socket.ts';
 import { serveArray } from './serve-array.ts';
@@ -27,8 +30,29 @@ export function createArrayKeeper(parts: KeeperParts): ArrayKeeper {
       const settings = { directory: resolve(directory), description, listen: listen ?? description.listen };
       await serveArray(settings, parts, hooks);
     },
+    check: (directory) => checkArray(resolve(directory), parts.clock),
     manage: (directory, request, timeoutMs) => askManagement(resolve(directory), request, timeoutMs, parts.clock),
   };
+}
+
+async function checkArray(directory: string, clock: Clock): Promise<StorageReport> {
+  const description = await readArray(directory);
+  const lock = await lockDirectory(directory, 'array check', clock);
+  try {
+    const store = storeOf(directory);
+    if (!(await realFiles.exists(store))) {
+      throw new CliError('does-not-hold', {
+        what: 'the array has no storage yet',
+        where: store,
+        why: 'it has never been served',
+        next: `serve it: cdctl array serve ${directory}`,
+      });
+    }
+    const { serial, name } = description;
+    return { serial, name, ...checkStorage(description, createReadOnlyStorage(store)) };
+  } finally {
+    await lock.release();
+  }
 }
 
 async function initArray(directory: string, description: ArrayDescription): Promise<void> {

@@ -1,5 +1,4 @@
-import { chmod, mkdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, mkdir } from 'node:fs/promises';
 import { createArray, type EmulatedArray } from '../../array/array.ts';
 import type { ArrayDescription } from '../../array/description.ts';
 import type { Clock } from '../../base/clock.ts';
@@ -9,8 +8,8 @@ import { createPortal, type Portal } from '../../lun/iscsi-portal.ts';
 import { createLunOpener } from '../../lun/opener.ts';
 import { createTcpTransport } from '../../lun/socket.ts';
 import { CliError } from '../cli-error.ts';
-import type { LockHolder, ServeHooks } from '../services.ts';
-import { createLocks } from './locks.ts';
+import type { ServeHooks } from '../services.ts';
+import { lockDirectory, storeOf } from './array-directory.ts';
 import { answerManagement } from './management.ts';
 import { managementPath, openManagementSocket } from './management-socket.ts';
 
@@ -28,13 +27,11 @@ export interface ServeParts {
   readonly version: string;
 }
 
-const STORE = 'store';
-
 /** The composition of a served array: storage, remote interface, iSCSI portal, management socket, one lock over all. */
 export async function serveArray(settings: ServeSettings, parts: ServeParts, hooks: ServeHooks): Promise<void> {
   const { directory, description } = settings;
   managementPath(directory);
-  const lock = await lockDirectory(directory, parts.clock);
+  const lock = await lockDirectory(directory, 'array serve', parts.clock);
   const undo: (() => Promise<void>)[] = [() => lock.release()];
   try {
     const array = await openArray(directory, description, parts, hooks);
@@ -62,34 +59,13 @@ export async function serveArray(settings: ServeSettings, parts: ServeParts, hoo
   }
 }
 
-/** One process for each directory, however it is spelled: the lock is named after device and inode. */
-async function lockDirectory(directory: string, clock: Clock): Promise<{ release(): Promise<void> }> {
-  const { dev, ino } = await stat(directory);
-  const lock = await createLocks(clock).acquire(`array-${dev}-${ino}`, `array serve ${directory}`);
-  if (lock.held) return lock;
-  throw new CliError(
-    'busy',
-    {
-      what: 'the array is being served already',
-      where: directory,
-      why: `${holderText(lock.holder)} holds it`,
-      next: 'let it go on, or end that process first',
-    },
-    lock.holder ? { holder: lock.holder } : {},
-  );
-}
-
-function holderText(holder: LockHolder | undefined): string {
-  return holder ? `process ${holder.pid} (cdctl ${holder.command}) since ${holder.since}` : 'another process';
-}
-
 async function openArray(
   directory: string,
   description: ArrayDescription,
   parts: ServeParts,
   hooks: ServeHooks,
 ): Promise<EmulatedArray> {
-  const store = join(directory, STORE);
+  const store = storeOf(directory);
   await mkdir(store, { recursive: true, mode: 0o700 });
   await chmod(store, 0o700);
   const opener = createLunOpener({

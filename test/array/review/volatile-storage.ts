@@ -29,6 +29,12 @@ function patched(bytes: Uint8Array, { offset, data }: Written): Uint8Array {
   return result;
 }
 
+function resized(bytes: Uint8Array, size: number): Uint8Array {
+  const result = new Uint8Array(size);
+  result.set(bytes.subarray(0, size));
+  return result;
+}
+
 export function createVolatileStorage(clock: Clock): VolatileStorage {
   const files = new Map<string, File>();
   const stalled = new Map<string, { promise: Promise<void>; begun: number }>();
@@ -65,8 +71,8 @@ export function createVolatileStorage(clock: Clock): VolatileStorage {
         file.cached = patched(file.cached, write);
       },
       truncate(size) {
-        file.cached = file.cached.slice(0, size);
-        file.durable = file.durable.slice(0, size);
+        file.cached = resized(file.cached, size);
+        file.durable = resized(file.durable, Math.min(size, file.durable.length));
       },
       flush: () => flush(name, file),
       close: () => undefined,

@@ -119,4 +119,28 @@ describe('thin file', () => {
     storage.open('map').write(Uint8Array.of(0, 0, 0, 1, 0, 0, 0, 1), 0);
     expect(() => open(storage)).toThrow(ThinFileError);
   });
+
+  it('gives slots back to use before the file grows without end, also where nobody flushes', async () => {
+    const storage = createMemoryStorage();
+    const file = open(storage);
+    for (let round = 0; round < 400; round += 1) {
+      await write(file, 0, new Uint8Array(CHUNK).fill(1));
+      file.deallocate(0, CHUNK);
+    }
+    expect(storage.open('data').size() / CHUNK).toBeLessThanOrEqual(2 * CHUNKS + 2 * 32);
+    expect(read(file)).toEqual(new Uint8Array(CHUNKS * CHUNK));
+  });
+
+  it('refuses a map that names a slot which no file of this size has', () => {
+    const storage = createMemoryStorage();
+    storage.open('map').write(Uint8Array.of(0xff, 0xff, 0xff, 0xff), 4);
+    expect(() => open(storage)).toThrow(/chunk 1 is in slot 4294967294, and there are at most/);
+  });
+
+  it('reaches as far as any slot given', async () => {
+    const storage = createMemoryStorage();
+    const file = open(storage);
+    await write(file, 5 * CHUNK, new Uint8Array(BLOCK).fill(1));
+    expect(storage.open('data').size()).toBe(CHUNK);
+  });
 });

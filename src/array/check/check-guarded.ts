@@ -1,0 +1,64 @@
+import type { Storage } from '../../base/storage.ts';
+import { guardedFileLimit, readGuardedFile } from '../store/guarded-file.ts';
+import type { Report } from './finding.ts';
+
+const SECTOR = 512;
+
+/** A map in its three sectors a piece; its content as the array would read it, undefined where the file is not there. */
+export function checkGuardedFile(
+  name: string,
+  byteLength: number,
+  meaning: string,
+  storage: Storage,
+  report: Report,
+): Uint8Array | undefined {
+  if (!storage.exists(name)) return undefined;
+  const file = storage.open(name);
+  try {
+    const size = file.size();
+    if (size > guardedFileLimit(byteLength) || size % SECTOR !== 0) {
+      report({
+        severity: 'damage',
+        file: name,
+        offset: null,
+        what: `it has ${size} bytes; a map of this volume has whole sectors and at most ${guardedFileLimit(byteLength)} bytes`,
+        meaning: `something else has written to it, or it belongs to another volume: ${meaning}`,
+        next: 'compare the volume with the other array, or with a copy, before hosts use it',
+      });
+    }
+    const { content, pieces } = readGuardedFile(file, byteLength);
+    for (const { versions, invalid, at } of pieces) {
+      if (invalid.length > 0) reportPiece(name, at, versions, invalid, meaning, report);
+    }
+    return content.subarray(0, byteLength);
+  } finally {
+    file.close();
+  }
+}
+
+/** At most two of three sectors are ever being written: where all three are invalid, a durable one was damaged. */
+function reportPiece(
+  name: string,
+  at: number,
+  versions: readonly number[],
+  invalid: readonly number[],
+  meaning: string,
+  report: Report,
+): void {
+  const places = invalid.map((sector) => at + sector * SECTOR);
+  const lost = invalid.length === versions.length;
+  report({
+    severity: lost ? 'damage' : 'doubt',
+    file: name,
+    offset: places[0]!,
+    what: lost
+      ? `none of the three sectors of the piece at byte ${at} is valid`
+      : `the sector at byte ${places.join(' and ')} has a wrong CRC-32; version ${Math.max(...versions)} of the piece is used`,
+    meaning: lost
+      ? `the piece counts as zeros: ${meaning}`
+      : `a power cut tears what is being written, and the older version is right then; if there was none: ${meaning}`,
+    next: lost
+      ? 'keep hosts away from the volume; resync it from the other array, or restore it from a copy'
+      : 'nothing after a power cut; otherwise resync the volume from the other array, or restore it from a copy',
+  });
+}

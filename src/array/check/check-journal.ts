@@ -1,0 +1,163 @@
+import { describeViolation } from '../../base/violation.ts';
+import type { Storage } from '../../base/storage.ts';
+import { JOURNAL_BLOCK_SIZE, metadataLba, type JournalGeometry } from '../journal/geometry.ts';
+import { openJournalVolume, type JournalVolume, type StoredRecord } from '../journal/journal-volume.ts';
+import { isOfLineage, scanJournal } from '../journal/recovery.ts';
+import { isActive, type GroupState, type Position } from '../store/array-state.ts';
+import type { Finding, Report } from './finding.ts';
+
+/** The journal of a group: every record that the tables count on. Answers with how many it found sound. */
+export function checkJournal(
+  group: GroupState,
+  incarnation: number,
+  geometry: JournalGeometry,
+  storage: Storage,
+  report: Report,
+): number {
+  const name = `lun-${group.localJournalLun}.journal`;
+  const file = storage.exists(name) ? storage.open(name) : undefined;
+  try {
+    const size = file?.size() ?? 0;
+    if (size > geometry.blockCount * JOURNAL_BLOCK_SIZE) {
+      const limit = geometry.blockCount * JOURNAL_BLOCK_SIZE;
+      report({
+        severity: 'damage',
+        file: name,
+        offset: limit,
+        what: `it has ${size} bytes, and the journal volume ${limit}`,
+        meaning: `something else has written to the journal of group ${group.name}`,
+        next: 'find out what it was before the array is served; what is behind the end is not read',
+      });
+    }
+    const journal = openJournalVolume(file ?? emptyFile(name), geometry);
+    const check = { group, journal, name, incarnation, report };
+    return group.role === 'primary' ? checkPrimary(check) : checkAuxiliary(check);
+  } finally {
+    file?.close();
+  }
+}
+
+interface Check {
+  readonly group: GroupState;
+  readonly journal: JournalVolume;
+  readonly name: string;
+  readonly incarnation: number;
+  readonly report: Report;
+}
+
+function emptyFile(name: string): Parameters<typeof openJournalVolume>[0] {
+  const refuse = (): never => {
+    throw new Error(`${name} is only read`);
+  };
+  return {
+    name,
+    size: () => 0,
+    read: (target) => void target.fill(0),
+    write: refuse,
+    truncate: refuse,
+    flush: () => Promise.reject(new Error(`${name} is only read`)),
+    close: () => undefined,
+  };
+}
+
+/** The chain from the last record freed must reach what is known to have been stored; what lies behind its end is in doubt. */
+function checkPrimary(check: Check): number {
+  const { group, journal, name, report } = check;
+  if (!isActive(group)) return 0;
+  const tail = scanJournal(journal, group.purged, group, () => undefined);
+  const known = knownStored(group);
+  const broken = placeOf(journal, tail.sequence + 1);
+  if (tail.sequence < known) {
+    report({
+      severity: 'damage',
+      file: name,
+      offset: broken,
+      what: `record ${tail.sequence + 1} ${faultOf(journal, tail)}, though the array has stored up to record ${known}`,
+      meaning: `writes to group ${group.name} that were acknowledged may be in no volume yet; the next start would go on without them`,
+      next: 'do not serve it: restore the directory from a copy, or take over on the other array, which may have acquired them',
+    });
+  } else if (hasOrphan(check, tail)) {
+    report({
+      severity: 'doubt',
+      file: name,
+      offset: broken,
+      what: `record ${tail.sequence + 1} ${faultOf(journal, tail)}, and a later one of the same life of the array is whole`,
+      meaning:
+        'a power cut loses records that were not flushed, acknowledged but not promised to survive it; without one, these writes are damaged',
+      next: 'nothing after a power cut; otherwise compare with the other array (cdctl journal show) before it is served',
+    });
+  }
+  return tail.sequence - group.purged.sequence;
+}
+
+/** Where the last start ended, and where each generation begins: the journal had all of that, durably. */
+function knownStored({ purged, recovered, lineage, followFrom }: GroupState): number {
+  const newest = lineage.at(-1)?.startSequence ?? 0;
+  return Math.max(purged.sequence, recovered?.sequence ?? 0, newest, followFrom.sequence);
+}
+
+function hasOrphan({ group, journal, incarnation }: Check, tail: Position): boolean {
+  const last = group.purged.sequence + journal.geometry.recordLimit;
+  for (let sequence = tail.sequence + 2; sequence <= last; sequence += 1) {
+    const stored = journal.readRecord(sequence);
+    if (!stored.ok) continue;
+    const { record } = stored.value;
+    if (record.incarnation === incarnation && isOfLineage(record, group.lineage)) return true;
+  }
+  return false;
+}
+
+/** What was counted as read is durable here, and is wanted until it is restored. */
+function checkAuxiliary(check: Check): number {
+  const { group, journal } = check;
+  if (!group.following) return 0;
+  let at = group.restored;
+  let proof = group.readProof;
+  while (at.sequence < group.read.sequence) {
+    const stored = journal.readRecord(at.sequence + 1);
+    const fault = stored.ok ? linkFault(journal, stored.value, at) : describeViolation(stored.violation);
+    if (!stored.ok || fault !== undefined) {
+      reportAuxiliary(check, at.sequence + 1, fault ?? 'it cannot be read');
+      return at.sequence - group.restored.sequence;
+    }
+    at = stored.value.end;
+    proof = stored.value.proof;
+  }
+  const ends = at.sequence === group.read.sequence && at.offset === group.read.offset;
+  if (!ends || proof !== group.readProof) {
+    reportAuxiliary(check, group.read.sequence, 'it is not the record that the tables say was read');
+  }
+  return at.sequence - group.restored.sequence;
+}
+
+function linkFault(journal: JournalVolume, { record }: StoredRecord, at: Position): string | undefined {
+  if (record.offset !== at.offset)
+    return `its data begins at ${record.offset}, not where the record before it ended (${at.offset})`;
+  const data = journal.readData(record);
+  return data.ok ? undefined : describeViolation(data.violation);
+}
+
+function reportAuxiliary({ group, journal, name, report }: Check, sequence: number, why: string): void {
+  const finding: Finding = {
+    severity: 'damage',
+    file: name,
+    offset: placeOf(journal, sequence),
+    what: `record ${sequence} of group ${group.name}: ${why}`,
+    meaning:
+      'the copy here cannot be brought up to what was acquired: a takeover would end before this record, and the primary may have freed it',
+    next: `serve it and resync group ${group.name} from its primary while that lives (cdctl pair resync); do not take over here before`,
+  };
+  report(finding);
+}
+
+/** Why the chain ends behind `tail`. */
+function faultOf(journal: JournalVolume, tail: Position): string {
+  const stored = journal.readRecord(tail.sequence + 1);
+  if (!stored.ok) return `cannot be read (${describeViolation(stored.violation)})`;
+  const fault = linkFault(journal, stored.value, tail);
+  return fault === undefined ? 'does not continue the journal' : `is damaged (${fault})`;
+}
+
+function placeOf(journal: JournalVolume, sequence: number): number {
+  return metadataLba(journal.geometry, sequence) * JOURNAL_BLOCK_SIZE;
+}
