@@ -17,6 +17,7 @@ export interface RawSend {
   /** Absent with `--dry-run`. */
   readonly slot: number | undefined;
   readonly sent: BlockDescription;
+  readonly dryRun?: true;
   /** Absent where the array deleted the block at completion (S906). */
   readonly answer: BlockDescription | undefined;
 }
@@ -33,7 +34,10 @@ export async function sendBlockFile(
     const array = arrayNamed(site, name);
     const path = array.commandDevices[0]!;
     if (context.dryRun)
-      return { changed: false, data: { array: array.name, path, slot: undefined, sent, answer: undefined } };
+      return {
+        changed: false,
+        data: { array: array.name, path, dryRun: true, slot: undefined, sent, answer: undefined },
+      };
     await confirmName(context, array.name, `${file} is sent to array ${array.name} as it is`);
     const lun = await site.access.opener.open(path, { timeoutMs: context.timeoutMs });
     try {

@@ -3,8 +3,8 @@ import type { PairRow } from '../host/operations.ts';
 import type { GroupDefinition, PairDefinition } from './definition.ts';
 import { isPresent, type ArrayObservation, type GroupObservation } from './observe.ts';
 import { planned, refused, step, type Plan, type Step } from './plan.ts';
-import { refuseUnreachable, requireArray, sidesFrom } from './plan-checks.ts';
-import { verdictOf } from './verdict.ts';
+import { refuseByVerdict, refuseUnreachable, requireArray, sidesFrom } from './plan-checks.ts';
+import { verdictOf, type Verdict } from './verdict.ts';
 
 export interface CreateIntent {
   /** The array whose volumes are copied from. */
@@ -20,8 +20,10 @@ export function planCreate(group: GroupDefinition, observation: GroupObservation
   const what = `create ${group.name}`;
   const misfit = requireArray(group, intent.primary, what) ?? refuseUnreachable(observation, what);
   if (misfit) return misfit;
+  const verdict = verdictOf(observation);
+  if (verdict.kind === 'diverged') return refuseByVerdict(verdict, what);
   const [primary, auxiliary] = sidesFrom(observation, intent.primary);
-  const opposed = wrongDirection(primary, auxiliary, what, group.name) ?? notRunning(observation, what);
+  const opposed = wrongDirection(primary, auxiliary, what, group.name) ?? notRunning(verdict, what);
   if (opposed) return opposed;
   const steps: Step[] = [];
   for (const pair of group.pairs) {
@@ -113,8 +115,7 @@ function wrongDirection(
 }
 
 /** Pairs join a group that runs; a suspended one is resumed first, so that its one write order holds for all. */
-function notRunning(observation: GroupObservation, what: string): Plan | undefined {
-  const verdict = verdictOf(observation);
+function notRunning(verdict: Verdict, what: string): Plan | undefined {
   if (['absent', 'partly-formed', 'copying', 'replicating'].includes(verdict.kind)) return undefined;
-  return refused('state-does-not-hold', what, verdict.explanation, verdict.nextStep);
+  return refuseByVerdict(verdict, what);
 }

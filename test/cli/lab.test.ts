@@ -57,6 +57,15 @@ describe('the lab', () => {
     ]);
   });
 
+  it.each([
+    [['lab', 'up', ...lab_]],
+    [['lab', 'down', ...lab_]],
+    [['lab', 'fault', 'kill', 'osaka', ...lab_]],
+    [['block', 'send', 'tokyo', 'array.show']],
+  ])('says in a dry run that it was one: %j', async (argv) => {
+    expect(await json([...argv, '--dry-run'])).toMatchObject({ code: 0, changed: false, dryRun: true });
+  });
+
   it('knows an array whose start was killed before it could be noted', async () => {
     const file = join(lab, 'lab.json');
     const recorded = readFileSync(file, 'utf8');

@@ -152,6 +152,9 @@ describe('replication over real arrays', () => {
       await expect(resyncGroup(world.context, ORADB, { from: 'osaka' })).rejects.toMatchObject({
         kind: 'refused-for-safety',
       });
+      await expect(createGroup(world.context, ORADB, { primary: 'tokyo' })).rejects.toMatchObject({
+        kind: 'refused-for-safety',
+      });
       await resyncGroup(world.context, ORADB, { from: 'osaka', discard: 'tokyo' });
       await drainGroup(world.context, ORADB, {});
       await expectEqual(world);

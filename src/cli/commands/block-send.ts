@@ -22,6 +22,7 @@ export interface BlockSend {
   readonly array: string;
   readonly process: ProcessName;
   readonly request: unknown;
+  readonly dryRun?: true;
   /** With `--dry-run`: what would be sent. */
   readonly block?: BlockDescription;
   readonly reply?: unknown;
@@ -43,7 +44,7 @@ export async function run(request: Request, context: CommandContext): Promise<Co
     const base = { array: array.name, process, request: message.request };
     if (context.dryRun) {
       const bytes = requestBytes(process, message.request, array.serial, context, idOf(message));
-      return { changed: false, data: { ...base, block: describeBlock(bytes) } };
+      return { changed: false, data: { ...base, dryRun: true, block: describeBlock(bytes) } };
     }
     const { changes } = PROCESSES[process];
     if (changes) await confirmName(context, array.name, `${process} can change array ${array.name}`);

@@ -10,6 +10,8 @@ interface Request {
 export interface LabDown {
   readonly directory?: string;
   readonly removed?: boolean;
+  /** Nothing was done; `plan` says what would be. */
+  readonly dryRun?: true;
   readonly plan?: readonly string[];
 }
 
@@ -20,7 +22,10 @@ export async function run(request: Request, context: CommandContext): Promise<Co
     const report = await lab.status(directory);
     const running = report.arrays.filter(({ state }) => state !== 'stopped').map(({ name }) => `stop ${name}`);
     const removes = report.temporary && request.keep !== true;
-    return { changed: false, data: { plan: removes ? [...running, `remove ${report.directory}`] : running } };
+    return {
+      changed: false,
+      data: { dryRun: true, plan: removes ? [...running, `remove ${report.directory}`] : running },
+    };
   }
   context.progress('stopping the arrays');
   const { changed, ...data } = await lab.down(directory, request.keep ?? false, context.timeoutMs);

@@ -12,7 +12,7 @@ interface Request {
 
 export async function run(request: Request, context: CommandContext): Promise<CommandResult<LabUp>> {
   const lab = await context.services.lab();
-  if (context.dryRun) return { changed: false, data: { plan: [`${request.fault} ${request.array}`] } };
+  if (context.dryRun) return { changed: false, data: { dryRun: true, plan: [`${request.fault} ${request.array}`] } };
   const directory = labDirectory(request, context);
   const { changed, report } = await lab.fault(directory, request.fault, request.array, context.timeoutMs);
   return { changed, data: { lab: report } };

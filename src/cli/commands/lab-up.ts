@@ -13,6 +13,8 @@ interface Request {
 export interface LabUp {
   /** Absent with `--dry-run`. */
   readonly lab?: LabReport;
+  /** Nothing was done; `plan` says what would be. */
+  readonly dryRun?: true;
   readonly plan?: readonly string[];
 }
 
@@ -22,7 +24,7 @@ export async function run(request: Request, context: CommandContext): Promise<Co
   checkSize('--journal-size', request.journalSize);
   const lab = await context.services.lab();
   const directory = labDirectory(request, context);
-  if (context.dryRun) return { changed: false, data: { plan: await plan(directory, context) } };
+  if (context.dryRun) return { changed: false, data: { dryRun: true, plan: await plan(directory, context) } };
   context.progress('starting two arrays');
   const { changed, report } = await lab.up({
     directory,
