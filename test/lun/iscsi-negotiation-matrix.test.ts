@@ -4,10 +4,10 @@ import { createPortal, type PortalParts } from '../../src/lun/iscsi-portal.ts';
 import { createLunOpener, type OpenerParts } from '../../src/lun/opener.ts';
 import { createRealClock } from '../../src/lun/real-clock.ts';
 import { createTcpTransport } from '../../src/lun/socket.ts';
-import { readPdus, type SeenPdu } from '../iscsi/slow-pdu.ts';
+import type { SeenPdu } from '../iscsi/slow-pdu.ts';
 import { BLOCK_SIZE, createDiskServer, type DiskServer } from '../support/disk-server.ts';
 import { createSeededRandom } from '../support/seeded-random.ts';
-import { tapTransport } from '../support/tapped-transport.ts';
+import { tapTransport, wireOf } from '../support/tapped-transport.ts';
 
 /** The initiator against the target over sockets under every negotiation; data and what went over the wire are judged. */
 
@@ -66,21 +66,12 @@ async function run(
     await opener.close();
     await portal.close();
   }
-  const [tap] = taps;
-  const after = (chunks: Uint8Array[], opcode: number) => readPdus(afterLogin(Buffer.concat(chunks), opcode), digests);
-  return { server, wire: { sent: after(tap!.sent, 0x03), received: after(tap!.received, 0x23) } };
+  return { server, wire: wireOf(taps[0]!, digests) };
 }
 
 /** No byte is zero, so that one that was not written shows. */
 function pattern(length: number, seed: number): Uint8Array {
   return Uint8Array.from({ length }, (_, index) => 1 + ((index * 7 + (index >> 9) * 13 + seed) % 255));
-}
-
-/** Digests begin with the first PDU after the login. */
-function afterLogin(stream: Buffer, opcode: number): Buffer {
-  let at = 0;
-  while ((stream[at]! & 0x3f) === opcode) at += 48 + Math.ceil(stream.readUIntBE(at + 5, 3) / 4) * 4;
-  return stream.subarray(at);
 }
 
 interface Negotiated {

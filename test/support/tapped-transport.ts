@@ -1,9 +1,27 @@
+import { readPdus, type SeenPdu } from '../iscsi/slow-pdu.ts';
 import type { Connection, ConnectionHandlers, Transport } from '../../src/base/transport.ts';
 
 /** What went over one connection, from the side that connected. */
 export interface Tap {
   readonly sent: Uint8Array[];
   readonly received: Uint8Array[];
+}
+
+/** The PDUs of the full feature phase; digests begin with the first one after the login. */
+export function wireOf(
+  tap: Tap,
+  digests: { header: boolean; data: boolean },
+): { sent: SeenPdu[]; received: SeenPdu[] } {
+  return {
+    sent: readPdus(afterLogin(Buffer.concat(tap.sent), 0x03), digests),
+    received: readPdus(afterLogin(Buffer.concat(tap.received), 0x23), digests),
+  };
+}
+
+function afterLogin(stream: Buffer, opcode: number): Buffer {
+  let at = 0;
+  while ((stream[at]! & 0x3f) === opcode) at += 48 + Math.ceil(stream.readUIntBE(at + 5, 3) / 4) * 4;
+  return stream.subarray(at);
 }
 
 /** A transport that keeps a copy of everything its `connect`ing side sends and gets. */
