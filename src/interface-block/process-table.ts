@@ -433,7 +433,7 @@ export const PROCESSES = {
           offset: 216,
           size: 8,
           kind: 'u64',
-          doc: 'time of the newest write in the journal; 0: none',
+          doc: 'time of the newest write in the journal, restored or not (auxiliary); 0: none',
         },
         {
           name: 'peerSeenSequence',

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { delay } from '../../src/base/clock.ts';
 import { createGroup, splitGroup } from '../../src/replication/change.ts';
 import type { ReplicationContext } from '../../src/replication/context.ts';
 import { runCycle } from '../../src/replication/cycle.ts';
@@ -176,6 +177,24 @@ describe('replication over real arrays', () => {
       await resyncGroup(world.context, ORADB, { from: 'osaka' });
       await drainGroup(world.context, ORADB, {});
       await expectEqual(world);
+    }));
+
+  it('says of a takeover from when on writes may be missing, though all that came is restored', () =>
+    inWorld(async (world) => {
+      await formed(world);
+      await world.tokyo.lun('data').write(1, stamp(1));
+      const writtenMs = world.clock.wallMs();
+      await drainGroup(world.context, ORADB, {});
+      const { readSequence } = await world.osaka.operations.showJournal('oradb');
+      await delay(world.clock, 5000);
+      await world.tokyo.lun('data').write(2, stamp(2));
+      await world.tokyo.lun('data').flush();
+      // Osaka hears of the write, but is not told to take it.
+      await world.osaka.operations.acquire({ group: 'oradb', toSequence: readSequence });
+      await delay(world.clock, 100);
+      world.tokyo.kill();
+      const { loss } = await takeOver(world.context, ORADB, { at: 'osaka' });
+      expect(loss).toMatchObject({ knownMissingWrites: 1, unknownAfterMs: writtenMs });
     }));
 
   it('sees no split brain where the lost primary had written nothing since the swap', () =>

@@ -124,7 +124,7 @@ describe.each([
   beforeAll(async () => {
     if (obstacleHere !== undefined || !replicated) return;
     await lab.json(['pair', 'create', 'oradb', '--primary', 'tokyo']);
-    lab.serve(['replicate', 'oradb', '--interval', '50ms']);
+    lab.serve(['replicate', 'oradb', '--interval', '100ms']);
   });
 
   it.each(KINDS)('$type: the array is killed in mid-write and comes back, and work goes on', async (kind) => {

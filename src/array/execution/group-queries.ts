@@ -134,18 +134,28 @@ function endLbaOf(runtime: GroupRuntime, sequence: number): number {
   return stored.ok ? lbaOf(runtime.journal.geometry, stored.value.end.offset) : 0;
 }
 
+/**
+ * The newest record of an auxiliary side counts after its restore, too: it tells how far the copy reaches. It still stands
+ * where it was stored, unless the position came from elsewhere (copy formation).
+ */
 function stamps(
   runtime: GroupRuntime,
   group: GroupState,
   tail: Position,
 ): { oldestWallMs: number; newestWallMs: number } {
   const kept = group.role === 'primary' ? group.purged : group.restored;
-  if (tail.sequence <= kept.sequence) return { oldestWallMs: 0, newestWallMs: 0 };
+  const { generation } = positionOf(group, tail);
   const wallMs = (sequence: number): number => {
     const stored = runtime.journal.readRecord(sequence);
     return stored.ok ? stored.value.record.wallMs : 0;
   };
-  return { oldestWallMs: wallMs(kept.sequence + 1), newestWallMs: wallMs(tail.sequence) };
+  const newest = tail.sequence > 0 ? runtime.journal.readRecord(tail.sequence) : undefined;
+  const isOurs = newest?.ok === true && newest.value.record.generation === generation;
+  const isEmpty = tail.sequence <= kept.sequence;
+  return {
+    oldestWallMs: isEmpty ? 0 : wallMs(kept.sequence + 1),
+    newestWallMs: isOurs && !(isEmpty && group.role === 'primary') ? newest.value.record.wallMs : 0,
+  };
 }
 
 /** At most `limit` bytes of UTF-8, cut between characters. */

@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { expect } from 'vitest';
 import { ended, program, start, temporaryDirectory, type Ended } from '../../cli/support/run-program.ts';
 import { attach, iscsiDriver, run, type LoopOptions, type RawDevice } from './raw-device.ts';
@@ -17,6 +19,9 @@ interface LabArray {
 export interface Service {
   /** As the end of its terminal would: it finishes its cycle. Resolves when it has ended. */
   stop(): Promise<Ended>;
+  kill(): Promise<Ended>;
+  /** Resolves once it has printed so many more lines. */
+  lines(more: number): Promise<void>;
 }
 
 /** A lab of two array processes whose LUNs become block devices of this machine. All of it ends with `end`. */
@@ -50,13 +55,19 @@ export class RawLab {
   serve(argv: readonly string[], site: Site = 'tokyo'): Service {
     const child = start(argv, this.#host(site));
     const end = ended(child);
-    const service: Service = {
-      stop: async () => {
-        this.#services.delete(service);
-        child.kill('SIGTERM');
-        return end;
-      },
+    const output = createInterface(child.stdout!);
+    const finish = (signal: NodeJS.Signals): Promise<Ended> => {
+      this.#services.delete(service);
+      child.kill(signal);
+      return end;
     };
+    const lines = async (more: number): Promise<void> => {
+      const early = end.then(({ stdout, stderr }) =>
+        Promise.reject(new Error(`${argv.join(' ')}: ${stdout}${stderr}`)),
+      );
+      for (let count = 0; count < more; count += 1) await Promise.race([once(output, 'line'), early]);
+    };
+    const service: Service = { stop: () => finish('SIGTERM'), kill: () => finish('SIGKILL'), lines };
     this.#services.add(service);
     return service;
   }
@@ -77,10 +88,31 @@ export class RawLab {
 
   kill(site: Site): void {
     process.kill(this.#array(site).pid!, 'SIGKILL');
+    this.#arrays = this.#arrays.map(({ pid, ...array }) =>
+      array.name === site || pid === undefined ? array : { ...array, pid },
+    );
   }
 
   async startAgain(site: Site): Promise<void> {
     await this.#lab('fault', 'start', site);
+  }
+
+  /** No way between the arrays, in either direction. */
+  async cut(): Promise<void> {
+    await this.#lab('fault', 'link-down', 'tokyo');
+    await this.#lab('fault', 'link-down', 'osaka');
+  }
+
+  /** Everything runs and is connected again. */
+  async restore(): Promise<void> {
+    for (const { name, pid } of this.#arrays) {
+      if (pid === undefined) await this.startAgain(name);
+      await this.#lab('fault', 'link-up', name);
+    }
+  }
+
+  async killServices(): Promise<void> {
+    await Promise.all([...this.#services].map((service) => service.kill()));
   }
 
   /** Ends everything, also after a failure. Returns what is still there. */
@@ -93,7 +125,7 @@ export class RawLab {
     const left = [...loops, ...mounts].filter((line) => line.includes(this.directory));
     this.#place.remove();
     if (down.code !== 0 && this.#arrays.length > 0) left.push(`lab down: ${down.stderr}`);
-    return [...left, ...services.flatMap((end) => (end.status === 'rejected' ? [String(end.reason)] : []))];
+    return [...left, ...services.flatMap(unsound)];
   }
 
   #host(site: Site): Readonly<Record<string, string>> {
@@ -109,4 +141,10 @@ export class RawLab {
   #array(site: Site): LabArray {
     return this.#arrays.find(({ name }) => name === site)!;
   }
+}
+
+function unsound(end: PromiseSettledResult<Ended>): string[] {
+  if (end.status === 'rejected') return [String(end.reason)];
+  const { code, stdout, stderr } = end.value;
+  return code === 0 ? [] : [`a service ended with ${code}: ${stdout}${stderr}`];
 }
