@@ -6,12 +6,12 @@ import type { TargetConnection } from '../iscsi/target/connection.ts';
 import { CHECK_CONDITION, PROTOCOL_SENSE } from '../iscsi/target/protocol-sense.ts';
 import { IscsiTarget } from '../iscsi/target/target.ts';
 import type { TargetTask } from '../iscsi/target/task.ts';
-import type { TargetChap, TargetConfiguration, TargetEvent } from '../iscsi/target/types.ts';
+import type { TargetChap, TargetConfiguration, TargetEvent, TargetMove } from '../iscsi/target/types.ts';
 import type { DeviceServer, ScsiReply } from '../scsi/task.ts';
 
 export interface PortalEvent extends Omit<TargetEvent, 'kind'> {
-  /** Besides the engine's: connections over the limit, failures inside the target. */
-  readonly kind: TargetEvent['kind'] | 'too-many-connections' | 'internal-failure';
+  /** Besides the engine's: connections or unfinished logins over the limit, failures inside the target. */
+  readonly kind: TargetEvent['kind'] | 'too-many-connections' | 'too-many-logins' | 'internal-failure';
 }
 
 export interface PortalParts {
@@ -25,6 +25,8 @@ export interface PortalParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly chap?: TargetChap;
+  /** Where an initiator is sent instead of being let in; absent: nobody is. */
+  readonly movedTo?: (initiatorName: string) => TargetMove | undefined;
   /** Operational values that differ from `OWN_VALUES`. */
   readonly values?: OperationalValues;
   readonly maxConnections?: number;
@@ -49,6 +51,8 @@ export interface Portal {
 }
 
 const MAX_CONNECTIONS = 128;
+/** Logins under way at once; the oldest gives way, so that nobody who only connects keeps others out. */
+const MAX_LOGINS = 32;
 const LOGIN_TIMEOUT_MS = 15_000;
 const KEEPALIVE_MS = 30_000;
 const LOGOUT_SECONDS = 3;
@@ -109,11 +113,17 @@ class ListeningPortal implements Portal {
   private accept(stream: Connection): void {
     const limit = this.parts.maxConnections ?? MAX_CONNECTIONS;
     if (this.connections.size >= limit) return this.refuse(stream, limit);
+    this.boundLogins();
     const connection = new PortalConnection(this.parts, this.target, stream, () => {
       this.connections.delete(connection);
       if (this.connections.size === 0) this.emptied?.();
     });
     this.connections.add(connection);
+  }
+
+  private boundLogins(): void {
+    const logins = [...this.connections].filter((connection) => connection.isLoggingIn());
+    if (logins.length >= MAX_LOGINS) logins[0]!.giveWay(MAX_LOGINS);
   }
 
   private refuse(stream: Connection, limit: number): void {
@@ -137,6 +147,7 @@ function configurationOf(parts: PortalParts): TargetConfiguration {
     keepaliveMs: KEEPALIVE_MS,
     ...(parts.targetAlias === undefined ? {} : { targetAlias: parts.targetAlias }),
     ...(parts.chap === undefined ? {} : { chap: parts.chap }),
+    ...(parts.movedTo === undefined ? {} : { movedTo: parts.movedTo }),
     ...(parts.values === undefined ? {} : { values: parts.values }),
   };
 }
@@ -179,6 +190,10 @@ class PortalConnection {
     return { initiatorName, isid, nexus, discovery, remoteAddress: this.stream.remoteAddress };
   }
 
+  isLoggingIn(): boolean {
+    return this.engine.closing === 'no' && !this.engine.current;
+  }
+
   requestLogout(): void {
     this.guard(() => this.engine.requestLogout(this.parts.clock.monotonicMs(), LOGOUT_SECONDS));
     this.setTimer();
@@ -187,6 +202,13 @@ class PortalConnection {
   abandon(): void {
     this.stream.destroy();
     this.closed();
+  }
+
+  giveWay(limit: number): void {
+    const { remoteAddress } = this.stream;
+    const detail = `${limit} logins are under way`;
+    this.parts.log?.({ kind: 'too-many-logins', remoteAddress, initiatorName: '', detail });
+    this.abandon();
   }
 
   /** A failure in the target costs this connection, never another. */

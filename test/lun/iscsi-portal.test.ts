@@ -223,6 +223,23 @@ describe('the portal', () => {
     await Peer.login(at, 3);
   });
 
+  it('keeps at most 32 who have not logged in: the oldest gives way, and who comes to log in is let in', async () => {
+    const at = await stage();
+    const session = await Peer.login(at, 1);
+    const idle: Peer[] = [];
+    for (let count = 0; count < 32; count += 1) idle.push(await Peer.connect(at));
+    expect(idle.some((peer) => peer.closed)).toBe(false);
+    const next = await Peer.login(at, 2);
+    await settle();
+    expect([idle[0]!.closed, idle[1]!.closed, session.closed, next.closed]).toEqual([true, false, false, false]);
+    expect(at.events.filter(({ kind }) => kind === 'too-many-logins')).toHaveLength(1);
+    for (let count = 0; count < 500; count += 1) await Peer.connect(at);
+    await Peer.login(at, 3);
+    expect(at.portal.sessions().map(({ initiatorName }) => initiatorName)).toEqual(
+      [1, 2, 3].map((number) => `iqn.2026-11.test:h${number}`),
+    );
+  });
+
   it('drops who does not log in within 15 seconds', async () => {
     const at = await stage();
     const peer = await Peer.connect(at);

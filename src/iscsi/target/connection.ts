@@ -7,6 +7,7 @@ import { createNegotiator, type OperationalParameters } from '../negotiation.ts'
 import { createPduParser, type PduParser, type ReceivedPdu } from '../parser.ts';
 import { ASYNC_EVENT, encodeAsyncMessage, encodeNopIn, type TargetCounters } from '../target-pdus.ts';
 import { CommandWindow } from './command-window.ts';
+import { DataInBudget } from './data-in-budget.ts';
 import { TargetLogin, type LoginResult, type LoginStep } from './login.ts';
 import { nexusName, type SessionRegistry } from './registry.ts';
 import { TargetSession } from './session.ts';
@@ -25,6 +26,7 @@ export interface ConnectionFacts {
 }
 
 const NO_LUN = new Uint8Array(8);
+const NO_TEXT = new Uint8Array(0);
 const KEEPALIVE_TAG = 0;
 
 /** One connection of a target from the first byte to the last: login, then the session. Does no I/O. */
@@ -37,6 +39,7 @@ export class TargetConnection implements TargetLink {
   private readonly facts: ConnectionFacts;
   private readonly parser: PduParser;
   private readonly login: TargetLogin;
+  private readonly reads: DataInBudget;
   private batch: Uint8Array[] = [];
   private digests: Digests = NO_DIGESTS;
   private statSn = 0;
@@ -52,6 +55,7 @@ export class TargetConnection implements TargetLink {
     this.parts = parts;
     this.registry = registry;
     this.facts = facts;
+    this.reads = new DataInBudget((task) => facts.execute(task));
     this.remoteAddress = facts.remoteAddress;
     this.heardMs = facts.nowMs;
     this.loginDeadlineMs = facts.nowMs + parts.configuration.loginTimeoutMs;
@@ -76,13 +80,15 @@ export class TargetConnection implements TargetLink {
   }
 
   complete(task: TargetTask, reply: TargetReply): void {
-    if (this.session) this.session.complete(task, reply);
+    this.session?.complete(task, reply);
+    this.reads.ended(task);
   }
 
   /** The chunks to send now; the caller owns the array. */
   takeOutput(): Uint8Array[] {
     const batch = this.batch;
     this.batch = [];
+    this.reads.taken();
     return batch;
   }
 
@@ -126,6 +132,7 @@ export class TargetConnection implements TargetLink {
   send(header: Uint8Array, data?: Uint8Array): void {
     if (this.closing !== 'no') return;
     appendPdu(this.batch, header, data, this.digests);
+    if (data) this.reads.produced(data.length);
     this.facts.wake();
   }
 
@@ -149,13 +156,13 @@ export class TargetConnection implements TargetLink {
   }
 
   private answerLogin(request: LoginRequest, step: LoginStep): void {
-    if (step.kind === 'refused') return this.refuseLogin(request, step.status, step.why);
+    if (step.kind === 'refused') return this.refuseLogin(request, step.status, step.why, step.text);
     if (step.finished) return this.finishLogin(request, step.text, step.finished);
     this.sendLoginResponse(request, { transit: step.transit, tsih: request.tsih, text: step.text });
   }
 
-  private refuseLogin(request: LoginRequest, status: number, why: string): void {
-    this.sendLoginResponse(request, { transit: false, tsih: request.tsih, status });
+  private refuseLogin(request: LoginRequest, status: number, why: string, text: Uint8Array = NO_TEXT): void {
+    this.sendLoginResponse(request, { transit: false, tsih: request.tsih, status, text });
     this.close(why, 'login-refused', 'after-output');
   }
 
@@ -224,7 +231,7 @@ export class TargetConnection implements TargetLink {
             this.parameters = { ...this.parameters, maxSendDataSegmentLength: byteLength };
           },
         },
-        execute: (task) => this.facts.execute(task),
+        execute: (task) => this.reads.begin(task),
         close: (why, kind, how) => this.close(why, kind, how),
       },
     );

@@ -23,7 +23,7 @@ export type LoginStep =
       readonly text: Uint8Array;
       readonly finished?: LoginResult;
     }
-  | { readonly kind: 'refused'; readonly status: number; readonly why: string };
+  | { readonly kind: 'refused'; readonly status: number; readonly why: string; readonly text: Uint8Array };
 
 const DECLARATIONS = new Set(['InitiatorName', 'InitiatorAlias', 'TargetName', 'SessionType']);
 /** iSCSI names are at most 223 bytes (RFC 7143 section 4.2.7.2). */
@@ -31,9 +31,11 @@ const MAX_NAME_LENGTH = 223;
 
 class LoginRefusal extends Error {
   readonly status: number;
-  constructor(status: number, message: string) {
+  readonly pairs: readonly TextPair[];
+  constructor(status: number, message: string, pairs: readonly TextPair[] = []) {
     super(message);
     this.status = status;
+    this.pairs = pairs;
   }
 }
 
@@ -62,8 +64,8 @@ export class TargetLogin {
     try {
       return this.step(request, data);
     } catch (error) {
-      if (error instanceof LoginRefusal) return { kind: 'refused', status: error.status, why: error.message };
-      throw error;
+      if (!(error instanceof LoginRefusal)) throw error;
+      return { kind: 'refused', status: error.status, why: error.message, text: encodeText(error.pairs) };
     }
   }
 
@@ -171,6 +173,14 @@ export class TargetLogin {
     return answers.value;
   }
 
+  /** At the end, so that only who has proved itself learns where the target is. */
+  private sendAway(): void {
+    const move = this.discovery ? undefined : this.configuration.movedTo?.(this.initiatorName);
+    if (!move) return;
+    const status = move.permanent ? LOGIN_STATUS.targetMovedPermanently : LOGIN_STATUS.targetMovedTemporarily;
+    throw new LoginRefusal(status, `sent to ${move.address}`, [['TargetAddress', move.address]]);
+  }
+
   private conclude(request: LoginRequest, answers: readonly TextPair[]): LoginStep {
     const text = encodeText(answers);
     if (text.length > DEFAULT_MAX_RECV_DATA_SEGMENT_LENGTH) {
@@ -179,6 +189,7 @@ export class TargetLogin {
     if (!request.transit || !this.security.done) return { kind: 'answer', transit: false, text };
     this.stage = request.nextStage;
     if (request.nextStage !== STAGE.fullFeaturePhase) return { kind: 'answer', transit: true, text };
+    this.sendAway();
     const finished: LoginResult = {
       initiatorName: this.initiatorName,
       isid: this.first!.isid,

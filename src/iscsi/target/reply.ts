@@ -21,19 +21,18 @@ export function sendReply(link: TargetLink, task: TargetTask, reply: TargetReply
   const sent = Math.min(produced, task.expectedDataIn);
   const readResidual = residualOf(task.expectedDataIn, produced);
   const collapsed = reply.status === GOOD && !reply.sense && task.expectedDataOut === 0;
-  if (sent > 0) sendDataIn(link, task, reply.dataIn!, sent, collapsed ? readResidual : undefined);
+  if (sent > 0) {
+    // A part is copied: what waits to be sent must not keep the whole alive.
+    const data = sent < produced ? reply.dataIn!.slice(0, sent) : reply.dataIn!;
+    sendDataIn(link, task, data, collapsed ? readResidual : undefined);
+  }
   if (sent > 0 && collapsed) return;
   sendResponse(link, task, reply, readResidual);
 }
 
-function sendDataIn(
-  link: TargetLink,
-  task: TargetTask,
-  data: Uint8Array,
-  length: number,
-  finalResidual: Residual | undefined,
-): void {
+function sendDataIn(link: TargetLink, task: TargetTask, data: Uint8Array, finalResidual: Residual | undefined): void {
   const { maxSendDataSegmentLength, maxBurstLength } = link.parameters;
+  const { length } = data;
   let burstEnd = Math.min(maxBurstLength, length);
   for (let offset = 0; offset < length;) {
     const end = Math.min(offset + maxSendDataSegmentLength, burstEnd);
@@ -53,7 +52,7 @@ function sendDataIn(
       bufferOffset: offset,
     });
     task.dataPduCount += 1;
-    link.send(header, offset === 0 && end === data.length ? data : data.subarray(offset, end));
+    link.send(header, offset === 0 && end === length ? data : data.subarray(offset, end));
     offset = end;
     if (end === burstEnd) burstEnd = Math.min(burstEnd + maxBurstLength, length);
   }

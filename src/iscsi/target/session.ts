@@ -189,10 +189,7 @@ export class TargetSession {
   }
 
   private collected(task: TargetTask): void {
-    if (!task.fault) {
-      task.state = 'executing';
-      return this.parts.execute(task);
-    }
+    if (!task.fault) return this.parts.execute(task);
     this.forget(task);
     sendReply(this.parts.link, task, { status: CHECK_CONDITION, sense: task.fault });
     task.end();

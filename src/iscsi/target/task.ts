@@ -35,8 +35,9 @@ export class TargetTask {
   dataPduCount = 0;
   /** Takes a place in the command window. */
   counted = false;
-  /** Bytes of the connection's solicitation budget that it holds. */
+  /** Bytes of the connection's solicitation budget that it holds, and of its budget of Data-In. */
   reserved = 0;
+  reservedIn = 0;
 
   private abortListeners: (() => void)[] | undefined;
   private settled: (() => void)[] = [];

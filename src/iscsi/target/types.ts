@@ -11,11 +11,20 @@ export interface TargetChap {
   readonly algorithms?: readonly number[];
 }
 
+/** Login status class 1 (RFC 7143 section 11.13.5). */
+export interface TargetMove {
+  /** `host[:port]`, IPv6 in brackets. */
+  readonly address: string;
+  readonly permanent: boolean;
+}
+
 export interface TargetConfiguration {
   readonly targetName: string;
   readonly targetAlias?: string;
   readonly portalGroupTag: number;
   readonly chap?: TargetChap;
+  /** Where an initiator that has proved itself is sent instead of being let in; undefined: nowhere. Absent: nobody is. */
+  readonly movedTo?: (initiatorName: string) => TargetMove | undefined;
   /** Where they differ from `OWN_VALUES`. */
   readonly values?: OperationalValues;
   /** Milliseconds from the first byte to the full feature phase. */

@@ -398,3 +398,38 @@ describe('session reinstatement', () => {
     expect(wires.map((wire) => wire.connection.closing)).toEqual(['no', 'no', 'no']);
   });
 });
+
+describe('a target that has moved', () => {
+  const movedTo = (name: string) =>
+    name === INITIATOR ? { address: '[2001:db8::7]:3261', permanent: false } : undefined;
+
+  it.each([
+    [false, 0x0101],
+    [true, 0x0102],
+  ])('says where to; permanent: %s', (permanent, status) => {
+    const bench = createBench({ movedTo: () => ({ address: '192.0.2.7:3261', permanent }) });
+    const wire = bench.connect();
+    const answer = wire.login();
+    expect([answer.status, answer.transit, answer.text]).toEqual([status, false, ['TargetAddress=192.0.2.7:3261']]);
+    expect(wire.connection.closing).toBe('after-output');
+    expect(bench.calls).toEqual([]);
+  });
+
+  it('lets others in, and discovery', () => {
+    const moved = createBench({ movedTo });
+    expect(moved.connect().login().text).toEqual(['TargetAddress=[2001:db8::7]:3261']);
+    expect(
+      createBench({ movedTo: () => undefined })
+        .connect()
+        .login().status,
+    ).toBe(0);
+    const discovery = moved.connect().loginStep([1, 3], [`InitiatorName=${INITIATOR}`, 'SessionType=Discovery']);
+    expect(discovery.status).toBe(0);
+  });
+
+  it('does not say so before it knows who asks', () => {
+    const chap = { initiators: [{ name: 'hana', secret: 'correct horse battery' }] };
+    const answer = createBench({ movedTo, chap }).connect().login();
+    expect([answer.status, answer.text]).toEqual([0x0201, []]);
+  });
+});

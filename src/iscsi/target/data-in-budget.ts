@@ -1,0 +1,70 @@
+import type { TargetTask } from './task.ts';
+
+/** Data-In that one connection may have in memory; a command that expects more than is left waits its turn. */
+export const DATA_IN_BUDGET = 64 * 1024 * 1024;
+
+/**
+ * Holds commands back while what was read for the same connection has not been taken by its initiator: a slow reader, or
+ * one that asks for everything at once, costs this much memory and no more. A command counts with all the data that it
+ * expects from the moment at which it is carried out, and its data until the transport has taken it.
+ */
+export class DataInBudget {
+  private readonly execute: (task: TargetTask) => void;
+  private readonly waiting: TargetTask[] = [];
+  private held = 0;
+  private unsent = 0;
+
+  constructor(execute: (task: TargetTask) => void) {
+    this.execute = execute;
+  }
+
+  /** Carries the task out, at once or when there is room. */
+  begin(task: TargetTask): void {
+    if (this.waiting.length === 0 && this.hasRoomFor(task)) return this.start(task);
+    this.waiting.push(task);
+  }
+
+  /** `byteLength` more wait to be sent. */
+  produced(byteLength: number): void {
+    this.unsent += byteLength;
+  }
+
+  /** The device server is done with the task; what it gave has been counted as produced. */
+  ended(task: TargetTask): void {
+    this.held -= task.reservedIn;
+    task.reservedIn = 0;
+    this.proceed();
+  }
+
+  /** The transport has taken everything. */
+  taken(): void {
+    this.unsent = 0;
+    this.proceed();
+  }
+
+  /** In the order in which they came. */
+  private proceed(): void {
+    while (this.waiting.length > 0) {
+      const next = this.waiting[0]!;
+      if (next.state === 'collecting' && !this.hasRoomFor(next)) return;
+      this.waiting.shift();
+      if (next.state === 'collecting') this.start(next);
+    }
+  }
+
+  /** A read longer than the whole budget is let through when it is alone. */
+  private hasRoomFor(task: TargetTask): boolean {
+    return this.held + this.unsent + shareOf(task) <= DATA_IN_BUDGET;
+  }
+
+  private start(task: TargetTask): void {
+    task.reservedIn = shareOf(task);
+    this.held += task.reservedIn;
+    task.state = 'executing';
+    this.execute(task);
+  }
+}
+
+function shareOf(task: TargetTask): number {
+  return Math.min(task.expectedDataIn, DATA_IN_BUDGET);
+}
