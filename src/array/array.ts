@@ -23,6 +23,7 @@ import { initialState, localLun } from './store/array-state.ts';
 import { chunkBytesFor } from './store/chunk-map.ts';
 import { openGuardedFile } from './store/guarded-file.ts';
 import { openStateStore, type StateStore } from './store/state-store.ts';
+import { withAtomicWrites } from './store/atomic-writes.ts';
 import { openThinFile } from './store/thin-file.ts';
 import { openVolume, type Volume } from './store/volume.ts';
 import { createVolumeUnit, worldWideNameOf, type PairedVolume } from './units.ts';
@@ -60,6 +61,7 @@ export async function createArray(parts: ArrayParts): Promise<EmulatedArray> {
   const remote = createRemoteInterface(parts.opener, () => store.state().remotes);
   const body = createBody(parts, store, remote);
   for (const volume of store.state().volumes) body.open(volume);
+  for (const volume of body.volumes.values()) await volume.atomic?.recover();
   for (const entry of store.state().lunMap) body.map(entry);
   for (const group of store.state().groups) await body.core.openRuntime(group.name);
   for (const runtime of body.runtimes.values()) runtime.wake();
@@ -205,7 +207,12 @@ function createBody(parts: ArrayParts, store: StateStore, remote: RemoteInterfac
     const mapBytes = Math.ceil(volumeBytes / chunkBytes) * 4;
     const map = openGuardedFile(storage.open(`lun-${volume.lun}.map`), mapBytes);
     const files = { data: storage.open(`lun-${volume.lun}.data`), map };
-    const opened = openVolume(volume, openThinFile(files, { volumeBytes, chunkBytes, blockSize: volume.blockSize }));
+    const thin = openThinFile(files, { volumeBytes, chunkBytes, blockSize: volume.blockSize });
+    const intents = `lun-${volume.lun}.intents`;
+    const opened = withAtomicWrites(openVolume(volume, thin), {
+      exists: () => storage.exists(intents),
+      open: () => storage.open(intents),
+    });
     volumes.set(volume.lun, opened);
     return createVolumeUnit({
       arraySerial: serial,

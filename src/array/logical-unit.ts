@@ -20,7 +20,7 @@ export interface LogicalUnit {
   /** Hosts may take its medium out (RMB); never the default, since Linux makes I/O errors of such a unit's attentions. */
   readonly removable?: boolean;
   /**
-   * Blocks that one `write` stores wholly or not at all, also where a crash or a loss of power comes in between; absent
+   * Blocks that one `write` with `atomic` stores wholly or not at all, also where a crash or a loss of power comes in between; absent
    * where the unit promises no such thing.
    */
   readonly atomicWriteBlocks?: number;
@@ -49,6 +49,8 @@ export interface ChangeOptions {
 
 export interface UnitWriteOptions extends ChangeOptions {
   readonly forceUnitAccess: boolean;
+  /** Wholly or not at all; at most `atomicWriteBlocks`. */
+  readonly atomic?: true;
 }
 
 /** Neighbouring blocks that all hold data, or all hold none and read as zeros. */

@@ -5,7 +5,7 @@ import type { GroupRuntime } from './group/group-runtime.ts';
 import { PairDissolved } from './group/host-access.ts';
 import { unitSerial } from './remote-interface.ts';
 import type { PairState } from './store/array-state.ts';
-import { announceChange, storeChange, writeOf, type VolumeChange } from './group/change.ts';
+import { announceChange, storeAtomically, storeChange, writeOf, type VolumeChange } from './group/change.ts';
 import type { Volume } from './store/volume.ts';
 
 /** NAA 6 (registered extended) name made of the array's serial and the LUN: stable, and different for every volume. */
@@ -36,11 +36,14 @@ export function createVolumeUnit(parts: VolumeUnitParts): LogicalUnit {
   const { description } = volume;
   const { blockSize } = description;
 
-  async function changeAlone(change: VolumeChange): Promise<boolean> {
-    const wait = parts.hold() ?? announceChange(volume, change);
+  async function changeAlone(change: VolumeChange, isAborted?: () => boolean): Promise<boolean> {
+    const wait = parts.hold() ?? (change.atomic ? undefined : announceChange(volume, change));
     if (wait) {
       await wait;
       return false;
+    }
+    if (change.atomic) {
+      return storeAtomically(volume, change, () => !parts.hold() && !parts.paired() && !isAborted?.());
     }
     const stored = storeChange(volume, change);
     if (stored) await stored;
@@ -53,7 +56,7 @@ export function createVolumeUnit(parts: VolumeUnitParts): LogicalUnit {
       const paired = parts.paired();
       if (paired) {
         if (await changePaired(paired, change, durable, isAborted)) return;
-      } else if (await changeAlone(change)) break;
+      } else if (await changeAlone(change, isAborted)) break;
     }
     if (durable) await volume.flush();
   }
@@ -84,6 +87,7 @@ export function createVolumeUnit(parts: VolumeUnitParts): LogicalUnit {
     blockCount: description.blockCount,
     ...(description.removable ? { removable: true } : {}),
     ...(description.physicalBlockSize ? { physicalBlockSize: description.physicalBlockSize } : {}),
+    ...(volume.atomic ? { atomicWriteBlocks: volume.atomic.byteLimit / blockSize } : {}),
     deallocationGranularity: volume.chunkBytes / blockSize,
     access() {
       const paired = parts.paired();
@@ -95,7 +99,10 @@ export function createVolumeUnit(parts: VolumeUnitParts): LogicalUnit {
       if (paired) return paired.runtime.read(volume, lba * blockSize, count * blockSize);
       return volume.read(lba * blockSize, count * blockSize);
     },
-    write: (lba, data, options) => carryOut(writeOf(lba * blockSize, data), options.forceUnitAccess, options.isAborted),
+    write(lba, data, { atomic, forceUnitAccess, isAborted }) {
+      const change = { ...writeOf(lba * blockSize, data), ...(atomic ? { atomic } : {}) };
+      return carryOut(change, forceUnitAccess, isAborted);
+    },
     deallocate: (lba, count, options) =>
       carryOut({ offset: lba * blockSize, length: count * blockSize }, false, options?.isAborted),
     allocation: (lba, count) => allocationRuns(volume, lba, count),

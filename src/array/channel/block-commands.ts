@@ -51,7 +51,7 @@ export async function writeAtomic(context: CommandContext): Promise<CommandResul
   if (data.length < wantedDataOut) {
     throw invalidFieldInCdb(12, undefined, `${data.length} bytes announced for ${fields.blockCount} blocks`);
   }
-  if (data.length > 0) await writeBlocks(context, fields.lba, data, forcesUnitAccess(context));
+  if (data.length > 0) await writeBlocks(context, fields.lba, data, forcesUnitAccess(context), { atomic: true });
   return { wantedDataOut };
 }
 

@@ -86,9 +86,10 @@ export async function writeBlocks(
   lba: number,
   data: Uint8Array,
   forceUnitAccess: boolean,
+  options: { readonly atomic?: true } = {},
 ): Promise<void> {
   const { channel, task, unit } = context;
   throwIfAborted(channel, task);
   requireWritable(channel, unit);
-  await unit.write(lba, data, { forceUnitAccess, isAborted: () => isAborted(channel, task) });
+  await unit.write(lba, data, { ...options, forceUnitAccess, isAborted: () => isAborted(channel, task) });
 }

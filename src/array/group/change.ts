@@ -7,6 +7,8 @@ export interface VolumeChange {
   readonly offset: number;
   readonly length: number;
   readonly data?: Uint8Array;
+  /** A write that is done wholly or not at all, also where a power cut comes in between. */
+  readonly atomic?: true;
 }
 
 export function writeOf(offset: number, data: Uint8Array): VolumeChange {
@@ -21,6 +23,8 @@ export function changeOf(record: JournalRecord, data: Uint8Array): VolumeChange 
 
 /** Must be awaited before `applyChange`; undefined where nothing has to be waited for. */
 export function announceChange(volume: Volume, change: VolumeChange): Promise<void> | undefined {
+  const conflict = volume.atomic?.conflict(change.offset, change.length);
+  if (conflict) return conflict.then(() => announceChange(volume, change));
   return change.data ? volume.announce(change.offset, change.length) : undefined;
 }
 
@@ -34,6 +38,19 @@ export function applyChange(volume: Volume, change: VolumeChange): void {
 export function storeChange(volume: Volume, change: VolumeChange): Promise<void> | undefined {
   if (change.data) return volume.write(change.offset, change.data, true);
   return volume.deallocate(change.offset, change.length, true);
+}
+
+/**
+ * For an atomic write that no journal record covers; does what `announceChange` is for by itself. False where it was not
+ * `permitted` any more when the volume would have taken it.
+ */
+export function storeAtomically(
+  volume: Volume,
+  { offset, data }: VolumeChange,
+  permitted: () => boolean,
+): Promise<boolean> {
+  if (!volume.atomic || !data) throw new Error(`${volume.description.name} has no atomic writes`);
+  return volume.atomic.write(offset, data, permitted);
 }
 
 /** What a reader of `target`, which lies at `offset` of the volume, sees of a change that the volume does not have yet. */

@@ -4,7 +4,7 @@ import { checkCondition, taskAborted } from '../../scsi/fault.ts';
 import { currentGeneration, isActive, type GroupState, type PairState } from '../store/array-state.ts';
 import type { StateStore } from '../store/state-store.ts';
 import type { Volume } from '../store/volume.ts';
-import { announceChange, storeChange, type VolumeChange } from './change.ts';
+import { announceChange, storeAtomically, storeChange, type VolumeChange } from './change.ts';
 import type { DifferenceMaps } from './difference-maps.ts';
 import type { JournalStoring } from './journal-storing.ts';
 import type { Suspension } from './suspension.ts';
@@ -53,7 +53,7 @@ type Tried = 'done' | 'again';
 export function createHostAccess(parts: HostAccessParts): HostAccess {
   const { store, storing, suspension, maps } = parts;
 
-  async function attempt(slot: number, volume: Volume, change: VolumeChange): Promise<Tried> {
+  async function attempt(slot: number, volume: Volume, change: VolumeChange, wanted: () => boolean): Promise<Tried> {
     // Acknowledged now, a write could contradict the tables that are found after the restart to come.
     if (store.hasFailed()) return new Promise<never>(() => undefined);
     const group = store.group(parts.group);
@@ -62,7 +62,9 @@ export function createHostAccess(parts: HostAccessParts): HostAccess {
     if (group.role !== 'primary') {
       throw checkCondition(0x07, 0x27, 0x00, `volume ${volume.description.name} is auxiliary in group ${parts.group}`);
     }
-    return isActive(group) ? storeInJournal(group, pair, volume, change) : trackDifference(group, pair, volume, change);
+    if (isActive(group)) return storeInJournal(group, pair, volume, change);
+    if (!change.atomic) return trackDifference(group, pair, volume, change);
+    return trackAtomically(group, pair, volume, change, wanted);
   }
 
   async function storeInJournal(
@@ -117,6 +119,26 @@ export function createHostAccess(parts: HostAccessParts): HostAccess {
     return 'done';
   }
 
+  /** One record of a journal is atomic by itself; here the volume's intent log is. What was checked must hold to the end. */
+  async function trackAtomically(
+    group: GroupState,
+    pair: PairState,
+    volume: Volume,
+    change: VolumeChange,
+    wanted: () => boolean,
+  ): Promise<Tried> {
+    const marking = (): Promise<void> | undefined => maps.of(pair.slot).mark(change.offset, change.length);
+    const marked = group.tracking ? marking() : undefined;
+    if (!group.tracking) {
+      await parts.update((current) => startTracking(current, randomHex(parts.random, 8)));
+    } else if (marked) await marked;
+    else {
+      const permitted = () => !store.hasFailed() && store.group(parts.group) === group && wanted() && !marking();
+      if (await storeAtomically(volume, change, permitted)) return 'done';
+    }
+    return 'again';
+  }
+
   async function flush(volume: Volume): Promise<void> {
     const group = store.group(parts.group);
     if (group?.role === 'primary' && isActive(group)) {
@@ -140,7 +162,7 @@ export function createHostAccess(parts: HostAccessParts): HostAccess {
         const closed = parts.gate.wait();
         if (closed) await closed;
         else if (isAborted?.()) throw taskAborted();
-        else tried = await attempt(pair.slot, volume, change);
+        else tried = await attempt(pair.slot, volume, change, () => !parts.gate.isClosed() && !isAborted?.());
       }
       if (durable) await flush(volume);
     },

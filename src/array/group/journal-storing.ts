@@ -3,7 +3,7 @@ import { JOURNAL_BLOCK_SIZE } from '../journal/geometry.ts';
 import type { JournalVolume } from '../journal/journal-volume.ts';
 import type { Position } from '../store/array-state.ts';
 import type { Volume } from '../store/volume.ts';
-import { announceChange, applyChange, overlayChange, type VolumeChange } from './change.ts';
+import { announceChange, applyChange, storeAtomically, overlayChange, type VolumeChange } from './change.ts';
 
 /**
  * The journal storing section (707): the primary journal is the write-ahead log of its volumes. A write is acknowledged
@@ -86,11 +86,15 @@ export function createJournalStoring(parts: {
     if (!journalLost) await journal.flush();
     // One after the other: a deallocation may take away the room that was announced for a write behind it.
     for (const { volume, change } of batch) {
-      await announceChange(volume, change);
-      applyChange(volume, change);
+      await (journalLost && change.atomic ? storeAtomically(volume, change, () => true) : applied(volume, change));
     }
     pending = pending.slice(batch.length);
     pendingBytes = pending.reduce((sum, { change }) => sum + bytesOf(change), 0);
+  }
+
+  async function applied(volume: Volume, change: VolumeChange): Promise<void> {
+    await announceChange(volume, change);
+    applyChange(volume, change);
   }
 
   return {

@@ -7,6 +7,7 @@ import type { Clock, Timer } from '../../base/clock.ts';
 export interface WriteGate {
   /** Undefined when open; otherwise resolves when it may be looked at again. */
   wait(): Promise<void> | undefined;
+  isClosed(): boolean;
   /** Closes until the returned function is called. */
   close(): () => void;
   /** Closes for a swap; falls by itself, so that a host that dies cannot stop the application for good. */
@@ -19,8 +20,10 @@ export function createWriteGate(clock: Clock): WriteGate {
   let fenceTimer: Timer | undefined;
   let waiters: Array<() => void> = [];
 
+  const isClosed = (): boolean => closed > 0 || fenceTimer !== undefined;
+
   function wakeWhenOpen(): void {
-    if (closed > 0 || fenceTimer !== undefined) return;
+    if (isClosed()) return;
     const woken = waiters;
     waiters = [];
     for (const wake of woken) wake();
@@ -33,9 +36,10 @@ export function createWriteGate(clock: Clock): WriteGate {
 
   return {
     wait() {
-      if (closed === 0 && fenceTimer === undefined) return undefined;
+      if (!isClosed()) return undefined;
       return new Promise((resolve) => waiters.push(resolve));
     },
+    isClosed,
     close() {
       closed += 1;
       let open = false;

@@ -1,5 +1,6 @@
 import { uninitialisedBytes } from '../../base/bytes.ts';
 import type { VolumeDescription } from '../description.ts';
+import type { AtomicWrites } from './atomic-writes.ts';
 import type { ThinFile } from './thin-file.ts';
 
 /** The bytes of a volume. Offsets and lengths are bytes. */
@@ -26,6 +27,8 @@ export interface Volume {
   /** A bit for each chunk that may hold data; all others are zeros. */
   allocatedBits(): Uint8Array;
   allocatedBytes(): number;
+  /** Writes that happen wholly or not at all; absent where nobody keeps an intent log for the volume. */
+  readonly atomic?: AtomicWrites;
   /** Everything written before is durable when it resolves. */
   flush(): Promise<void>;
   close(): void | Promise<void>;

@@ -90,7 +90,9 @@ export function memoryUnit(options: MemoryUnitOptions = {}): MemoryUnit {
       return content.slice(lba * blockSize, (lba + count) * blockSize);
     },
     async write(lba, data, writeOptions) {
-      calls.push(`write ${lba}+${data.length / blockSize}${writeOptions.forceUnitAccess ? ' fua' : ''}`);
+      calls.push(
+        `write ${lba}+${data.length / blockSize}${writeOptions.forceUnitAccess ? ' fua' : ''}${writeOptions.atomic ? ' atomic' : ''}`,
+      );
       if (options.write) return options.write(lba, data, writeOptions);
       content.set(data, lba * blockSize);
       for (let block = lba; block < lba + data.length / blockSize; block++) mapped.add(block);

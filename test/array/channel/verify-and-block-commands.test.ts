@@ -202,7 +202,7 @@ describe('WRITE ATOMIC', () => {
     const boundary = blockCdb(OPCODE.writeAtomic16, 5, 1);
     boundary[11] = 8;
     expect((await send(boundary, { data: pattern(512) })).verdict).toBe('5/24/00');
-    expect(unit.calls).toEqual(['write 5+64 fua']);
+    expect(unit.calls).toEqual(['write 5+64 fua atomic']);
   });
 });
 

@@ -18,13 +18,30 @@ export interface VolatileStorage extends Storage {
   powerCut(keeps?: (name: string, write: Written) => boolean): void;
   /** Flushes of these files begin only when `resume` is called. */
   stall(name: string): { resume(): void; begun(): number };
+  /** Called after each write and at the beginning of each flush. */
+  watch(step: (name: string) => void): void;
   /** From now on the file's flushes fail. */
   breakFlush(name: string, times?: number): void;
 }
 
+/** A power cut may keep any of the pieces of a long write. */
+const PIECE_BYTES = 4096;
+
+function piecesOf({ offset, data }: Written): Written[] {
+  const pieces: Written[] = [];
+  for (let at = 0; at < data.length;) {
+    const size = Math.min(data.length - at, PIECE_BYTES - ((offset + at) % PIECE_BYTES));
+    pieces.push({ offset: offset + at, data: data.subarray(at, at + size) });
+    at += size;
+  }
+  return pieces;
+}
+
+/** In place, where it fits. */
 function patched(bytes: Uint8Array, { offset, data }: Written): Uint8Array {
-  const result = new Uint8Array(Math.max(bytes.length, offset + data.length));
-  result.set(bytes);
+  const fits = offset + data.length <= bytes.length;
+  const result = fits ? bytes : new Uint8Array(offset + data.length);
+  if (!fits) result.set(bytes);
   result.set(data, offset);
   return result;
 }
@@ -39,9 +56,11 @@ export function createVolatileStorage(clock: Clock): VolatileStorage {
   const files = new Map<string, File>();
   const stalled = new Map<string, { promise: Promise<void>; begun: number }>();
   const broken = new Map<string, number>();
+  let step: (name: string) => void = () => undefined;
 
   async function flush(name: string, file: File): Promise<void> {
     const covered = file.unflushed.length;
+    step(name);
     const stall = stalled.get(name);
     if (stall) stall.begun += 1;
     await stall?.promise;
@@ -67,8 +86,9 @@ export function createVolatileStorage(clock: Clock): VolatileStorage {
       },
       write(source, offset) {
         const write = { offset, data: source.slice() };
-        file.unflushed.push(write);
+        file.unflushed.push(...piecesOf(write));
         file.cached = patched(file.cached, write);
+        step(name);
       },
       truncate(size) {
         file.cached = resized(file.cached, size);
@@ -108,6 +128,9 @@ export function createVolatileStorage(clock: Clock): VolatileStorage {
         },
         begun: () => entry.begun,
       };
+    },
+    watch(listener) {
+      step = listener;
     },
     breakFlush: (name, times = Infinity) => void broken.set(name, times),
   };
