@@ -25,7 +25,12 @@ const volume = fields(
     blockSize: oneOf([512, 4096]),
     blockCount: integer(1),
   },
-  { removable: oneOf([true]) },
+  {
+    removable: oneOf([true]),
+    physicalBlockSize: oneOf([4096]),
+    readOnly: oneOf([true]),
+    sanitizeMinimum: integer(1, 3600),
+  },
 );
 
 const pair = fields(
