@@ -1,7 +1,9 @@
 import { describeViolation } from '../../base/violation.ts';
+import { isAllZero } from '../../base/bytes.ts';
 import type { Storage } from '../../base/storage.ts';
 import { JOURNAL_BLOCK_SIZE, metadataLba, type JournalGeometry } from '../journal/geometry.ts';
 import { openJournalVolume, type JournalVolume, type StoredRecord } from '../journal/journal-volume.ts';
+import { decodeRecord } from '../journal/record.ts';
 import { isOfLineage, scanJournal } from '../journal/recovery.ts';
 import { isActive, type GroupState, type Position } from '../store/array-state.ts';
 import type { Finding, Report } from './finding.ts';
@@ -76,12 +78,12 @@ function checkPrimary(check: Check): number {
       meaning: `writes to group ${group.name} that were acknowledged may be in no volume yet; the next start would go on without them`,
       next: 'do not serve it: restore the directory from a copy, or take over on the other array, which may have acquired them',
     });
-  } else if (hasOrphan(check, tail)) {
+  } else if (hasTornRecord(check, tail) || hasOrphan(check, tail)) {
     report({
       severity: 'doubt',
       file: name,
       offset: broken,
-      what: `record ${tail.sequence + 1} ${faultOf(journal, tail)}, and a later one of the same life of the array is whole`,
+      what: `record ${tail.sequence + 1} ${faultOf(journal, tail)}, and something was stored there or behind it`,
       meaning:
         'a power cut loses records that were not flushed, acknowledged but not promised to survive it; without one, these writes are damaged',
       next: 'nothing after a power cut; otherwise compare with the other array (cdctl journal show) before it is served',
@@ -94,6 +96,15 @@ function checkPrimary(check: Check): number {
 function knownStored({ purged, recovered, lineage, followFrom }: GroupState): number {
   const newest = lineage.at(-1)?.startSequence ?? 0;
   return Math.max(purged.sequence, recovered?.sequence ?? 0, newest, followFrom.sequence);
+}
+
+/** Behind the last record stand zeros, or whole records that the ring has come round to; anything else was one, or began to be. */
+function hasTornRecord({ group, journal, incarnation }: Check, tail: Position): boolean {
+  const bytes = journal.readBlocks(metadataLba(journal.geometry, tail.sequence + 1), 1);
+  const found = decodeRecord(bytes);
+  if (!found.ok) return !isAllZero(bytes);
+  const { sequence, incarnation: life } = found.value;
+  return sequence === tail.sequence + 1 && life === incarnation && isOfLineage(found.value, group.lineage);
 }
 
 function hasOrphan({ group, journal, incarnation }: Check, tail: Position): boolean {

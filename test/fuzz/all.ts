@@ -1,0 +1,22 @@
+import type { Fuzzer } from './fuzzer.ts';
+import { configuration } from './configuration.ts';
+import { deviceServer } from './device-server.ts';
+import { interfaceBlocks } from './interface-blocks.ts';
+import { initiator } from './initiator.ts';
+import { pduStream } from './pdu-stream.ts';
+import { scsiAnswers } from './scsi-answers.ts';
+import { storage } from './storage.ts';
+import { targetLogin } from './target-login.ts';
+import { targetSession } from './target-session.ts';
+
+export const FUZZERS: readonly Fuzzer[] = [
+  pduStream,
+  targetLogin,
+  targetSession,
+  initiator,
+  deviceServer,
+  interfaceBlocks,
+  scsiAnswers,
+  configuration,
+  storage,
+];
