@@ -4,6 +4,8 @@ import type { Random } from '../base/random.ts';
 import type { Storage } from '../base/storage.ts';
 import type { LunOpener } from '../lun/lun.ts';
 import type { DeviceServer } from '../scsi/task.ts';
+import type { AccessDescription } from './access/description.ts';
+import { createLunMask } from './access/visibility.ts';
 import { createDeviceServer, type ChannelDeviceServer } from './channel/device-server.ts';
 import { createCommandDevice } from './command-device/command-device.ts';
 import { createPageMemory } from './command-device/page-memory.ts';
@@ -37,6 +39,8 @@ export interface ArrayParts {
   readonly opener: LunOpener;
   readonly version: string;
   readonly log?: (text: string) => void;
+  /** Who may do what, asked anew each time; absent or undefined: everybody everything. */
+  readonly access?: () => AccessDescription | undefined;
 }
 
 /** A storage array (Fig. 2) in software: what serves its LUNs, and what its management terminal edits. */
@@ -48,6 +52,8 @@ export interface EmulatedArray {
   readonly management: Management;
   /** Resolves with the error when the array's tables cannot be made durable any more: it must not go on serving. */
   readonly failed: Promise<unknown>;
+  /** Tells initiators that `access` answers otherwise from now on. */
+  accessChanged(): void;
   /** Flushes and closes; everything acknowledged is durable when it resolves. */
   stop(): Promise<void>;
 }
@@ -72,6 +78,7 @@ export async function createArray(parts: ArrayParts): Promise<EmulatedArray> {
     units: body.core.units,
     management: createManagement(parts.description, store, remote, body),
     failed: store.failed,
+    accessChanged: () => body.channel.lunListChanged(),
     async stop() {
       for (const { lun } of store.state().lunMap) body.unmap(lun);
       for (const runtime of body.runtimes.values()) await runtime.stop();
@@ -127,6 +134,7 @@ function createBody(parts: ArrayParts, store: StateStore, remote: RemoteInterfac
     vendor: 'CDCTL',
     revision: parts.version.split('.').slice(0, 2).join('.'),
     targetName: description.targetName,
+    lunVisible: createLunMask(parts.access, logicalUnits, store),
     onInternalError: (error, command, lun) => log(`${command} on LUN ${lun}: ${String(error)}`),
   });
 

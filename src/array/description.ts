@@ -1,3 +1,13 @@
+export type {
+  AccessDescription,
+  ChapSecret,
+  CommandDeviceModes,
+  CommandRole,
+  InitiatorGrant,
+  KeyGrant,
+  RemoteSecret,
+} from './access/description.ts';
+
 /** What `array init` writes and `array serve` reads: the parts of an array that do not change while it runs. */
 export interface ArrayDescription {
   readonly format: 1;
@@ -6,12 +16,19 @@ export interface ArrayDescription {
   readonly name: string;
   /** iSCSI target name, `iqn.` form. */
   readonly targetName: string;
-  readonly listen: { readonly host: string; readonly port: number };
+  readonly listen: ListenAddress;
   readonly volumes: readonly VolumeDescription[];
   /** Other arrays that this one's remote interface can reach. */
   readonly remotes: readonly RemoteDescription[];
   readonly lunMap: readonly LunMapEntry[];
   readonly commandDevices: readonly CommandDeviceEntry[];
+}
+
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+  /** It may be served beyond this machine although no initiator has to authenticate. */
+  readonly allowUnauthenticated?: true;
 }
 
 export interface VolumeDescription {

@@ -1,6 +1,9 @@
 import type {
+  AccessDescription,
   ArrayDescription,
   CommandDeviceEntry,
+  InitiatorGrant,
+  KeyGrant,
   LunMapEntry,
   RemoteDescription,
   VolumeDescription,
@@ -9,7 +12,16 @@ import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import type { LunOpener } from '../lun/lun.ts';
 
-export type { ArrayDescription, CommandDeviceEntry, LunMapEntry, RemoteDescription, VolumeDescription };
+export type {
+  AccessDescription,
+  InitiatorGrant,
+  KeyGrant,
+  ArrayDescription,
+  CommandDeviceEntry,
+  LunMapEntry,
+  RemoteDescription,
+  VolumeDescription,
+};
 
 /**
  * What commands need of the world outside. Implemented in `wiring/`, which only the entry imports; tests bring others.
@@ -93,6 +105,8 @@ export interface ServeFacts {
 /** What the management socket of a running array can be asked. */
 export type ManagementRequest =
   | { readonly operation: 'show' }
+  /** The access file is to be read anew. */
+  | { readonly operation: 'access-reload' }
   | { readonly operation: 'volume-add'; readonly volume: VolumeDescription }
   | { readonly operation: 'map'; readonly entry: LunMapEntry }
   | { readonly operation: 'unmap'; readonly lun: number }
@@ -131,7 +145,14 @@ export interface ArrayKeeper {
   init(directory: string, description: ArrayDescription): Promise<void>;
   read(directory: string): Promise<ArrayDescription>;
   /** Runs the array until `hooks.stop`. */
-  serve(directory: string, listen: { host: string; port: number } | undefined, hooks: ServeHooks): Promise<void>;
+  serve(directory: string, listen: Partial<ArrayDescription['listen']>, hooks: ServeHooks): Promise<void>;
+  /** Who may do what; undefined where nothing says so, and everybody may do everything. */
+  readAccess(directory: string): Promise<AccessDescription | undefined>;
+  /**
+   * Replaces the access file once all that it names has been found usable, and has a running array take it over. A running
+   * array that refuses it leaves the file as it was.
+   */
+  writeAccess(directory: string, access: AccessDescription, timeoutMs: number): Promise<{ readonly applied: boolean }>;
   /** Looks at the storage of an array that is not running; changes nothing. */
   check(directory: string): Promise<StorageReport>;
   manage(directory: string, request: ManagementRequest, timeoutMs: number): Promise<Record<string, unknown>>;

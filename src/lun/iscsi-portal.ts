@@ -24,7 +24,10 @@ export interface PortalParts {
   readonly deviceServer: DeviceServer;
   readonly clock: Clock;
   readonly random: Random;
-  readonly chap?: TargetChap;
+  /** A function is asked at each login. */
+  readonly chap?: TargetChap | (() => TargetChap | undefined);
+  /** Whether an initiator may log in to the target and find it by discovery; absent: everybody. */
+  readonly admits?: (initiatorName: string) => boolean;
   /** Where an initiator is sent instead of being let in; absent: nobody is. */
   readonly movedTo?: (initiatorName: string) => TargetMove | undefined;
   /** Operational values that differ from `OWN_VALUES`. */
@@ -46,6 +49,8 @@ export interface Portal {
   readonly host: string;
   readonly port: number;
   sessions(): readonly PortalSession[];
+  /** Ends the sessions of initiators at once, as after their rights were taken away. */
+  drop(whose: (initiatorName: string) => boolean): void;
   /** Graceful: asks the initiators to log out and gives them a few seconds. Resolves when no connection is left. */
   close(graceful?: boolean): Promise<void>;
 }
@@ -83,6 +88,8 @@ class ListeningPortal implements Portal {
       nexusLost: (nexus: string) => deviceServer.nexusLost(nexus),
       reset: (scope: 'logical-unit' | 'target', lun: Uint8Array, nexus: string) =>
         deviceServer.reset(scope, lun, nexus),
+      mayReset: (scope: 'logical-unit' | 'target', lun: Uint8Array, nexus: string) =>
+        deviceServer.mayReset?.(scope, lun, nexus) ?? true,
     };
     const configuration = configurationOf(parts);
     this.target = new IscsiTarget({ configuration, random, host: log ? { ...host, log } : host });
@@ -98,6 +105,13 @@ class ListeningPortal implements Portal {
 
   sessions(): readonly PortalSession[] {
     return [...this.connections].flatMap((connection) => connection.session() ?? []);
+  }
+
+  drop(whose: (initiatorName: string) => boolean): void {
+    for (const connection of this.connections) {
+      const session = connection.session();
+      if (session && whose(session.initiatorName)) connection.abandon();
+    }
   }
 
   async close(graceful = false): Promise<void> {
@@ -146,7 +160,10 @@ function configurationOf(parts: PortalParts): TargetConfiguration {
     loginTimeoutMs: LOGIN_TIMEOUT_MS,
     keepaliveMs: KEEPALIVE_MS,
     ...(parts.targetAlias === undefined ? {} : { targetAlias: parts.targetAlias }),
-    ...(parts.chap === undefined ? {} : { chap: parts.chap }),
+    get chap() {
+      return typeof parts.chap === 'function' ? parts.chap() : parts.chap;
+    },
+    ...(parts.admits === undefined ? {} : { admits: parts.admits }),
     ...(parts.movedTo === undefined ? {} : { movedTo: parts.movedTo }),
     ...(parts.values === undefined ? {} : { values: parts.values }),
   };

@@ -36,4 +36,6 @@ export interface DeviceServer {
   nexusLost(nexus: string): void;
   /** LOGICAL UNIT RESET, TARGET WARM/COLD RESET. */
   reset(scope: 'logical-unit' | 'target', lun: Uint8Array, nexus: string): void;
+  /** False where the reset would reach a unit that the nexus may not know of; absent: always true. */
+  mayReset?(scope: 'logical-unit' | 'target', lun: Uint8Array, nexus: string): boolean;
 }

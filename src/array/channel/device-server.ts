@@ -75,6 +75,11 @@ export function createDeviceServer(parts: DeviceServerParts): ChannelDeviceServe
     nexusLost(nexus) {
       state.nexusLost(nexus);
     },
+    mayReset(scope, lunField, nexus) {
+      if (scope === 'target') return channel.units.all().every(({ lun }) => channel.visible(nexus, lun));
+      const lun = decodeLunField(lunField);
+      return lun.ok && channel.visible(nexus, lun.value);
+    },
     reset(scope, lunField) {
       const lun = decodeLunField(lunField);
       if (scope === 'target') state.targetReset();

@@ -4,6 +4,8 @@ const directory: ArgumentDefinition = { name: 'directory', doc: 'directory of th
 const lun: OptionDefinition = { flags: '--lun <lun>', doc: 'LUN on this array', kind: 'lun', required: true };
 const text: CommandDefinition['text'] = () => import('../render/array-edit.ts');
 
+const accessText: CommandDefinition['text'] = () => import('../render/array-access.ts');
+
 export const ARRAY_COMMANDS: readonly CommandDefinition[] = [
   {
     path: 'array init',
@@ -43,7 +45,14 @@ export const ARRAY_COMMANDS: readonly CommandDefinition[] = [
     path: 'array serve',
     summary: 'run an array until SIGTERM',
     arguments: [directory],
-    options: [{ flags: '--listen <host:port>', doc: 'instead of what the description says', kind: 'text' }],
+    options: [
+      { flags: '--listen <host:port>', doc: 'instead of what the description says', kind: 'text' },
+      {
+        flags: '--allow-unauthenticated',
+        doc: 'listen beyond this machine although nobody has to authenticate',
+        kind: 'flag',
+      },
+    ],
     streams: true,
     timeoutMs: 0,
     load: () => import('../commands/array-serve.ts'),
@@ -164,6 +173,56 @@ export const ARRAY_COMMANDS: readonly CommandDefinition[] = [
     arguments: [directory],
     options: [{ flags: '--serial <serial>', doc: 'its serial', kind: 'text', required: true }],
     load: () => import('../commands/array-remote-remove.ts'),
+    text,
+  },
+  {
+    path: 'array access show',
+    summary: 'show who may do what',
+    arguments: [directory],
+    load: () => import('../commands/array-access-show.ts'),
+    text: accessText,
+  },
+  {
+    path: 'array access grant',
+    summary: 'say what an initiator sees and commands, or what a key allows',
+    changes: true,
+    arguments: [directory],
+    options: [
+      { flags: '--initiator <iqn>', doc: 'iSCSI name of the initiator', kind: 'text', conflicts: ['key'] },
+      { flags: '--key <name>', doc: 'name of a key that signs interface blocks', kind: 'text' },
+      { flags: '--luns <luns>', doc: 'what it sees: 0,10-12, or all (but journals)', kind: 'text' },
+      { flags: '--array <serial>', doc: 'it is that array: it sees what is paired with it', kind: 'text' },
+      {
+        flags: '--role <role>',
+        doc: 'what it commands; without, no command device is there for it',
+        kind: 'text',
+        choices: ['signed', 'monitor', 'operator', 'administrator'],
+      },
+      { flags: '--group <group>', doc: 'only on this group (repeatable)', kind: 'texts' },
+      { flags: '--secret-file <file>', doc: 'its CHAP secret, 12 bytes or more, mode 600', kind: 'text' },
+      { flags: '--user <name>', doc: 'its CHAP name, where it is not the end of its iSCSI name', kind: 'text' },
+      { flags: '--key-file <file>', doc: 'the key, 32 bytes or more, mode 600', kind: 'text' },
+    ],
+    examples: [
+      'cdctl array access grant ./kyoto --initiator iqn.2026-11.io.cdctl:host.db1 --luns 0,10 --role operator --secret-file ./db1.secret',
+    ],
+    load: () => import('../commands/array-access-grant.ts'),
+    text: accessText,
+  },
+  {
+    path: 'array access revoke',
+    summary: 'take back what an initiator or key was granted',
+    changes: true,
+    arguments: [directory, { name: 'name', doc: 'initiator or key' }],
+    load: () => import('../commands/array-access-revoke.ts'),
+    text: accessText,
+  },
+  {
+    path: 'array access reload',
+    summary: 'have a running array read its access file and secrets again',
+    changes: true,
+    arguments: [directory],
+    load: () => import('../commands/array-access-reload.ts'),
     text,
   },
 ];

@@ -5,6 +5,7 @@ import { parseListen } from '../edit-array.ts';
 interface Request {
   readonly directory: string;
   readonly listen?: string;
+  readonly allowUnauthenticated?: boolean;
 }
 
 export interface ArrayServe {
@@ -14,7 +15,10 @@ export interface ArrayServe {
 /** Runs until SIGTERM or SIGINT; then stops in order and is done. */
 export async function run(request: Request, context: CommandContext): Promise<CommandResult<ArrayServe>> {
   const arrays = await context.services.arrays();
-  const listen = request.listen === undefined ? undefined : parseListen(request.listen);
+  const listen = {
+    ...(request.listen !== undefined && parseListen(request.listen)),
+    ...(request.allowUnauthenticated && { allowUnauthenticated: true as const }),
+  };
   await arrays.serve(request.directory, listen, {
     stop: context.stop,
     ready: (facts) => context.emit({ event: 'ready', ...facts }),

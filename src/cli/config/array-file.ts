@@ -56,7 +56,11 @@ export function formatArrayFile(description: ArrayDescription): string {
     serial: description.serial,
     name: description.name,
     'target-name': description.targetName,
-    listen: description.listen,
+    listen: {
+      host: description.listen.host,
+      port: description.listen.port,
+      ...(description.listen.allowUnauthenticated && { 'allow-unauthenticated': true }),
+    },
     volumes: description.volumes.map(({ lun, name, kind, blockSize, blockCount, ...options }) => ({
       lun,
       name,
@@ -96,9 +100,17 @@ function rows<T>(top: MapReader, path: string, key: string, read: (reader: MapRe
   });
 }
 
-function readListen(top: MapReader): { host: string; port: number } {
+function readListen(top: MapReader): ArrayDescription['listen'] {
   const reader = top.map('listen');
-  const listen = { host: reader.text('host'), port: reader.integer('port', 0, 65_535) };
+  const open = reader.optional('allow-unauthenticated');
+  if (open && (open.kind !== 'scalar' || typeof open.value !== 'boolean')) {
+    throw new ConfigurationError(top.path, open.line, 'listen.allow-unauthenticated must be true or false');
+  }
+  const listen = {
+    host: reader.text('host'),
+    port: reader.integer('port', 0, 65_535),
+    ...(open?.kind === 'scalar' && open.value === true && { allowUnauthenticated: true as const }),
+  };
   reader.end();
   return listen;
 }

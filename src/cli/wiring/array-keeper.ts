@@ -1,16 +1,18 @@
-import { mkdir, readFile, stat } from 'node:fs/promises';
+import { mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { checkStorage } from '../../array/check/check-array.ts';
-import type { ArrayDescription } from '../../array/description.ts';
+import type { AccessDescription, ArrayDescription } from '../../array/description.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
 import { createReadOnlyStorage } from '../../lun/file-storage.ts';
 import { CliError } from '../cli-error.ts';
+import { checkAccess, formatAccessFile } from '../config/access-file.ts';
 import { checkDescription, formatArrayFile, parseArrayFile } from '../config/array-file.ts';
 import type { ArrayKeeper, StorageReport } from '../services.ts';
 import { lockDirectory, storeOf } from './array-directory.ts';
 import { realFiles } from './files.ts';
 import { askManagement } from './management-socket.ts';
+import { accessPath, readAccess, withSecrets } from './array-access.ts';
 import { serveArray } from './serve-array.ts';
 
 const FILE_NAME = 'array.yaml';
@@ -27,10 +29,12 @@ export function createArrayKeeper(parts: KeeperParts): ArrayKeeper {
     read: readArray,
     async serve(directory, listen, hooks) {
       const description = await readArray(directory);
-      const settings = { directory: resolve(directory), description, listen: listen ?? description.listen };
+      const settings = { directory: resolve(directory), description, listen: { ...description.listen, ...listen } };
       await serveArray(settings, parts, hooks);
     },
     check: (directory) => checkArray(resolve(directory), parts.clock),
+    readAccess: (directory) => readAccess(resolve(directory)),
+    writeAccess: (directory, access, timeoutMs) => writeAccess(resolve(directory), access, timeoutMs, parts.clock),
     manage: (directory, request, timeoutMs) => askManagement(resolve(directory), request, timeoutMs, parts.clock),
   };
 }
@@ -85,4 +89,31 @@ async function readArray(directory: string): Promise<ArrayDescription> {
     });
   });
   return parseArrayFile(source, path);
+}
+
+async function writeAccess(
+  directory: string,
+  access: AccessDescription,
+  timeoutMs: number,
+  clock: Clock,
+): Promise<{ applied: boolean }> {
+  await readArray(directory);
+  const path = accessPath(directory);
+  checkAccess(access, path);
+  await withSecrets(directory, access);
+  const before = (await realFiles.exists(path)) ? await realFiles.readText(path) : undefined;
+  await realFiles.write(path, formatAccessFile(access), 0o600);
+  try {
+    await askManagement(directory, { operation: 'access-reload' }, timeoutMs, clock);
+    return { applied: true };
+  } catch (error) {
+    if (error instanceof CliError && error.exit === 'no-path') return { applied: false };
+    if (error instanceof CliError && error.exit === 'refused') await restore(path, before);
+    throw error;
+  }
+}
+
+async function restore(path: string, before: string | undefined): Promise<void> {
+  if (before === undefined) await rm(path);
+  else await realFiles.write(path, before, 0o600);
 }

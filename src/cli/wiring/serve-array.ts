@@ -1,5 +1,6 @@
 import { chmod, mkdir } from 'node:fs/promises';
 import { createArray, type EmulatedArray } from '../../array/array.ts';
+import { mayDiscover } from '../../array/access/visibility.ts';
 import type { ArrayDescription } from '../../array/description.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
@@ -10,15 +11,16 @@ import { createTcpTransport } from '../../lun/socket.ts';
 import { CliError } from '../cli-error.ts';
 import type { ServeHooks } from '../services.ts';
 import { lockDirectory, storeOf } from './array-directory.ts';
+import { credentialsOf, loadAccess, requireAuthentication, type LoadedAccess } from './array-access.ts';
 import { answerManagement } from './management.ts';
-import { managementPath, openManagementSocket } from './management-socket.ts';
+import { managementPath, openManagementSocket, type ManagementAnswer } from './management-socket.ts';
 
 const REMOTE_RECONNECT_PAUSES_MS: readonly number[] = [50, 100];
 
 export interface ServeSettings {
   readonly directory: string;
   readonly description: ArrayDescription;
-  readonly listen: { readonly host: string; readonly port: number };
+  readonly listen: ArrayDescription['listen'];
 }
 
 export interface ServeParts {
@@ -34,13 +36,18 @@ export async function serveArray(settings: ServeSettings, parts: ServeParts, hoo
   const lock = await lockDirectory(directory, 'array serve', parts.clock);
   const undo: (() => Promise<void>)[] = [() => lock.release()];
   try {
-    const array = await openArray(directory, description, parts, hooks);
+    const access = { current: await loadAccess(directory) };
+    requireAuthentication(settings.listen, access.current, directory);
+    const array = await openArray(settings, access, parts, hooks);
     undo.push(() => array.stop());
-    const portal = await openPortal(settings, parts, array, hooks);
+    const portal = await openPortal(settings, access, parts, array, hooks);
     undo.push(() => portal.close(true));
     const socket = await openManagementSocket(
       directory,
-      (request) => answerManagement(array.management, request),
+      (request) =>
+        request.operation === 'access-reload'
+          ? reloadAccess(settings, access, array, portal)
+          : answerManagement(array.management, request),
       parts.clock,
     );
     undo.push(() => socket.close());
@@ -59,9 +66,31 @@ export async function serveArray(settings: ServeSettings, parts: ServeParts, hoo
   }
 }
 
+/** Takes over the access file as it is now; sessions of initiators whose grant or secret is another end at once. */
+async function reloadAccess(
+  { directory, listen }: ServeSettings,
+  access: { current: LoadedAccess },
+  array: EmulatedArray,
+  portal: Portal,
+): Promise<ManagementAnswer> {
+  const before = access.current;
+  try {
+    const after = await loadAccess(directory);
+    requireAuthentication(listen, after, directory);
+    access.current = after;
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error;
+    const { what, why, where = directory } = error.text;
+    return { ok: false, message: `${what} (${where}): ${why}; what held before still holds` };
+  }
+  portal.drop((initiator) => credentialsOf(before, initiator) !== credentialsOf(access.current, initiator));
+  array.accessChanged();
+  return { ok: true, result: { changed: true } };
+}
+
 async function openArray(
-  directory: string,
-  description: ArrayDescription,
+  { directory, description }: ServeSettings,
+  access: { readonly current: LoadedAccess },
   parts: ServeParts,
   hooks: ServeHooks,
 ): Promise<EmulatedArray> {
@@ -73,6 +102,7 @@ async function openArray(
     clock: parts.clock,
     random: parts.random,
     initiatorName: `${description.targetName}.remote`,
+    credentials: (user) => access.current.remoteCredentials.get(user),
     // A host that waits for a virtual volume shall soon hear that the far array is gone: it decides about a takeover.
     reconnectPausesMs: REMOTE_RECONNECT_PAUSES_MS,
   });
@@ -80,6 +110,7 @@ async function openArray(
     ...parts,
     description,
     opener,
+    access: () => access.current.description,
     storage: createFileStorage(store),
     log: (text) => hooks.event({ from: 'array', text }),
   });
@@ -92,6 +123,7 @@ async function openArray(
 
 async function openPortal(
   { listen, description }: ServeSettings,
+  access: { readonly current: LoadedAccess },
   { clock, random }: ServeParts,
   array: EmulatedArray,
   hooks: ServeHooks,
@@ -103,6 +135,11 @@ async function openPortal(
       targetName: description.targetName,
       targetAlias: description.name,
       deviceServer: array.deviceServer,
+      chap: () => access.current.chap,
+      admits: (initiator) => {
+        const granted = access.current.description;
+        return granted === undefined || mayDiscover(granted, initiator);
+      },
       clock,
       random,
       log: (event) => hooks.event({ from: 'portal', ...event }),

@@ -226,6 +226,7 @@ export class TargetConnection implements TargetLink {
           targetName,
           targetAddress: `${this.facts.localAddress},${portalGroupTag}`,
           discovery,
+          shown: this.parts.configuration.admits?.(initiatorName) ?? true,
           maxSegmentLength: result.parameters.maxSendDataSegmentLength,
           setMaxSendDataSegmentLength: (byteLength) => {
             this.parameters = { ...this.parameters, maxSendDataSegmentLength: byteLength };

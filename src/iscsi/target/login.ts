@@ -56,7 +56,7 @@ export class TargetLogin {
   constructor(configuration: TargetConfiguration, random: Random, sessionExists: (tsih: number) => boolean) {
     this.configuration = configuration;
     this.sessionExists = sessionExists;
-    this.security = createSecurity(configuration.chap, random);
+    this.security = createSecurity(configuration.chap, random, () => this.initiatorName);
     this.negotiator = createNegotiator(configuration.values);
   }
 
@@ -189,6 +189,10 @@ export class TargetLogin {
     if (!request.transit || !this.security.done) return { kind: 'answer', transit: false, text };
     this.stage = request.nextStage;
     if (request.nextStage !== STAGE.fullFeaturePhase) return { kind: 'answer', transit: true, text };
+    // Not before it has proved its name: nobody shall learn by trying which names are granted something.
+    if (!this.discovery && this.configuration.admits?.(this.initiatorName) === false) {
+      throw new LoginRefusal(LOGIN_STATUS.authorizationFailure, 'this array grants the initiator nothing');
+    }
     this.sendAway();
     const finished: LoginResult = {
       initiatorName: this.initiatorName,

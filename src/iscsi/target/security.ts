@@ -32,8 +32,13 @@ export const SECURITY_KEYS: ReadonlySet<string> = new Set([
   'CHAP_C',
 ]);
 
-export function createSecurity(chap: TargetChap | undefined, random: Random): Security {
-  return chap ? new ChapSecurity(chap, random) : OPEN;
+/** `initiatorName` is asked once the initiator has given it. */
+export function createSecurity(
+  chap: TargetChap | undefined,
+  random: Random,
+  initiatorName: () => string = () => '',
+): Security {
+  return chap ? new ChapSecurity(chap, random, initiatorName) : OPEN;
 }
 
 function refused(why: string): SecurityStep {
@@ -56,14 +61,16 @@ type ChapStep = 'method' | 'algorithm' | 'response' | 'done';
 class ChapSecurity implements Security {
   private readonly chap: TargetChap;
   private readonly random: Random;
+  private readonly initiatorName: () => string;
   private step: ChapStep = 'method';
   private algorithm = 0;
   private identifier = 0;
   private challenge: Uint8Array = new Uint8Array(0);
 
-  constructor(chap: TargetChap, random: Random) {
+  constructor(chap: TargetChap, random: Random, initiatorName: () => string) {
     this.chap = chap;
     this.random = random;
+    this.initiatorName = initiatorName;
   }
 
   get done(): boolean {
@@ -108,7 +115,9 @@ class ChapSecurity implements Security {
     const name = values.get('CHAP_N');
     const response = decodeBinaryValue('CHAP_R', values.get('CHAP_R') ?? '');
     if (name === undefined || !response.ok) return refused('CHAP_N or CHAP_R is missing or not readable');
-    const credentials = this.chap.initiators.find((known) => known.name === name);
+    const credentials = this.chap.initiators.find((known) => {
+      return known.name === name && (known.initiator ?? this.initiatorName()) === this.initiatorName();
+    });
     // An unknown name costs the same time as a wrong secret.
     const expected = chapResponse(this.algorithm, this.identifier, credentials?.secret ?? '', this.challenge);
     const matches = chapResponseMatches(expected, response.value);

@@ -13,6 +13,12 @@ export interface ManagementScope {
   readonly host: TargetHost;
 }
 
+/** RFC 7143 section 11.6.1: a LUN that is masked does not exist. */
+const REFUSED_RESET = {
+  'logical-unit': TASK_MANAGEMENT_RESPONSE.lunDoesNotExist,
+  target: TASK_MANAGEMENT_RESPONSE.authorizationFailed,
+} as const;
+
 /**
  * Carries out a task management function (RFC 7143 section 11.5) and gives its response once no aborted task is being
  * executed any more: a write that lands after the answer could overwrite its own repetition.
@@ -25,6 +31,7 @@ export function manageTasks(
 ): void {
   const complete = (): void => respond(TASK_MANAGEMENT_RESPONSE.functionComplete);
   const reset = (kind: 'logical-unit' | 'target', then: () => void): void => {
+    if (scope.host.mayReset?.(kind, request.lun, session.nexus) === false) return respond(REFUSED_RESET[kind]);
     const concerned = (task: TargetTask): boolean => kind === 'target' || equalBytes(task.lun, request.lun);
     abortWhere(scope.registry.all(), concerned, () => {
       scope.host.reset(kind, request.lun, session.nexus);

@@ -13,6 +13,8 @@ export interface TextContext {
   /** `address:port,tag` */
   readonly targetAddress: string;
   readonly discovery: boolean;
+  /** False where the initiator may not know of the target. */
+  readonly shown: boolean;
   readonly maxSegmentLength: number;
   /** MaxRecvDataSegmentLength may be declared anew in the full feature phase. */
   setMaxSendDataSegmentLength(byteLength: number): void;
@@ -76,6 +78,7 @@ function sendTargets(value: string, context: TextContext): TextPair[] | undefine
   const own = context.targetName;
   const wanted = value === 'All' || value.toLowerCase() === own.toLowerCase() || (value === '' && !context.discovery);
   if (!wanted) return undefined;
+  if (!context.shown) return [];
   return [
     ['TargetName', own],
     ['TargetAddress', context.targetAddress],

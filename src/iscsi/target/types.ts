@@ -3,9 +3,14 @@ import type { ChapCredentials } from '../chap.ts';
 import type { TargetCounters } from '../target-pdus.ts';
 import type { OperationalParameters, OperationalValues } from '../negotiation.ts';
 
+/** With `initiator`, the secret proves that initiator name alone. */
+export interface InitiatorChap extends ChapCredentials {
+  readonly initiator?: string;
+}
+
 /** Who may log in: each initiator proves one of `initiators`; with `target` it may ask for proof in return. */
 export interface TargetChap {
-  readonly initiators: readonly ChapCredentials[];
+  readonly initiators: readonly InitiatorChap[];
   readonly target?: ChapCredentials;
   /** Numbers of `CHAP_ALGORITHMS` that are good enough here; absent: all of them. */
   readonly algorithms?: readonly number[];
@@ -22,7 +27,10 @@ export interface TargetConfiguration {
   readonly targetName: string;
   readonly targetAlias?: string;
   readonly portalGroupTag: number;
-  readonly chap?: TargetChap;
+  /** Read anew at each login. */
+  readonly chap?: TargetChap | undefined;
+  /** Whether an initiator may log in to the target; discovery shows it the target only then. Absent: everybody. */
+  readonly admits?: (initiatorName: string) => boolean;
   /** Where an initiator that has proved itself is sent instead of being let in; undefined: nowhere. Absent: nobody is. */
   readonly movedTo?: (initiatorName: string) => TargetMove | undefined;
   /** Where they differ from `OWN_VALUES`. */
@@ -61,6 +69,8 @@ export interface TargetHost {
   nexusOpened(nexus: string): void;
   nexusLost(nexus: string): void;
   reset(scope: 'logical-unit' | 'target', lun: Uint8Array, nexus: string): void;
+  /** False where the reset would reach what the nexus may not know of; absent: always true. */
+  mayReset?(scope: 'logical-unit' | 'target', lun: Uint8Array, nexus: string): boolean;
   log?(event: TargetEvent): void;
 }
 

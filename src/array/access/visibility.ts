@@ -1,0 +1,64 @@
+import type { VolumeKind } from '../../interface-block/process-table.ts';
+import { localLun, type ArrayState } from '../store/array-state.ts';
+import type { LogicalUnits } from '../logical-unit.ts';
+import type { AccessDescription, InitiatorGrant } from './description.ts';
+
+/** LUN masking: what is not granted to an initiator is not there for it, in whatever way it asks. */
+
+/** iSCSI name of the initiator of a nexus, `NAME,i,0xISID` (RFC 7143 section 4.4.3). */
+export function initiatorOf(nexus: string): string {
+  const end = nexus.lastIndexOf(',i,0x');
+  return end < 0 ? nexus : nexus.slice(0, end);
+}
+
+export function grantOf(access: AccessDescription, initiator: string): InitiatorGrant | undefined {
+  return access.initiators.find((grant) => grant.name === initiator);
+}
+
+export interface VisibleUnit {
+  readonly lun: number;
+  readonly kind: VolumeKind;
+  /** It is a command device, or stands in the table of them (Fig. 5) as the way to another array's. */
+  readonly commandsArray: boolean;
+}
+
+/** The mask of the channel: which units a nexus may know of at this moment. */
+export function createLunMask(
+  access: (() => AccessDescription | undefined) | undefined,
+  units: LogicalUnits,
+  store: { state(): ArrayState },
+): (nexus: string, lun: number) => boolean {
+  return (nexus, lun) => {
+    const description = access?.();
+    if (!description) return true;
+    const kind = units.unit(lun)?.kind;
+    if (!kind) return false;
+    const state = store.state();
+    const commandsArray = kind === 'command-device' || state.commandDevices.some((entry) => entry.lun === lun);
+    return mayKnow(description, initiatorOf(nexus), { lun, kind, commandsArray }, state);
+  };
+}
+
+/** Whether the initiator may know of the unit. */
+export function mayKnow(access: AccessDescription, initiator: string, unit: VisibleUnit, state: ArrayState): boolean {
+  const grant = grantOf(access, initiator);
+  if (!grant) return false;
+  if (unit.commandsArray && grant.role === undefined) return false;
+  const named = grant.luns === 'all' ? unit.kind !== 'journal' : grant.luns.includes(unit.lun);
+  return named || (grant.array !== undefined && isPairedWith(state, grant.array, unit.lun));
+}
+
+/** Copy formation and acquisition read a journal and its volumes; nothing else of the group is needed. */
+function isPairedWith(state: ArrayState, peerSerial: string, lun: number): boolean {
+  return state.groups.some(
+    (group) =>
+      group.peerSerial === peerSerial &&
+      (group.localJournalLun === lun || group.pairs.some((pair) => localLun(group, pair) === lun)),
+  );
+}
+
+/** Whether the initiator sees anything at all: discovery shows the target only then. */
+export function mayDiscover(access: AccessDescription, initiator: string): boolean {
+  const grant = grantOf(access, initiator);
+  return grant !== undefined && (grant.luns === 'all' || grant.luns.length > 0 || grant.array !== undefined);
+}

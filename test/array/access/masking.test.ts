@@ -1,0 +1,148 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { fromHex, toHex } from '../../../src/base/bytes.ts';
+import { inquiryCdb, readCdb, testUnitReadyCdb, writeCdb } from '../../../src/scsi/cdb.ts';
+import { NOTHING, serveTestArray, TARGET, type ServedArray } from '../../support/served-array.ts';
+
+/** LUN masking and admission, seen from outside: real sockets, our own initiator under several names. */
+
+const DB = 'iqn.2026-11.com.example:db';
+const LOGGER = 'iqn.2026-11.com.example:logger';
+const EVERYTHING = 'iqn.2026-11.com.example:everything';
+const STRANGER = 'iqn.2026-11.com.example:stranger';
+const PEER = 'iqn.2026-11.io.cdctl:osaka.remote';
+
+const ACCESS = {
+  ...NOTHING,
+  initiators: [
+    { name: DB, luns: [0, 10], role: 'operator' },
+    { name: LOGGER, luns: [0, 11] },
+    { name: EVERYTHING, luns: 'all', role: 'administrator' },
+    { name: PEER, luns: [], array: 'OSAKA' },
+  ],
+} as const;
+
+let served: ServedArray;
+
+beforeEach(async () => {
+  served = await serveTestArray({ access: ACCESS });
+});
+
+afterEach(async () => {
+  await served.stop();
+});
+
+const luns = (initiator: string) => served.opener(initiator).reportLuns(served.url);
+
+describe('REPORT LUNS', () => {
+  it.each([
+    ['what is granted', DB, [0, 10]],
+    ['no command device without a role', LOGGER, [11]],
+    ['everything but journals', EVERYTHING, [0, 10, 11]],
+  ] as const)('shows %s', async (_what, initiator, expected) => {
+    expect(await luns(initiator)).toEqual(expected);
+  });
+
+  it('shows everything where nothing says otherwise', async () => {
+    served.access = undefined;
+    expect(await luns(STRANGER)).toEqual([0, 10, 11, 20]);
+  });
+
+  it('follows a change of the grants at once, on sessions that exist', async () => {
+    const opener = served.opener(DB);
+    const lun = await opener.open(`${served.url}/10`);
+    await lun.read(0, 1);
+    served.access = { ...ACCESS, initiators: [{ name: DB, luns: [11] }] };
+    await expect(lun.read(0, 1)).rejects.toThrow(/25|not supported|no such/i);
+    expect(await opener.reportLuns(served.url)).toEqual([11]);
+  });
+});
+
+describe('a masked LUN', () => {
+  it.each([
+    ['a volume of somebody else', 11],
+    ['a journal', 20],
+    ['a LUN that nobody has', 99],
+  ] as const)('is not there: %s', async (_what, lun) => {
+    const inquiry = await served.send(DB, lun, inquiryCdb(96));
+    expect({ verdict: inquiry.verdict, first: inquiry.dataIn[0] }).toEqual({ verdict: 'good', first: 0x7f });
+    for (const cdb of [testUnitReadyCdb(), readCdb(0, 1), inquiryCdb(255, 0x83), inquiryCdb(255, 0x80)]) {
+      expect((await served.send(DB, lun, cdb)).verdict).toBe('5/25/0');
+    }
+    expect((await served.send(DB, lun, writeCdb(0, 1), new Uint8Array(512))).verdict).toBe('5/25/0');
+    // PERSISTENT RESERVE IN, READ KEYS.
+    expect((await served.send(DB, lun, fromHex('5e000000000000020000'))).verdict).toBe('5/25/0');
+  });
+
+  it('cannot be named in EXTENDED COPY, from nor to', async () => {
+    const wwn = async (lun: number) => {
+      const page = await served.send(EVERYTHING, lun, inquiryCdb(255, 0x83));
+      return toHex(page.dataIn.subarray(8, 24));
+    };
+    const [own, masked] = [await wwn(10), await wwn(11)];
+    const copy = (initiator: string, from: string, to: string) => {
+      const unit = (name: string) => `e400000001030010${name}0000000000000200`;
+      const segment = `02000018000000010000000100000000000000000000000000000001`;
+      const list = fromHex(`0700${'0040'}00000000${'0000001c'}00000000${unit(from)}${unit(to)}${segment}`);
+      const cdb = fromHex(`8300${'00'.repeat(8)}${list.length.toString(16).padStart(8, '0')}0000`);
+      return served.send(initiator, 10, cdb, list);
+    };
+    expect((await copy(EVERYTHING, own, masked)).verdict).toBe('good');
+    expect((await copy(DB, own, masked)).verdict).toBe('a/d/2');
+    expect((await copy(DB, masked, own)).verdict).toBe('a/d/2');
+  });
+});
+
+describe('an initiator that is granted nothing', () => {
+  it('cannot log in, and discovery shows it no target', async () => {
+    await expect(luns(STRANGER)).rejects.toThrow(/0202|authori[sz]|forbidden/i);
+    const portal = `iscsi://127.0.0.1:${served.portal.port}`;
+    expect(await served.opener(STRANGER).listTargets(portal)).toEqual([]);
+    expect((await served.opener(DB).listTargets(portal)).map(({ name }) => name)).toEqual([TARGET]);
+  });
+
+  it('loses the session that it had', async () => {
+    const lun = await served.opener(DB).open(`${served.url}/10`);
+    await lun.read(0, 1);
+    served.access = { ...ACCESS, initiators: [] };
+    served.portal.drop((initiator) => initiator === DB);
+    await expect(lun.read(0, 1)).rejects.toThrow();
+    expect(served.portal.sessions().filter(({ initiatorName }) => initiatorName === DB)).toEqual([]);
+  });
+});
+
+describe('CHAP', () => {
+  const secrets = { db: 'the secret of db', logger: 'the secret of logger', array: 'the secret of tokyo' };
+
+  beforeEach(() => {
+    served.chap = {
+      initiators: [
+        { initiator: DB, name: 'db', secret: secrets.db },
+        { initiator: LOGGER, name: 'logger', secret: secrets.logger },
+      ],
+      target: { name: 'tokyo', secret: secrets.array },
+    };
+  });
+
+  const login = (initiator: string, name: string, secret: string, target?: { name: string; secret: string }) =>
+    served
+      .opener(initiator, { name, secret, ...(target && { target }) })
+      .reportLuns(served.url.replace('iscsi://', `iscsi://${name}@`));
+
+  it('lets an initiator in with its own secret, and proves the array to it', async () => {
+    expect(await login(DB, 'db', secrets.db)).toEqual([0, 10]);
+    expect(await login(DB, 'db', secrets.db, { name: 'tokyo', secret: secrets.array })).toEqual([0, 10]);
+  });
+
+  it.each([
+    ['a wrong secret', DB, 'db', 'the secret of dB'],
+    ["another initiator's secret, rightly proved", DB, 'logger', 'the secret of logger'],
+    ['an unknown user', DB, 'nobody', 'the secret of db'],
+  ])('refuses %s', async (_what, initiator, name, secret) => {
+    await expect(login(initiator, name, secret)).rejects.toThrow(/auth/i);
+  });
+
+  it('refuses who offers none, and an array that cannot prove itself is left', async () => {
+    await expect(luns(DB)).rejects.toThrow(/auth/i);
+    await expect(login(DB, 'db', secrets.db, { name: 'tokyo', secret: 'another secret' })).rejects.toThrow(/CHAP_R/);
+  });
+});

@@ -1,0 +1,159 @@
+import type { ChildProcess } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { formatArrayFile } from '../../src/cli/config/array-file.ts';
+import { describeArray } from '../../src/cli/describe-array.ts';
+import { createRealClock } from '../../src/lun/real-clock.ts';
+import { createRealRandom } from '../../src/lun/real-random.ts';
+import { createLunOpener } from '../../src/lun/opener.ts';
+import { createTcpTransport } from '../../src/lun/socket.ts';
+import { ended, lineOf, program, start, temporaryDirectory } from './support/run-program.ts';
+
+/** `cdctl array access` and `array serve` as processes of their own. */
+
+const DB = 'iqn.2026-11.com.example:db';
+const children: ChildProcess[] = [];
+let directory: ReturnType<typeof temporaryDirectory>;
+let array: string;
+
+beforeEach(() => {
+  directory = temporaryDirectory();
+  array = join(directory.path, 'kyoto');
+  mkdirSync(array);
+  const description = describeArray({
+    name: 'kyoto',
+    serial: 'KY000001',
+    listen: '127.0.0.1:0',
+    commandDevice: ['0'],
+    volume: ['10:data:1MiB'],
+    journal: ['20:journal:1MiB'],
+    blockSize: '512',
+  });
+  writeFileSync(join(array, 'array.yaml'), formatArrayFile(description));
+});
+
+afterEach(async () => {
+  for (const child of children.splice(0)) {
+    if (child.exitCode !== null) continue;
+    const gone = ended(child);
+    child.kill('SIGTERM');
+    await gone;
+  }
+  directory.remove();
+});
+
+function secret(name: string, text: string, mode = 0o600): string {
+  const path = join(directory.path, name);
+  writeFileSync(path, `${text}\n`);
+  chmodSync(path, mode);
+  return path;
+}
+
+async function serve(...more: string[]): Promise<{ readonly url: (user?: string) => string }> {
+  const child = start(['array', 'serve', array, '--json', ...more]);
+  children.push(child);
+  const ready = JSON.parse(await lineOf(child, (line) => line.includes('"ready"'))) as Record<string, unknown>;
+  const facts = (ready['data'] ?? ready) as { port: number; targetName: string };
+  return { url: (user) => `iscsi://${user ? `${user}@` : ''}127.0.0.1:${facts.port}/${facts.targetName}` };
+}
+
+async function lunsOf(url: string, text?: string): Promise<readonly number[]> {
+  const opener = createLunOpener({
+    transport: createTcpTransport(),
+    clock: createRealClock(),
+    random: createRealRandom(),
+    initiatorName: DB,
+    ...(text !== undefined && { credentials: (name: string) => ({ name, secret: text }) }),
+  });
+  return opener.reportLuns(url).finally(() => opener.close());
+}
+
+const grant = (...more: string[]) => program(['array', 'access', 'grant', array, ...more]);
+
+describe('an array without access.yaml', () => {
+  it('is served on loopback to everybody', async () => {
+    const { url } = await serve();
+    expect(await lunsOf(url())).toEqual([0, 10, 20]);
+    expect((await program(['array', 'access', 'show', array])).stdout).toMatch(/everybody who reaches the array/);
+  });
+
+  it('is not served wider, unless that is said', async () => {
+    const refused = await program(['array', 'serve', array, '--listen', '0.0.0.0:0']);
+    expect(refused).toMatchObject({ code: 3, stdout: '' });
+    expect(refused.stderr).toMatch(/open to everybody who reaches 0\.0\.0\.0/);
+    expect(refused.stderr).toMatch(/access grant|--allow-unauthenticated/);
+    expect(existsSync(join(array, 'store'))).toBe(false);
+    const { url } = await serve('--listen', '0.0.0.0:0', '--allow-unauthenticated');
+    expect(await lunsOf(url())).toEqual([0, 10, 20]);
+  });
+});
+
+describe('array access grant', () => {
+  it('writes a file for its owner alone, and a running array takes it over at once', async () => {
+    const { url } = await serve();
+    const file = secret('db.secret', 'twelve bytes and more');
+    const done = await grant(
+      '--initiator',
+      DB,
+      '--luns',
+      '0,10',
+      '--user',
+      'db',
+      '--secret-file',
+      file,
+      '--role',
+      'monitor',
+    );
+    expect(done).toMatchObject({ code: 0 });
+    expect(done.stdout).toMatch(/it holds from now on; whoever is not named here is refused/);
+    expect(statSync(join(array, 'access.yaml')).mode & 0o777).toBe(0o600);
+    expect(readFileSync(join(array, 'access.yaml'), 'utf8')).not.toContain('twelve bytes');
+    expect(await lunsOf(url('db'), 'twelve bytes and more')).toEqual([0, 10]);
+    await expect(lunsOf(url())).rejects.toThrow(/auth/i);
+    expect(await grant('--initiator', DB, '--luns', '10', '--user', 'db', '--secret-file', file)).toMatchObject({
+      code: 0,
+    });
+    expect(await lunsOf(url('db'), 'twelve bytes and more')).toEqual([10]);
+    expect(await program(['array', 'access', 'revoke', array, DB])).toMatchObject({ code: 0 });
+    await expect(lunsOf(url('db'), 'twelve bytes and more')).rejects.toThrow(/0202|auth/i);
+  });
+
+  it('lets an array with CHAP be served wider', async () => {
+    await grant('--initiator', DB, '--luns', '10', '--secret-file', secret('s', 'twelve bytes and more'));
+    const { url } = await serve('--listen', '0.0.0.0:0');
+    expect(await lunsOf(url('db'), 'twelve bytes and more')).toEqual([10]);
+  });
+
+  it.each([
+    ['a secret that others can read', 'twelve bytes and more', 0o644, /chmod 600/],
+    ['a secret of less than 12 bytes', 'elevenbytes', 0o600, /11 bytes; less than 12 can be guessed/],
+  ])('refuses %s and writes nothing', async (_what, text, mode, words) => {
+    const refused = await grant('--initiator', DB, '--luns', '10', '--secret-file', secret('s', text, mode));
+    expect(refused).toMatchObject({ code: 3, stdout: '' });
+    expect(refused.stderr).toMatch(words);
+    expect(existsSync(join(array, 'access.yaml'))).toBe(false);
+  });
+
+  it.each([
+    [['--initiator', DB], /--luns is missing/],
+    [['--initiator', DB, '--luns', '3-1'], /"3-1" names no LUNs/],
+  ])('refuses %j', async (options, words) => {
+    const refused = await grant(...options);
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toMatch(words);
+  });
+
+  it('refuses one secret for both directions, named in a file that was edited by hand', async () => {
+    const file = secret('s', 'twelve bytes and more');
+    await grant('--initiator', DB, '--luns', '10', '--secret-file', file);
+    const { url } = await serve();
+    const path = join(array, 'access.yaml');
+    const good = readFileSync(path, 'utf8');
+    writeFileSync(path, `${good}target: { user: kyoto, secret-file: ${file} }\n`);
+    const refused = await program(['array', 'access', 'reload', array]);
+    expect(refused.code).toBe(5);
+    expect(refused.stderr).toMatch(/with the same secret.*what held before still holds/s);
+    expect(await lunsOf(url('db'), 'twelve bytes and more')).toEqual([10]);
+  });
+});
