@@ -66,7 +66,11 @@ async function lunsOf(url: string, text?: string): Promise<readonly number[]> {
     initiatorName: DB,
     ...(text !== undefined && { credentials: (name: string) => ({ name, secret: text }) }),
   });
-  return opener.reportLuns(url).finally(() => opener.close());
+  try {
+    return await opener.reportLuns(url);
+  } finally {
+    await opener.close();
+  }
 }
 
 const grant = (...more: string[]) => program(['array', 'access', 'grant', array, ...more]);

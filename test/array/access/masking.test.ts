@@ -82,7 +82,7 @@ describe('a masked LUN', () => {
     const copy = (initiator: string, from: string, to: string) => {
       const unit = (name: string) => `e400000001030010${name}0000000000000200`;
       const segment = `02000018000000010000000100000000000000000000000000000001`;
-      const list = fromHex(`0700${'0040'}00000000${'0000001c'}00000000${unit(from)}${unit(to)}${segment}`);
+      const list = fromHex(`07000040000000000000001c00000000${unit(from)}${unit(to)}${segment}`);
       const cdb = fromHex(`8300${'00'.repeat(8)}${list.length.toString(16).padStart(8, '0')}0000`);
       return served.send(initiator, 10, cdb, list);
     };
