@@ -122,7 +122,8 @@ class InitiatorSession implements Initiator, SessionEffects {
   submit(request: CommandRequest, nowMs: number): void {
     this.nowMs = nowMs;
     const task = createTask(request, this.exchanges.newTag());
-    if (this.phase === 'ended' || this.phase === 'leaving') {
+    // What comes while this side leaves is handed back, not sent, when it has left: it goes over the next connection.
+    if (this.phase === 'ended') {
       const message = 'the session has ended';
       return settle(task, { kind: 'failed', reason: 'connection-lost', sent: false, message });
     }

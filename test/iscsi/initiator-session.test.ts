@@ -477,6 +477,20 @@ describe('an asynchronous message', () => {
     expect(script.ends).toMatchObject([{ reason: 'dropped-by-target', retriable: true }]);
   });
 
+  it('1: what comes while this side leaves is handed back when it has left, or when its time is over', () => {
+    const script = new Script().logIn();
+    const [logout] = script.play(script.other(OP.async, NO_TAG, [[36, 1, 1]]));
+    expect(script.submit()).toEqual([]);
+    expect(script.outcomes).toEqual([]);
+    script.play(script.other(OP.logoutResponse, logout!.at(16, 4)));
+    expect(script.outcomes).toMatchObject([{ kind: 'failed', reason: 'connection-lost', sent: false }]);
+    const slow = new Script().logIn();
+    slow.play(slow.other(OP.async, NO_TAG, [[36, 1, 1]]));
+    slow.submit({ deadlineMs: slow.nowMs + 1000 });
+    slow.tick(1000);
+    expect(slow.outcomes).toMatchObject([{ kind: 'failed', reason: 'timeout', sent: false }]);
+  });
+
   it('1 does not wait for ever for what is in flight', () => {
     const script = new Script().logIn();
     script.submit();

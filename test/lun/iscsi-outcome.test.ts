@@ -484,6 +484,37 @@ function untilAborted(task: ScsiTask): Promise<ScsiReply> {
   return new Promise((resolve) => task.onceAborted!(() => resolve({ status: 0x40 })));
 }
 
+describe('a target that shuts down in order', () => {
+  it('lets what it is doing end, and is left at once then: the outcome is known', async () => {
+    const bench = await new Bench().start();
+    const lun = await bench.open();
+    let finish: (reply: ScsiReply) => void = () => undefined;
+    bench.server.intercept = (task) =>
+      task.cdb[0] === WRITE ? new Promise((resolve) => (finish = resolve)) : undefined;
+    const writing = lun.write(0, data);
+    await settle();
+    let closed = false;
+    const closing = bench.portal.close(true).then(() => (closed = true));
+    await settle();
+    expect(closed).toBe(false);
+    finish({ status: 0 });
+    await writing;
+    await closing;
+    expect(bench.clock.monotonicMs()).toBe(0);
+  });
+
+  it('does not wait long for what does not end: then the outcome is unknown', async () => {
+    const bench = await new Bench().start();
+    const lun = await bench.open();
+    bench.server.intercept = (task) => (task.cdb[0] === WRITE ? untilAborted(task) : undefined);
+    const writing = failureOf(lun.write(0, data));
+    await settle();
+    await bench.clock.run(bench.portal.close(true));
+    expect(await bench.clock.run(writing)).toMatchObject({ kind: 'no-path', outcome: 'unknown' });
+    expect(bench.clock.monotonicMs()).toBeLessThanOrEqual(3000);
+  });
+});
+
 describe('a lost connection', () => {
   /** Holds commands with this operation code until they are aborted, and tells when one has come. */
   function hold(bench: Bench, opcode: number): Promise<void> {
