@@ -65,7 +65,7 @@ function layerOf(path: string): string {
 
 /**
  * DESIGN section 7. A name is a layer, or one file of it. Against its table: commands may import the pure layers `base`
- * and `interface-block`, since they show blocks, and of `lun` and `array` what a LUN and an array description are.
+ * and `interface-block`, since they show blocks, and of `lun` and `array` what a LUN, the report on one and an array description are.
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   base: [],
@@ -86,9 +86,23 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'cli/demo',
     'cli/config',
     'cli/render',
+    'cli/transfer',
     'src/lun/lun.ts',
+    'src/lun/examination.ts',
   ],
-  'cli/render': ['base', 'interface-block', 'host', 'replication', 'cli', 'cli/commands', 'cli/demo'],
+  'cli/render': [
+    'base',
+    'interface-block',
+    'host',
+    'replication',
+    'cli',
+    'cli/commands',
+    'cli/demo',
+    'cli/transfer',
+    'src/lun/examination.ts',
+    'src/scsi/field-table.ts',
+  ],
+  'cli/transfer': ['base', 'cli', 'src/lun/lun.ts', 'src/lun/zero-blocks.ts'],
   'cli/config': ['cli', 'replication', 'cli/render', 'src/array/description.ts'],
   'cli/catalogue': ['cli', 'cli/commands', 'cli/render'],
   cli: [
@@ -100,7 +114,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'cli/commands',
     'cli/config',
     'cli/render',
+    'cli/transfer',
     'src/lun/lun.ts',
+    'src/lun/examination.ts',
+    'src/lun/zero-blocks.ts',
     'src/array/description.ts',
   ],
   'cli/wiring': [

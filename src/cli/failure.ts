@@ -87,6 +87,8 @@ function commandFailure(error: CommandError): Failure {
 const LUN_ADVICE: Readonly<Partial<Record<LunErrorKind, string>>> = {
   'write-protected': 'an auxiliary volume takes no writes: see which side is primary with cdctl pair show',
   'no-such-lun': 'see the LUNs that there are: cdctl lun list ARRAY',
+  'reservation-conflict':
+    'see who holds it: cdctl lun reserve status LUN; come as a registered host with --reservation-key KEY',
   'not-ready': 'see whether it is being copied (cdctl pair show) or its array is away (cdctl lab status)',
   'no-medium': 'load a medium, or correct the path',
   'unit-attention': 'something about the unit has changed since: look at it with cdctl lun show, then run it again',

@@ -2,47 +2,95 @@ import type { VolumeRow } from '../host/operations.ts';
 import type { Lun } from '../lun/lun.ts';
 import { CliError } from './cli-error.ts';
 import type { CommandContext } from './context.ts';
+import type { LunAccess } from './services.ts';
 import { arrayNamed, withLuns, withSite, type Site } from './site.ts';
 import { parseLun } from './values.ts';
 
 /** A LUN that was opened because a person named it. */
 export interface OpenLun {
   readonly lun: Lun;
+  /** As it was named. */
+  readonly selector: string;
   /** What the array says of it; absent where it was named by its path. */
   readonly volume: VolumeRow | undefined;
+  readonly access: LunAccess;
 }
 
-/**
- * Opens what the operator named: a path as it is, or ARRAY/NAME and ARRAY/NUMBER under the array's portal. The array is
- * asked for its volumes first, so that a name cannot lead to another LUN than the one meant.
- */
+export interface SelectorOptions {
+  /** As in `LunSettings`. */
+  readonly reservationKey?: string | undefined;
+}
+
+/** Opens one LUN for the time of `use`; see `withSelected`. */
 export async function withLun<T>(
   context: CommandContext,
   selector: string,
   use: (open: OpenLun) => Promise<T>,
+  options: SelectorOptions = {},
 ): Promise<T> {
-  if (selector.startsWith('/') || selector.startsWith('iscsi://')) {
-    return withLuns(context, async ({ opener }) => {
-      const lun = await opener.open(selector, { timeoutMs: context.timeoutMs });
-      return closing(lun, () => use({ lun, volume: undefined }));
-    });
-  }
-  const [array, name] = splitSelector(selector);
-  return withSite(context, async (site) => {
-    const { path, volume } = await locate(site, array, name, context.timeoutMs);
-    const lun = await site.access.opener.open(path, { timeoutMs: context.timeoutMs });
-    return closing(lun, async () => {
-      await checkCapacity(lun, volume, context.timeoutMs);
-      return use({ lun, volume });
-    });
-  });
+  return withSelected(context, [selector], ([open]) => use(open!), options);
 }
 
-async function closing<T>(lun: Lun, use: () => Promise<T>): Promise<T> {
+/**
+ * Opens what the operator named: a path as it is, or ARRAY/NAME and ARRAY/NUMBER under the array's portal. The array is
+ * asked for its volumes first, so that a name cannot lead to another LUN than the one meant. In the order of `selectors`.
+ */
+export async function withSelected<T>(
+  context: CommandContext,
+  selectors: readonly string[],
+  use: (opened: readonly OpenLun[]) => Promise<T>,
+  options: SelectorOptions = {},
+): Promise<T> {
+  const settings = options.reservationKey === undefined ? {} : { reservationKey: options.reservationKey };
+  if (selectors.every(isPath)) {
+    return withLuns(context, (access) => openAll(context, selectors, { access }, use), settings);
+  }
+  for (const selector of selectors) if (!isPath(selector)) splitSelector(selector);
+  return withSite(
+    context,
+    (site) => openAll(context, selectors, { access: site.access, site }, use),
+    undefined,
+    settings,
+  );
+}
+
+export function isPath(selector: string): boolean {
+  return selector.startsWith('/') || selector.startsWith('iscsi://');
+}
+
+async function openAll<T>(
+  context: CommandContext,
+  selectors: readonly string[],
+  through: { readonly access: LunAccess; readonly site?: Site },
+  use: (opened: readonly OpenLun[]) => Promise<T>,
+): Promise<T> {
+  const opened: OpenLun[] = [];
   try {
-    return await use();
+    for (const selector of selectors) opened.push(await openOne(context, selector, through));
+    return await use(opened);
   } finally {
+    for (const { lun } of opened) await lun.close().catch(() => undefined);
+  }
+}
+
+async function openOne(
+  context: CommandContext,
+  selector: string,
+  { access, site }: { readonly access: LunAccess; readonly site?: Site },
+): Promise<OpenLun> {
+  const { timeoutMs } = context;
+  if (!site || isPath(selector)) {
+    return { lun: await access.opener.open(selector, { timeoutMs }), selector, volume: undefined, access };
+  }
+  const [array, name] = splitSelector(selector);
+  const { path, volume } = await locate(site, array, name, timeoutMs);
+  const lun = await access.opener.open(path, { timeoutMs });
+  try {
+    await checkCapacity(lun, volume, timeoutMs);
+    return { lun, selector, volume, access };
+  } catch (error) {
     await lun.close().catch(() => undefined);
+    throw error;
   }
 }
 

@@ -10,7 +10,9 @@ import type {
 } from '../array/description.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
-import type { LunOpener } from '../lun/lun.ts';
+import type { DeviceRow, LunExamination, ReservationChange, ReservationReport } from '../lun/examination.ts';
+import type { Lun, LunOpener } from '../lun/lun.ts';
+import type { ZeroBlocks } from '../lun/zero-blocks.ts';
 
 export type {
   AccessDescription,
@@ -59,12 +61,29 @@ export interface FileSink {
 export interface LunSettings {
   /** CHAP secret by user name. */
   readonly secrets: ReadonlyMap<string, string>;
+  /**
+   * 16 hex digits: come as the initiator port that goes with this reservation key on this host, so that a registration made
+   * by one command belongs to the next one too. Absent: a port of its own for each run.
+   */
+  readonly reservationKey?: string;
 }
 
 export interface LunAccess {
   readonly opener: LunOpener;
   /** LUNs behind an iSCSI portal (REPORT LUNS); `portal` is a URL without LUN. */
   reportLuns(portal: string, timeoutMs: number): Promise<readonly number[]>;
+  /** Targets behind "host[:port]" (SendTargets), with their addresses "host:port,group". */
+  listTargets(
+    portal: string,
+    timeoutMs: number,
+  ): Promise<readonly { readonly name: string; readonly addresses: readonly string[] }[]>;
+  /** The block devices of this machine. */
+  listDevices(): Promise<readonly DeviceRow[]>;
+  /** Everything that the path tells about the LUN. */
+  examine(lun: Lun, timeoutMs: number): Promise<LunExamination>;
+  readReservations(lun: Lun, timeoutMs: number): Promise<ReservationReport>;
+  changeReservations(lun: Lun, change: ReservationChange, timeoutMs: number): Promise<void>;
+  zeroBlocksOf(lun: Lun, blockSize: number, timeoutMs: number): Promise<ZeroBlocks>;
   close(): Promise<void>;
 }
 

@@ -4,7 +4,7 @@ import { CliError } from './cli-error.ts';
 import type { ArrayDefinition, Configuration } from './config/configuration.ts';
 import { loadSecrets } from './config/secrets.ts';
 import type { CommandContext } from './context.ts';
-import type { LunAccess } from './services.ts';
+import type { LunAccess, LunSettings } from './services.ts';
 
 /** The arrays of the configuration, ready to be commanded; nothing is opened before the first command. */
 export interface Site {
@@ -19,10 +19,11 @@ export async function withSite<T>(
   context: CommandContext,
   use: (site: Site) => Promise<T>,
   watch: (event: BlockEvent) => void = (event) => observe(context, event),
+  settings: Pick<LunSettings, 'reservationKey'> = {},
 ): Promise<T> {
   const configuration = await context.configuration();
   const secrets = await loadSecrets(context.services.files, configuration);
-  const access = await context.services.luns({ secrets });
+  const access = await context.services.luns({ secrets, ...settings });
   const clients = new Map(
     [...configuration.arrays.values()].map((array) => [array.name, openArray(context, access, array, watch)]),
   );
@@ -35,8 +36,12 @@ export async function withSite<T>(
 }
 
 /** LUN access without a configuration, for paths given on the command line; its secrets are used where there is one. */
-export async function withLuns<T>(context: CommandContext, use: (access: LunAccess) => Promise<T>): Promise<T> {
-  const access = await context.services.luns({ secrets: await secretsIfAny(context) });
+export async function withLuns<T>(
+  context: CommandContext,
+  use: (access: LunAccess) => Promise<T>,
+  settings: Pick<LunSettings, 'reservationKey'> = {},
+): Promise<T> {
+  const access = await context.services.luns({ secrets: await secretsIfAny(context), ...settings });
   return closingOnAbort(
     context,
     () => access.close(),

@@ -57,7 +57,8 @@ export function identityOf(system: DeviceSystem, facts: DeviceFacts): LunIdentit
   };
 }
 
-function firstPathOf(system: DeviceSystem, disk: string): string {
+/** Of a multipath map its first path; else the disk itself. */
+export function firstPathOf(system: DeviceSystem, disk: string): string {
   if (!readText(system, `${disk}/dm/uuid`).startsWith('mpath-')) return disk;
   const first = list(system, `${disk}/slaves`)[0];
   return first === undefined ? disk : system.resolve(`${disk}/slaves/${first}`);
@@ -127,11 +128,11 @@ function deviceNumber(rdev: number): string {
 }
 
 /** Empty where the file is not there or cannot be read. */
-function readText(system: DeviceSystem, path: string): string {
+export function readText(system: DeviceSystem, path: string): string {
   return Buffer.from(readBytes(system, path)).toString('utf8').trim();
 }
 
-function readBytes(system: DeviceSystem, path: string): Uint8Array {
+export function readBytes(system: DeviceSystem, path: string): Uint8Array {
   try {
     return system.readBytes(path);
   } catch {
@@ -139,7 +140,7 @@ function readBytes(system: DeviceSystem, path: string): Uint8Array {
   }
 }
 
-function list(system: DeviceSystem, path: string): string[] {
+export function list(system: DeviceSystem, path: string): string[] {
   try {
     return system.list(path).toSorted();
   } catch {
@@ -151,6 +152,6 @@ function parentOf(directory: string): string {
   return directory.slice(0, directory.lastIndexOf('/'));
 }
 
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replace(/[^\x20-\x7e]/g, '?').trim();
 }

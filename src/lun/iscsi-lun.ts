@@ -22,7 +22,16 @@ import {
 } from '../scsi/vpd.ts';
 import { checkExtent, checkWholeBlocks } from './extent.ts';
 import type { IscsiSession } from './iscsi-session.ts';
-import { LunError, type IoOptions, type Lun, type LunCapacity, type LunIdentity, type WriteOptions } from './lun.ts';
+import {
+  LunError,
+  type IoOptions,
+  type Lun,
+  type LunCapacity,
+  type LunIdentity,
+  type ScsiAccess,
+  type ScsiRequest,
+  type WriteOptions,
+} from './lun.ts';
 import { watchPieces } from './partly-done.ts';
 import { createScsiUnit, type ScsiUnit } from './scsi-unit.ts';
 import { runSplit } from './split.ts';
@@ -63,6 +72,7 @@ export async function openIscsiLun(parts: IscsiLunParts, options: IoOptions = {}
 
 class IscsiLun implements Lun {
   readonly path: string;
+  readonly scsi: ScsiAccess = { execute: (request) => this.command(request) };
   private readonly parts: IscsiLunParts;
   private readonly unit: ScsiUnit;
   private knownGeometry: Promise<Geometry> | undefined;
@@ -265,6 +275,20 @@ class IscsiLun implements Lun {
   private async readData(what: string, cdb: Uint8Array, length: number, deadlineMs: number): Promise<Uint8Array> {
     const dataIn = new Uint8Array(length);
     const answer = await this.unit.execute({ what, cdb, dataIn, deadlineMs, repeatable: true });
+    return dataIn.subarray(0, answer.receivedLength);
+  }
+
+  private async command(request: ScsiRequest): Promise<Uint8Array> {
+    const { what, cdb, dataOut, dataInLength = 0, repeatable } = request;
+    const dataIn = new Uint8Array(dataInLength);
+    const answer = await this.unit.execute({
+      what,
+      cdb,
+      deadlineMs: this.deadline(request),
+      repeatable,
+      ...(dataOut && { dataOut }),
+      ...(dataInLength > 0 && { dataIn }),
+    });
     return dataIn.subarray(0, answer.receivedLength);
   }
 

@@ -22,6 +22,8 @@ export interface IscsiSessionParts {
   /** Operational values that differ from `OWN_VALUES` (src/iscsi/negotiation.ts). */
   readonly values?: OperationalValues;
   readonly limits?: Partial<InitiatorLimits>;
+  /** 6 bytes; else a random one. A registration with a unit is this port's: whoever is to have it again comes with the same. */
+  readonly isid?: Uint8Array;
   /** Before each attempt to connect again after the session was lost; its callers wait that long at least. */
   readonly reconnectPausesMs?: readonly number[];
 }
@@ -74,7 +76,7 @@ class ReconnectingSession implements IscsiSession {
   constructor(parts: IscsiSessionParts) {
     this.parts = parts;
     // T = 10b: a random ISID (RFC 7143 section 11.12.5).
-    this.isid = parts.random.bytes(6);
+    this.isid = parts.isid ?? parts.random.bytes(6);
     this.isid[0] = 0x80;
   }
 

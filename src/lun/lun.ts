@@ -37,6 +37,23 @@ export interface WriteOptions extends IoOptions {
   readonly onlyAsLastRead?: boolean;
 }
 
+/** A SCSI command of one's own, for those who look at a unit or reserve it. */
+export interface ScsiRequest extends IoOptions {
+  /** For messages: "MODE SENSE(10)". */
+  readonly what: string;
+  readonly cdb: Uint8Array;
+  readonly dataOut?: Uint8Array;
+  /** Room for what comes back; 0 without. */
+  readonly dataInLength?: number;
+  /** Doing it twice does no harm. */
+  readonly repeatable: boolean;
+}
+
+export interface ScsiAccess {
+  /** Resolves with what came back once the command has ended with GOOD. Rejects with `LunError`. */
+  execute(request: ScsiRequest): Promise<Uint8Array>;
+}
+
 /**
  * One LUN through one path. Addresses and lengths are in blocks. Several calls may be in flight; the LUN may execute
  * them in any order. Every method rejects with `LunError` only.
@@ -52,6 +69,8 @@ export interface Lun {
   /** Everything written before is durable when this resolves (SYNCHRONIZE CACHE, fsync). */
   flush(options?: IoOptions): Promise<void>;
   close(): Promise<void>;
+  /** Absent where the path carries no SCSI commands: a block device of the kernel, a LUN in memory. */
+  readonly scsi?: ScsiAccess;
 }
 
 /**

@@ -32,6 +32,8 @@ export interface OpenerParts {
   /** Operational values that differ from `OWN_VALUES` (src/iscsi/negotiation.ts). */
   readonly values?: OperationalValues;
   readonly limits?: Partial<InitiatorLimits>;
+  /** The initiator port of every session; else a random one for each (see `IscsiSessionParts`). */
+  readonly isid?: Uint8Array;
   /** Before each attempt to connect again to a target that was lost; fewer tell callers sooner that it is gone. */
   readonly reconnectPausesMs?: readonly number[];
 }
@@ -177,11 +179,12 @@ class Opener implements PathOpener {
   }
 
   private sessionParts(): Omit<Parameters<typeof createIscsiSession>[0], 'portal'> {
-    const { transport, clock, random, initiatorName, values, limits, reconnectPausesMs } = this.parts;
+    const { transport, clock, random, initiatorName, values, limits, reconnectPausesMs, isid } = this.parts;
     const optional = {
       ...(values && { values }),
       ...(limits && { limits }),
       ...(reconnectPausesMs && { reconnectPausesMs }),
+      ...(isid && { isid: Uint8Array.from(isid) }),
     };
     return { transport, clock, random, initiatorName, ...optional };
   }

@@ -13,6 +13,12 @@ export interface LongCapacity extends Capacity {
   readonly physicalExponent: number;
   /** LBPME: thin provisioning. */
   readonly thin: boolean;
+  /** LBPRZ: a block that was given back reads as zeros. */
+  readonly readsZeros: boolean;
+  /** LOWEST ALIGNED LOGICAL BLOCK ADDRESS: where a physical block begins. */
+  readonly lowestAlignedLba: number;
+  /** 0 without protection information, else its type 1 to 3. */
+  readonly protectionType: number;
 }
 
 const SHORT_LENGTH = 8;
@@ -60,7 +66,15 @@ export function decodeCapacity16(bytes: Uint8Array): Decoded<LongCapacity> {
     return violated(`${name}.lastLba`, 'more than 2^53 blocks', 'fewer than 2^53 blocks');
   const basic = checked(name, readU64(bytes, 0) + 1, readU32(bytes, 8));
   if (!basic.ok) return basic;
-  return decoded({ ...basic.value, physicalExponent: (bytes[13] ?? 0) & 0x0f, thin: ((bytes[14] ?? 0) & 0x80) !== 0 });
+  const [protection = 0, exponents = 0, upper = 0, lower = 0] = bytes.subarray(12, 16);
+  return decoded({
+    ...basic.value,
+    physicalExponent: exponents & 0x0f,
+    thin: (upper & 0x80) !== 0,
+    readsZeros: (upper & 0x40) !== 0,
+    lowestAlignedLba: ((upper & 0x3f) << 8) | lower,
+    protectionType: (protection & 0x01) === 0 ? 0 : ((protection >>> 1) & 0x07) + 1,
+  });
 }
 
 function checked(name: string, blockCount: number, blockSize: number): Decoded<Capacity> {

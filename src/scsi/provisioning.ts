@@ -1,5 +1,6 @@
 import { readU16, readU32, writeU32, writeU64 } from '../base/bytes.ts';
 import { readLba64 } from './cdb.ts';
+import { OPCODE, SERVICE_ACTION } from './opcode.ts';
 import { decoded, violated, type Decoded } from '../base/violation.ts';
 
 /** UNMAP parameter lists and GET LBA STATUS data (SBC-3 5.28, 5.8). */
@@ -30,6 +31,25 @@ export interface ProvisioningRun extends BlockRange {
 }
 
 const PROVISIONING_STATUS = { mapped: 0, deallocated: 1 } as const;
+
+export function getLbaStatusCdb(lba: number, allocationLength: number): Uint8Array {
+  const cdb = new Uint8Array(16);
+  cdb.set([OPCODE.serviceActionIn16, SERVICE_ACTION.getLbaStatus]);
+  writeU64(cdb, 2, lba);
+  writeU32(cdb, 10, allocationLength);
+  return cdb;
+}
+
+/** Whole descriptors only. An anchored block counts as unmapped: it reads as one. */
+export function decodeLbaStatus(bytes: Uint8Array): Decoded<readonly ProvisioningRun[]> {
+  if (bytes.length < 8) return violated('GET LBA STATUS', `${bytes.length} bytes`, 'at least 8 bytes');
+  const runs: ProvisioningRun[] = [];
+  for (let at = 8; at + DESCRIPTOR_LENGTH <= Math.min(bytes.length, 4 + readU32(bytes, 0)); at += DESCRIPTOR_LENGTH) {
+    const mapped = (bytes[at + 12]! & 0x0f) === PROVISIONING_STATUS.mapped;
+    runs.push({ lba: readLba64(bytes, at), blockCount: readU32(bytes, at + 8), mapped });
+  }
+  return decoded(runs);
+}
 
 /** GET LBA STATUS data; runs one after the other without gaps. */
 export function encodeLbaStatus(runs: readonly ProvisioningRun[]): Uint8Array {

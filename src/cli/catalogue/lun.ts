@@ -16,9 +16,32 @@ export const LUN_COMMANDS: readonly CommandDefinition[] = [
     text: () => import('../render/lun-list.ts'),
   },
   {
+    path: 'lun scan',
+    summary: 'find LUNs: every target behind portals, every LUN of each, and the block devices of this machine',
+    arguments: [
+      {
+        name: 'where',
+        doc: 'host[:port], iscsi://host:port/iqn, or /dev for block devices; else /dev and the portals of the configuration',
+        optional: true,
+        variadic: true,
+      },
+    ],
+    examples: ['cdctl lun scan', 'cdctl lun scan 192.0.2.10', 'cdctl lun scan /dev --json'],
+    load: () => import('../commands/lun-scan.ts'),
+    text: () => import('../render/lun-scan.ts'),
+  },
+  {
     path: 'lun show',
-    summary: 'show identity and capacity of a LUN, and whether it is a command device',
+    summary: 'show what a LUN is: identity, pages, capacity, provisioning, access, reservations, command device or not',
     arguments: [lun],
+    options: [
+      { flags: '--all', doc: 'every field of every INQUIRY, VPD and mode page, and their bytes', kind: 'flag' },
+    ],
+    examples: [
+      'cdctl lun show tokyo/data',
+      'cdctl lun show /dev/sdb',
+      'cdctl lun show iscsi://192.0.2.10/iqn.2026-11.io.example:t1/1 --all',
+    ],
     load: () => import('../commands/lun-show.ts'),
     text: () => import('../render/lun-show.ts'),
   },

@@ -1,38 +1,52 @@
-import { decodeLabel, type Label } from '../../interface-block/label.ts';
-import { LABEL_SIZE } from '../../interface-block/geometry.ts';
-import { LunError, type Lun, type LunCapacity, type LunErrorKind, type LunIdentity } from '../../lun/lun.ts';
+import type { Label } from '../../interface-block/label.ts';
+import type { LunExamination } from '../../lun/examination.ts';
+import { LunError, type LunCapacity, type LunErrorKind, type LunIdentity } from '../../lun/lun.ts';
 import type { CommandContext } from '../context.ts';
 import type { CommandResult } from '../definition.ts';
+import { readLabel } from '../lun-facts.ts';
 import { withLun } from '../lun-selector.ts';
 
 export interface LunShow {
   readonly path: string;
   readonly identity: LunIdentity;
-  readonly capacity: LunCapacity;
+  /** Absent where the unit does not tell it now. */
+  readonly capacity?: LunCapacity;
+  readonly examination: LunExamination;
   /** Present where the LUN is a command device. */
   readonly label?: Label;
+  /** Every field of every page, and their bytes. */
+  readonly all: boolean;
 }
 
-export async function run(request: { readonly lun: string }, context: CommandContext): Promise<CommandResult<LunShow>> {
-  return withLun(context, request.lun, async ({ lun }) => {
+interface Request {
+  readonly lun: string;
+  readonly all?: boolean;
+}
+
+export async function run(request: Request, context: CommandContext): Promise<CommandResult<LunShow>> {
+  return withLun(context, request.lun, async ({ lun, access }) => {
     const options = { timeoutMs: context.timeoutMs };
-    const [identity, capacity] = [await lun.identify(options), await lun.capacity(options)];
-    const label = await readLabel(lun, capacity, options.timeoutMs);
-    return { data: { path: lun.path, identity, capacity, ...(label && { label }) } };
+    const identity = await lun.identify(options);
+    const examination = await access.examine(lun, options.timeoutMs);
+    const capacity = await lun.capacity(options).catch(untold);
+    const label = capacity && (await readLabel(lun, capacity, options.timeoutMs));
+    return {
+      data: {
+        path: lun.path,
+        identity,
+        examination,
+        all: request.all ?? false,
+        ...(capacity && { capacity }),
+        ...(label && { label }),
+      },
+    };
   });
 }
 
-/** A unit that is not ready or reserved can still be shown; a path that fails is no answer about the LUN. */
-const SHOWN_UNREAD: readonly LunErrorKind[] = ['not-ready', 'no-medium', 'reservation-conflict', 'check-condition'];
+/** A unit without medium, or one that another host has reserved for itself, still has much to show. */
+const TOLD_NOTHING: readonly LunErrorKind[] = ['not-ready', 'no-medium', 'reservation-conflict', 'check-condition'];
 
-function unreadable(error: unknown): undefined {
-  if (error instanceof LunError && SHOWN_UNREAD.includes(error.kind)) return undefined;
+function untold(error: unknown): undefined {
+  if (error instanceof LunError && TOLD_NOTHING.includes(error.kind)) return undefined;
   throw error;
-}
-
-async function readLabel(lun: Lun, capacity: LunCapacity, timeoutMs: number): Promise<Label | undefined> {
-  if (capacity.blockCount * capacity.blockSize < LABEL_SIZE) return undefined;
-  const bytes = await lun.read(0, LABEL_SIZE / capacity.blockSize, { timeoutMs }).catch(unreadable);
-  const label = bytes && decodeLabel(bytes);
-  return label?.ok ? label.value : undefined;
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
@@ -22,6 +23,7 @@ export function createLunAccess({ clock, random, settings }: LunParts): LunAcces
       const secret = settings.secrets.get(user);
       return secret === undefined ? undefined : { name: user, secret };
     },
+    ...(settings.reservationKey !== undefined && { isid: portOf(settings.reservationKey) }),
     openBlockDevice: async (path, options) => {
       const { openBlockDevice } = await import('../../lun/block-device.ts');
       return openBlockDevice({ clock }, path, options);
@@ -30,6 +32,28 @@ export function createLunAccess({ clock, random, settings }: LunParts): LunAcces
   return {
     opener,
     reportLuns: (portal, timeoutMs) => opener.reportLuns(portal, { timeoutMs }),
+    listTargets: (portal, timeoutMs) => opener.listTargets(portal, { timeoutMs }),
+    async listDevices() {
+      const [{ listDevices }, { realDeviceSystem }] = await Promise.all([
+        import('../../lun/examine-device.ts'),
+        import('../../lun/device-system.ts'),
+      ]);
+      return listDevices(realDeviceSystem);
+    },
+    async examine(lun, timeoutMs) {
+      if (lun.scsi) return (await import('../../lun/examine-unit.ts')).examineUnit(lun, { timeoutMs });
+      const [{ examineDevice }, { realDeviceSystem }] = await Promise.all([
+        import('../../lun/examine-device.ts'),
+        import('../../lun/device-system.ts'),
+      ]);
+      return examineDevice(realDeviceSystem, lun.path);
+    },
+    readReservations: async (lun, timeoutMs) =>
+      (await import('../../lun/reservations.ts')).readReservations(lun, { timeoutMs }),
+    changeReservations: async (lun, change, timeoutMs) =>
+      (await import('../../lun/reservations.ts')).changeReservations(lun, change, { timeoutMs }),
+    zeroBlocksOf: async (lun, blockSize, timeoutMs) =>
+      (await import('../../lun/zero-blocks.ts')).zeroBlocksOf(lun, blockSize, { timeoutMs }),
     close: () => opener.close(),
   };
 }
@@ -39,4 +63,9 @@ function initiatorName(): string {
   return `iqn.2026-11.io.cdctl:host.${hostname()
     .toLowerCase()
     .replaceAll(/[^a-z0-9.-]/g, '-')}`;
+}
+
+/** An ISID for each key (RFC 7143 11.12.5, random format): the same key on the same host comes as the same port. */
+function portOf(reservationKey: string): Uint8Array {
+  return new Uint8Array(createHash('sha256').update(`${initiatorName()} ${reservationKey}`).digest().subarray(0, 6));
 }

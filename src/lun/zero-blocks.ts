@@ -1,0 +1,111 @@
+import { decodeCapacity16 } from '../scsi/capacity.ts';
+import { blockCdb, BLOCK_OPTION, inquiryCdb, readCapacity16Cdb } from '../scsi/cdb.ts';
+import { OPCODE } from '../scsi/opcode.ts';
+import { decodeLbaStatus, getLbaStatusCdb } from '../scsi/provisioning.ts';
+import { decodeBlockLimits, decodeVpd, VPD_PAGE } from '../scsi/vpd.ts';
+import { LunError, type IoOptions, type Lun, type ScsiAccess } from './lun.ts';
+
+/** What a thin unit spares whoever copies it. Each part is absent where the unit does not promise zeros. */
+export interface ZeroBlocks {
+  /**
+   * The run of blocks that begins at `lba`: whether all of them are known to read as zeros. Only true where the unit says that
+   * they are not mapped and that such blocks read as zeros (LBPRZ).
+   */
+  runAt?(lba: number, options: IoOptions): Promise<{ readonly zeros: boolean; readonly blockCount: number }>;
+  /** Writes zeros without sending them, and gives the space back: WRITE SAME(16) with UNMAP, whose result is defined. */
+  write?(lba: number, blockCount: number, options: IoOptions): Promise<void>;
+}
+
+/** LBPWS: WRITE SAME(16) with UNMAP. LBPRZ xx1b: what is given back reads as zeros (SBC-3 6.5.4). */
+const WRITE_SAME_UNMAPS = 0x40;
+const READS_ZEROS = 0x04;
+/** A unit without a limit of its own is not asked for more at once. */
+const LARGEST_WRITE_SAME = 0xffff;
+const STATUS_BYTES = 8 + 16 * 64;
+
+/** Asks the unit what it promises; nothing of a path without SCSI commands, or where it does not answer these. */
+export async function zeroBlocksOf(lun: Lun, blockSize: number, options: IoOptions): Promise<ZeroBlocks> {
+  const { scsi } = lun;
+  if (!scsi) return {};
+  try {
+    const bytes = await ask(scsi, 'READ CAPACITY(16)', readCapacity16Cdb(), 32, options);
+    const capacity = decodeCapacity16(bytes);
+    if (!capacity.ok || !capacity.value.thin || !capacity.value.readsZeros) return {};
+    const write = await writerOf(scsi, blockSize, options);
+    return { runAt: (lba, callOptions) => runAt(lun, scsi, lba, callOptions), ...(write && { write }) };
+  } catch (error) {
+    if (isRefusal(error)) return {};
+    throw error;
+  }
+}
+
+async function runAt(
+  lun: Lun,
+  scsi: ScsiAccess,
+  lba: number,
+  options: IoOptions,
+): Promise<{ zeros: boolean; blockCount: number }> {
+  const bytes = await ask(scsi, 'GET LBA STATUS', getLbaStatusCdb(lba, STATUS_BYTES), STATUS_BYTES, options);
+  const runs = decodeLbaStatus(bytes);
+  if (!runs.ok || runs.value.length === 0) {
+    throw new LunError('io-error', lun.path, `${lun.path}: GET LBA STATUS at block ${lba}: no descriptor`);
+  }
+  return joined(runs.value, lba);
+}
+
+/** The first run may begin before `lba`; neighbours of one kind make one run. */
+function joined(
+  runs: readonly { readonly lba: number; readonly blockCount: number; readonly mapped: boolean }[],
+  lba: number,
+): { zeros: boolean; blockCount: number } {
+  const first = runs[0]!;
+  let end = first.lba <= lba ? first.lba + first.blockCount : lba;
+  for (const run of runs.slice(1)) {
+    if (run.mapped !== first.mapped || run.lba !== end) break;
+    end += run.blockCount;
+  }
+  // A device that answers nonsense is read instead.
+  return end > lba ? { zeros: !first.mapped, blockCount: end - lba } : { zeros: false, blockCount: 1 };
+}
+
+async function writerOf(
+  scsi: ScsiAccess,
+  blockSize: number,
+  options: IoOptions,
+): Promise<ZeroBlocks['write'] | undefined> {
+  const provisioning = decodeVpd(await page(scsi, VPD_PAGE.logicalBlockProvisioning, options), 0xb2);
+  const promises = provisioning.ok ? (provisioning.value.content[1] ?? 0) : 0;
+  if ((promises & WRITE_SAME_UNMAPS) === 0 || (promises & READS_ZEROS) === 0) return undefined;
+  const limits = decodeBlockLimits(await page(scsi, VPD_PAGE.blockLimits, options));
+  const limit = Math.min((limits.ok && limits.value.maximumWriteSame) || LARGEST_WRITE_SAME, LARGEST_WRITE_SAME);
+  return async (lba, blockCount, callOptions) => {
+    for (let at = 0; at < blockCount; at += limit) {
+      const count = Math.min(limit, blockCount - at);
+      await scsi.execute({
+        what: `WRITE SAME(16) of ${count} blocks at block ${lba + at}`,
+        cdb: blockCdb(OPCODE.writeSame16, lba + at, count, BLOCK_OPTION.unmap),
+        dataOut: new Uint8Array(blockSize),
+        repeatable: true,
+        ...callOptions,
+      });
+    }
+  };
+}
+
+async function page(scsi: ScsiAccess, code: number, options: IoOptions): Promise<Uint8Array> {
+  return ask(scsi, `INQUIRY of VPD page ${code.toString(16)}h`, inquiryCdb(1024, code), 1024, options);
+}
+
+function ask(
+  scsi: ScsiAccess,
+  what: string,
+  cdb: Uint8Array,
+  dataInLength: number,
+  options: IoOptions,
+): Promise<Uint8Array> {
+  return scsi.execute({ what, cdb, dataInLength, repeatable: true, ...options });
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof LunError && error.kind === 'check-condition';
+}
