@@ -2,6 +2,8 @@ import { CommandError } from '../host/command-error.ts';
 import { LunError, type LunErrorKind } from '../lun/lun.ts';
 import { ReplicationRefusal } from '../replication/refusal.ts';
 import { CliError } from './cli-error.ts';
+import { TransferError } from './transfer/transfer-error.ts';
+import { formatBytes } from './values.ts';
 import {
   COMMAND_ERROR_CLASS,
   EXIT_CLASSES,
@@ -40,11 +42,19 @@ function failure(name: ExitClassName, parts: Parts): Failure {
 
 /** Puts any error that ends a command into its class. What nobody foresaw is a bug. */
 export function failureOf(error: unknown, command: string): Failure {
+  if (error instanceof TransferError) return transferFailure(error, command);
   if (error instanceof CliError) return cliFailure(error, command);
   if (error instanceof CommandError) return commandFailure(error);
   if (error instanceof LunError) return lunFailure(error);
   if (error instanceof ReplicationRefusal) return refusalFailure(error, command);
   return bug(error, command);
+}
+
+/** What ended it, in its own class, and how far it had come. */
+function transferFailure({ cause, verb, doneBytes, totalBytes }: TransferError, command: string): Failure {
+  const ending = failureOf(cause, command);
+  const progress = `${formatBytes(doneBytes)} of ${formatBytes(totalBytes)} had been ${verb}`;
+  return { ...ending, why: `${ending.why}; ${progress}`, doneBytes, totalBytes };
 }
 
 function cliFailure(error: CliError, command: string): Failure {

@@ -47,15 +47,17 @@ export interface Files {
   readText(path: string): Promise<string>;
   /** Replaces the file atomically. */
   write(path: string, content: Uint8Array | string, mode?: number): Promise<void>;
-  /** An empty file to write into from its start, for what is too large to hold. */
-  create(path: string): Promise<FileSink>;
+  /** To be read at any place. */
+  open(path: string): Promise<FileSource>;
+  /**
+   * A file of that length to be written at any place; made where there is none. `fresh`: all of it holes, which read as zeros;
+   * else what it has stays.
+   */
+  openImage(path: string, byteLength: number, fresh: boolean): Promise<FileImage>;
+  /** Replaces what is there; durable when it resolves. */
+  rename(from: string, to: string): Promise<void>;
   /** Permission bits, for files that hold secrets. */
   mode(path: string): Promise<number>;
-}
-
-export interface FileSink {
-  write(bytes: Uint8Array): Promise<void>;
-  close(): Promise<void>;
 }
 
 export interface LunSettings {
@@ -244,6 +246,11 @@ export interface FileSource {
   /** Fewer bytes only where the file ends. */
   read(offset: number, length: number): Promise<Uint8Array>;
   close(): Promise<void>;
+}
+
+export interface FileImage extends FileSource {
+  write(offset: number, bytes: Uint8Array): Promise<void>;
+  flush(): Promise<void>;
 }
 
 export interface StagedProcess {

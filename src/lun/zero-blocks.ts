@@ -11,9 +11,12 @@ export interface ZeroBlocks {
    * The run of blocks that begins at `lba`: whether all of them are known to read as zeros. Only true where the unit says that
    * they are not mapped and that such blocks read as zeros (LBPRZ).
    */
-  runAt?(lba: number, options: IoOptions): Promise<{ readonly zeros: boolean; readonly blockCount: number }>;
+  readonly runAt?: (
+    lba: number,
+    options: IoOptions,
+  ) => Promise<{ readonly zeros: boolean; readonly blockCount: number }>;
   /** Writes zeros without sending them, and gives the space back: WRITE SAME(16) with UNMAP, whose result is defined. */
-  write?(lba: number, blockCount: number, options: IoOptions): Promise<void>;
+  readonly write?: (lba: number, blockCount: number, options: IoOptions) => Promise<void>;
 }
 
 /** LBPWS: WRITE SAME(16) with UNMAP. LBPRZ xx1b: what is given back reads as zeros (SBC-3 6.5.4). */

@@ -22,7 +22,7 @@ describe('READ CAPACITY data', () => {
   it('has 32 bytes in the long form', () => {
     const bytes = encodeCapacity16({ blockCount: 2 ** 35, blockSize: 4096 });
     expect(toHex(bytes)).toBe(`00000007ffffffff00001000${'00'.repeat(20)}`);
-    expect(decodeCapacity16(bytes)).toEqual({
+    expect(decodeCapacity16(bytes)).toMatchObject({
       ok: true,
       value: { blockCount: 2 ** 35, blockSize: 4096, physicalExponent: 0, thin: false },
     });

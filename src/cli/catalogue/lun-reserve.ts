@@ -69,10 +69,7 @@ export const LUN_RESERVE_COMMANDS: readonly CommandDefinition[] = [
       key,
       { flags: '--type <type>', doc: 'what others may not do', kind: 'text', choices: TYPES, initial: TYPES[0] },
     ],
-    examples: [
-      'cdctl lun reserve take tokyo/data --key 0xa1 --type write-exclusive-registrants-only',
-      'cdctl lun write tokyo/data --reservation-key 0xa1 --input data.img --confirm tokyo/data',
-    ],
+    examples: ['cdctl lun reserve take tokyo/data --key 0xa1 --type write-exclusive-registrants-only'],
     load: () => import('../commands/lun-reserve-take.ts'),
     text,
   },

@@ -1,14 +1,21 @@
-import type { Lun } from '../../lun/lun.ts';
 import { usageError } from '../cli-error.ts';
 import type { CommandContext } from '../context.ts';
 import type { CommandResult } from '../definition.ts';
-import { withLun } from '../lun-selector.ts';
+import { withLun, type OpenLun } from '../lun-selector.ts';
+import { optionalKey } from '../reservation-change.ts';
+import { copyRange, type CopyFigures } from '../transfer/copy.ts';
+import { imageEndpoint, inWords, lunEndpoint, type Endpoint } from '../transfer/endpoint.ts';
+import { createPace } from '../transfer/pace.ts';
+import { chooseRange, type Range } from '../transfer/range.ts';
+import { TransferError } from '../transfer/transfer-error.ts';
+import { formatBytes } from '../values.ts';
 
 interface Request {
   readonly lun: string;
   readonly lba: number;
   readonly count?: number;
   readonly output?: string;
+  readonly reservationKey?: string;
 }
 
 export interface LunRead {
@@ -21,71 +28,89 @@ export interface LunRead {
   readonly bytes?: Uint8Array;
 }
 
-/** Bytes of one READ, and how many are in flight. */
-const CHUNK_BYTES = 1024 * 1024;
 const SHOWN_LIMIT = 1024 * 1024;
 
 export async function run(request: Request, context: CommandContext): Promise<CommandResult<LunRead>> {
-  return withLun(context, request.lun, async ({ lun }) => {
-    const { blockSize, blockCount: total } = await lun.capacity({ timeoutMs: context.timeoutMs });
-    const { lba, output } = request;
-    const blockCount = request.count ?? (output === undefined ? 1 : total - lba);
-    if (lba + blockCount > total || blockCount < 1) {
-      throw usageError(
-        blockCount < 1 ? 'no blocks to read' : `blocks ${lba} to ${lba + blockCount - 1} do not exist`,
-        `the LUN has ${total} blocks`,
-        'give --lba and --count inside it',
-      );
-    }
-    const facts = { path: lun.path, lba, blockCount, blockSize };
-    if (output !== undefined) {
-      await copyOut(lun, lba, blockCount, blockSize, output, context);
-      return { data: { ...facts, output } };
-    }
+  const options = { reservationKey: optionalKey(request.reservationKey) };
+  return withLun(context, request.lun, (open) => read(request, context, open), options);
+}
+
+async function read(request: Request, context: CommandContext, open: OpenLun): Promise<CommandResult<LunRead>> {
+  const { lba, output } = request;
+  const { lun } = open;
+  const { timeoutMs } = context;
+  const { blockSize, blockCount: total } = await lun.capacity({ timeoutMs });
+  const blockCount = request.count ?? (output === undefined ? 1 : total - lba);
+  if (lba + blockCount > total || blockCount < 1) {
+    throw usageError(
+      blockCount < 1 ? 'no blocks to read' : `blocks ${lba} to ${lba + blockCount - 1} do not exist`,
+      `the LUN has ${total} blocks`,
+      'give --lba and --count inside it',
+    );
+  }
+  const facts = { path: lun.path, lba, blockCount, blockSize };
+  if (output === undefined) {
     if (blockCount * blockSize > SHOWN_LIMIT) {
       throw usageError('too much to show', `at most ${SHOWN_LIMIT} bytes are shown`, 'give --output FILE');
     }
-    return { data: { ...facts, bytes: await lun.read(lba, blockCount, { timeoutMs: context.timeoutMs }) } };
-  });
-}
-
-async function copyOut(
-  lun: Lun,
-  lba: number,
-  blockCount: number,
-  blockSize: number,
-  output: string,
-  context: CommandContext,
-): Promise<void> {
-  const sink = output === '-' ? standardOutput(context) : await context.services.files.create(output);
-  const step = CHUNK_BYTES / blockSize;
-  const readAt = (at: number): Promise<Uint8Array> =>
-    lun.read(lba + at, Math.min(step, blockCount - at), { timeoutMs: context.timeoutMs });
-  try {
-    let next = readAt(0);
-    for (let at = 0; at < blockCount; at += step) {
-      const bytes = await next;
-      // The following READ is under way while these bytes are written out.
-      if (at + step < blockCount) next = readAt(at + step);
-      next.catch(() => undefined);
-      await sink.write(bytes);
-      context.progress(`read ${at + bytes.length / blockSize} of ${blockCount} blocks`);
-    }
-  } finally {
-    await sink.close();
+    return { data: { ...facts, bytes: await lun.read(lba, blockCount, { timeoutMs }) } };
   }
+  const from = lunEndpoint({ open, blockSize, blockCount: total, zero: {}, timeoutMs, repeatable: true });
+  const range = chooseRange(from, undefined, { fromOffset: lba * blockSize }, blockCount * blockSize);
+  const doneBytes =
+    output === '-' ? await toStandardOutput(from, range, context) : await toFile(from, range, output, context);
+  if (doneBytes === range.length) return { data: { ...facts, output } };
+  const why = `it was ended after ${formatBytes(doneBytes)} of ${formatBytes(range.length)}`;
+  return {
+    data: { ...facts, output },
+    exit: 'partial',
+    note: { what: 'not everything was read', where: lun.path, why, next: 'run it again to its end' },
+  };
 }
 
-function standardOutput(context: CommandContext) {
+/** Into `FILE.partial`, which gets its name when it is whole: what was cut short never looks like the whole. */
+async function toFile(from: Endpoint, range: Range, output: string, context: CommandContext): Promise<number> {
+  const { files, clock } = context.services;
+  const partial = `${output}.partial`;
+  const image = await inWords(partial, 'written', () => files.openImage(partial, range.length, true));
+  const pace = createPace(clock, range.length, (text) => context.progress(text));
+  let figures: CopyFigures;
+  try {
+    figures = await copyRange({
+      from,
+      to: imageEndpoint(partial, image, true),
+      range,
+      resume: false,
+      verify: false,
+      stopped: () => context.stop.aborted,
+      progress: (_phase, doneBytes) => pace.show('read', doneBytes),
+    });
+  } finally {
+    await image.close();
+  }
+  if (figures.whole) await inWords(output, 'written', () => files.rename(partial, output));
+  return figures.doneBytes;
+}
+
+/** In order, the following READ under way while these bytes are written out. */
+async function toStandardOutput(from: Endpoint, range: Range, context: CommandContext): Promise<number> {
   const { writeBytes } = context;
-  if (!writeBytes)
-    throw usageError(
-      '--output - and --json exclude each other',
-      'standard output carries one of them',
-      'give --output FILE',
-    );
-  return {
-    write: async (bytes: Uint8Array) => writeBytes(bytes.slice()),
-    close: async () => undefined,
-  };
+  if (!writeBytes) {
+    const why = 'standard output carries one of them';
+    throw usageError('--output - and --json exclude each other', why, 'give --output FILE');
+  }
+  const { fromOffset, length, cellBytes } = range;
+  const readAt = (at: number): Promise<Uint8Array> =>
+    from.read(fromOffset + at, Math.min(cellBytes, length - at)).catch((error: unknown) => {
+      throw new TransferError(error, 'read', at, length);
+    });
+  let next = readAt(0);
+  for (let at = 0; at < length; at += cellBytes) {
+    const bytes = await next;
+    if (context.stop.aborted) return at;
+    if (at + cellBytes < length) next = readAt(at + cellBytes);
+    next.catch(() => undefined);
+    writeBytes(bytes);
+  }
+  return length;
 }

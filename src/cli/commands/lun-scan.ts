@@ -5,7 +5,7 @@ import type { CommandResult } from '../definition.ts';
 import { usageError } from '../cli-error.ts';
 import { classOfSeveral, type ExitClassName } from '../exit-classes.ts';
 import { failureOf, type Failure } from '../failure.ts';
-import { readLabel } from '../lun-facts.ts';
+import { readFirstBlocks } from '../lun-facts.ts';
 import type { LunAccess } from '../services.ts';
 import { withLuns } from '../site.ts';
 
@@ -158,10 +158,10 @@ async function scanLun(access: LunAccess, path: string, context: CommandContext)
 async function lookAt(access: LunAccess, lun: Lun, timeoutMs: number): Promise<ScannedLun> {
   const { vendor, product, serial, worldWideName } = await lun.identify({ timeoutMs });
   const { capacity, mode, inquiry } = await access.examine(lun, timeoutMs);
-  const label = capacity && (await readLabel(lun, capacity, timeoutMs));
+  const { label, unfinishedCopy = false } = capacity ? await readFirstBlocks(lun, capacity, timeoutMs) : {};
   return {
     path: lun.path,
-    kind: label ? 'command device' : (inquiry?.deviceType ?? 'disk'),
+    kind: label ? 'command device' : unfinishedCopy ? 'unfinished copy' : (inquiry?.deviceType ?? 'disk'),
     vendor,
     product,
     serial,

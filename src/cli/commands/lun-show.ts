@@ -3,7 +3,7 @@ import type { LunExamination } from '../../lun/examination.ts';
 import { LunError, type LunCapacity, type LunErrorKind, type LunIdentity } from '../../lun/lun.ts';
 import type { CommandContext } from '../context.ts';
 import type { CommandResult } from '../definition.ts';
-import { readLabel } from '../lun-facts.ts';
+import { readFirstBlocks } from '../lun-facts.ts';
 import { withLun } from '../lun-selector.ts';
 
 export interface LunShow {
@@ -14,6 +14,8 @@ export interface LunShow {
   readonly examination: LunExamination;
   /** Present where the LUN is a command device. */
   readonly label?: Label;
+  /** A copy onto this LUN was begun and has not ended. */
+  readonly unfinishedCopy: boolean;
   /** Every field of every page, and their bytes. */
   readonly all: boolean;
 }
@@ -29,7 +31,7 @@ export async function run(request: Request, context: CommandContext): Promise<Co
     const identity = await lun.identify(options);
     const examination = await access.examine(lun, options.timeoutMs);
     const capacity = await lun.capacity(options).catch(untold);
-    const label = capacity && (await readLabel(lun, capacity, options.timeoutMs));
+    const first = capacity && (await readFirstBlocks(lun, capacity, options.timeoutMs));
     return {
       data: {
         path: lun.path,
@@ -37,7 +39,8 @@ export async function run(request: Request, context: CommandContext): Promise<Co
         examination,
         all: request.all ?? false,
         ...(capacity && { capacity }),
-        ...(label && { label }),
+        unfinishedCopy: first?.unfinishedCopy ?? false,
+        ...(first?.label && { label: first.label }),
       },
     };
   });

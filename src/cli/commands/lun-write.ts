@@ -1,16 +1,23 @@
-import { LABEL_MAGIC } from '../../interface-block/label.ts';
-import type { Lun } from '../../lun/lun.ts';
-import { CliError, usageError } from '../cli-error.ts';
+import { usageError } from '../cli-error.ts';
 import { confirmName } from '../confirm.ts';
 import type { CommandContext } from '../context.ts';
 import type { CommandResult } from '../definition.ts';
+import { refuseCommandDevice } from '../destination-guard.ts';
 import { withLun, type OpenLun } from '../lun-selector.ts';
+import { optionalKey } from '../reservation-change.ts';
+import { copyRange } from '../transfer/copy.ts';
+import { lunEndpoint, type Endpoint } from '../transfer/endpoint.ts';
+import { notWholeBlocks, padded, withFileEnd } from '../transfer/ends.ts';
+import { createPace } from '../transfer/pace.ts';
+import { chooseRange } from '../transfer/range.ts';
+import { formatBytes } from '../values.ts';
 
 interface Request {
   readonly lun: string;
   readonly input: string;
   readonly lba: number;
   readonly pad?: boolean;
+  readonly reservationKey?: string;
 }
 
 export interface LunWrite {
@@ -21,97 +28,60 @@ export interface LunWrite {
   readonly dryRun: boolean;
 }
 
-const CHUNK_BYTES = 256 * 1024;
-/** WRITEs in flight. */
-const DEPTH = 8;
-
 export async function run(request: Request, context: CommandContext): Promise<CommandResult<LunWrite>> {
-  const input = request.input === '-' ? await context.readInput() : await readFile(request.input, context);
-  return withLun(context, request.lun, async (open) => {
-    const { lun } = open;
-    const { blockSize, blockCount: total } = await lun.capacity({ timeoutMs: context.timeoutMs });
-    await refuseCommandDevice(open, context.timeoutMs);
-    const data = wholeBlocks(input, blockSize, request.pad ?? false);
-    const blockCount = data.length / blockSize;
-    if (blockCount < 1 || request.lba + blockCount > total) {
-      throw usageError(
-        `${data.length} bytes do not fit at block ${request.lba}`,
-        `the LUN has ${total} blocks of ${blockSize} bytes`,
-        'give a smaller file or another --lba',
-      );
-    }
-    const facts = { path: lun.path, lba: request.lba, blockCount, blockSize, dryRun: context.dryRun };
-    await confirmName(
-      context,
-      request.lun,
-      `This overwrites ${blockCount} blocks of ${request.lun} from block ${request.lba}`,
-    );
-    if (!context.dryRun) await writeAll(lun, request.lba, data, blockSize, context);
-    return { changed: !context.dryRun, data: facts };
+  const withInput = async (source: Endpoint): Promise<CommandResult<LunWrite>> => {
+    const options = { reservationKey: optionalKey(request.reservationKey) };
+    return withLun(context, request.lun, (open) => write(request, context, open, source), options);
+  };
+  if (request.input !== '-') return withFileEnd(context, request.input, withInput);
+  const input = await context.readInput();
+  return withInput({
+    name: 'standard input',
+    byteLength: input.length,
+    unit: 1,
+    read: async (offset, length) => input.subarray(offset, offset + length),
   });
 }
 
-async function readFile(path: string, context: CommandContext): Promise<Uint8Array> {
-  return context.services.files.read(path).catch((error: unknown) => {
+async function write(
+  request: Request,
+  context: CommandContext,
+  open: OpenLun,
+  source: Endpoint,
+): Promise<CommandResult<LunWrite>> {
+  const { lba, pad = false } = request;
+  const { timeoutMs, dryRun } = context;
+  const { blockSize, blockCount: total } = await open.lun.capacity({ timeoutMs });
+  await refuseCommandDevice(open, timeoutMs);
+  const from = pad ? padded(source, blockSize) : source;
+  if (from.byteLength % blockSize !== 0) throw notWholeBlocks(from.name, from.byteLength, blockSize);
+  const blockCount = from.byteLength / blockSize;
+  if (blockCount < 1 || lba + blockCount > total) {
     throw usageError(
-      `${path} cannot be read`,
-      error instanceof Error ? error.message : String(error),
-      'give another --input',
-    );
-  });
-}
-
-/** A stray WRITE would be taken for a command: only `block send` writes to a command device. */
-async function refuseCommandDevice({ lun, volume }: OpenLun, timeoutMs: number): Promise<void> {
-  const first = await lun.read(0, 1, { timeoutMs });
-  const magic = new TextDecoder('latin1').decode(first.subarray(0, LABEL_MAGIC.length));
-  if (magic !== LABEL_MAGIC && volume?.kind !== 'command-device' && volume?.kind !== 'journal') return;
-  const what = volume?.kind === 'journal' ? 'journal volume' : 'command device';
-  throw new CliError('unsafe', {
-    what: `this LUN is a ${what}`,
-    where: lun.path,
-    why: `a ${what} is the array's own; nothing was written`,
-    next: 'name a volume; commands go through cdctl block send',
-  });
-}
-
-function wholeBlocks(input: Uint8Array, blockSize: number, pad: boolean): Uint8Array {
-  const rest = input.length % blockSize;
-  if (rest === 0) return input;
-  if (!pad) {
-    throw usageError(
-      `${input.length} bytes are no whole number of blocks`,
-      `a block has ${blockSize} bytes`,
-      'give a file of whole blocks, or --pad',
+      `${from.byteLength} bytes do not fit at block ${lba}`,
+      `the LUN has ${total} blocks of ${blockSize} bytes`,
+      'give a smaller file or another --lba',
     );
   }
-  const padded = new Uint8Array(input.length + blockSize - rest);
-  padded.set(input);
-  return padded;
-}
-
-/** Several WRITEs in flight, then one flush: durable when this resolves. */
-async function writeAll(
-  lun: Lun,
-  lba: number,
-  data: Uint8Array,
-  blockSize: number,
-  context: CommandContext,
-): Promise<void> {
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    while (next < data.length) {
-      const at = next;
-      next += CHUNK_BYTES;
-      const chunk = data.subarray(at, at + CHUNK_BYTES);
-      await lun.write(lba + at / blockSize, chunk, { timeoutMs: context.timeoutMs });
-      context.progress(`wrote ${Math.min(next, data.length)} of ${data.length} bytes`);
-    }
-  };
-  const stopOthers = (error: unknown): never => {
-    next = data.length;
-    throw error;
-  };
-  await Promise.all(Array.from({ length: DEPTH }, () => worker().catch(stopOthers)));
-  await lun.flush({ timeoutMs: context.timeoutMs });
+  const consequence = `This overwrites ${blockCount} blocks of ${request.lun} from block ${lba}`;
+  await confirmName(context, request.lun, consequence);
+  const data = { path: open.lun.path, lba, blockCount, blockSize, dryRun };
+  if (dryRun) return { changed: false, data };
+  // Somebody else may write there between two attempts: none is made again.
+  const to = lunEndpoint({ open, blockSize, blockCount: total, zero: {}, timeoutMs, repeatable: false });
+  const range = chooseRange(from, to, { toOffset: lba * blockSize }, from.byteLength);
+  const pace = createPace(context.services.clock, range.length, (text) => context.progress(text));
+  const figures = await copyRange({
+    from,
+    to,
+    range,
+    resume: false,
+    verify: false,
+    stopped: () => context.stop.aborted,
+    progress: (_phase, doneBytes) => pace.show('wrote', doneBytes),
+  });
+  if (figures.whole) return { changed: true, data };
+  const why = `it was ended after ${formatBytes(figures.doneBytes)} of ${formatBytes(range.length)}`;
+  const note = { what: 'not everything was written', where: open.lun.path, why, next: 'run it again to its end' };
+  return { changed: figures.writtenBytes > 0, data, exit: 'partial', note };
 }

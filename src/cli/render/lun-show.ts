@@ -24,7 +24,7 @@ export function render(data: LunShow, view: View): string {
   return sections.filter((section) => section !== '').join('\n\n');
 }
 
-function identitySection({ identity, examination, label }: LunShow, view: View): string {
+function identitySection({ identity, examination, label, unfinishedCopy }: LunShow, view: View): string {
   const { inquiry, kernel } = examination;
   const facts: Fact[] = [
     ['vendor', identity.vendor || '-'],
@@ -41,6 +41,7 @@ function identitySection({ identity, examination, label }: LunShow, view: View):
       'command device',
       label ? `of array ${label.arraySerial} (${label.arrayName}), ${label.commandNumber} commands so far` : 'no',
     ],
+    ['contents', unfinishedCopy ? 'a copy onto this LUN was begun and has not ended' : undefined],
     ['state', examination.state],
   ];
   return renderSection('identity', facts, view);

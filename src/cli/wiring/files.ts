@@ -1,6 +1,7 @@
+import { constants } from 'node:fs';
 import { access, mkdir, open, readFile, rename, stat, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Files } from '../services.ts';
+import type { FileSource, Files } from '../services.ts';
 
 /** The file system, for configuration, images and blocks. */
 export const realFiles: Files = {
@@ -13,11 +14,72 @@ export const realFiles: Files = {
   readText: (path) => readFile(path, 'utf8'),
   mode: async (path) => (await stat(path)).mode & 0o777,
   write: writeAtomically,
-  async create(path) {
-    const file = await open(path, 'w');
-    return { write: (bytes) => file.writeFile(bytes), close: () => file.close() };
+  async open(path) {
+    const file = await open(path, 'r');
+    return sourceOf(file, await lengthOf(file));
+  },
+  async openImage(path, byteLength, fresh) {
+    const { O_RDWR, O_CREAT, O_TRUNC } = constants;
+    const file = await open(path, O_RDWR | O_CREAT | (fresh ? O_TRUNC : 0), 0o644);
+    await closingOnError(file, () => file.truncate(byteLength));
+    return {
+      ...sourceOf(file, byteLength),
+      write: (offset, bytes) => writeWhole(file, offset, bytes),
+      flush: () => file.datasync(),
+    };
+  },
+  async rename(from, to) {
+    await rename(from, to);
+    const directory = await open(dirname(to), 'r');
+    try {
+      await directory.sync();
+    } finally {
+      await directory.close();
+    }
   },
 };
+
+/** Regular files only: anything else has no length to rely on. */
+async function lengthOf(file: FileHandle): Promise<number> {
+  return closingOnError(file, async () => {
+    const facts = await file.stat();
+    if (facts.isFile()) return facts.size;
+    throw new Error('not a regular file; a block device is named /dev/...');
+  });
+}
+
+async function closingOnError<T>(file: FileHandle, use: () => Promise<T>): Promise<T> {
+  try {
+    return await use();
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+function sourceOf(file: FileHandle, byteLength: number): FileSource {
+  return {
+    byteLength,
+    async read(offset, length) {
+      const bytes = Buffer.allocUnsafeSlow(length);
+      let done = 0;
+      while (done < length) {
+        const { bytesRead } = await file.read(bytes, done, length - done, offset + done);
+        if (bytesRead === 0) break;
+        done += bytesRead;
+      }
+      return bytes.subarray(0, done);
+    },
+    close: () => file.close(),
+  };
+}
+
+async function writeWhole(file: FileHandle, offset: number, bytes: Uint8Array): Promise<void> {
+  let done = 0;
+  while (done < bytes.length) {
+    done += (await file.write(bytes, done, bytes.length - done, offset + done)).bytesWritten;
+  }
+}
 
 async function writeAtomically(path: string, content: Uint8Array | string, mode = 0o644): Promise<void> {
   await mkdir(dirname(path), { recursive: true });

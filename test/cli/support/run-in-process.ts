@@ -101,6 +101,17 @@ function memoryFiles({ files = {}, modes = {} }: Surroundings): Files {
       return modes[path] ?? 0o600;
     },
     write: async () => undefined,
-    create: async () => ({ write: async () => undefined, close: async () => undefined }),
+    open: async (path) => {
+      const content = find(path);
+      return {
+        byteLength: content.length,
+        read: async (offset, length) => content.subarray(offset, offset + length),
+        close: async () => undefined,
+      };
+    },
+    openImage: async () => {
+      throw new Error('this test writes no images');
+    },
+    rename: async () => undefined,
   };
 }
