@@ -4,7 +4,13 @@ import { isUnfinished } from './transfer/marker.ts';
 import { LunError, type Lun, type LunCapacity, type LunErrorKind } from '../lun/lun.ts';
 
 /** A unit that is not ready or reserved can still be shown; a path that fails is no answer about the LUN. */
-const SHOWN_UNREAD: readonly LunErrorKind[] = ['not-ready', 'reservation-conflict', 'check-condition', 'io-error'];
+const SHOWN_UNREAD: readonly LunErrorKind[] = [
+  'not-ready',
+  'no-medium',
+  'reservation-conflict',
+  'check-condition',
+  'io-error',
+];
 
 export interface FirstBlocks {
   /** Of a command device. */

@@ -22,7 +22,13 @@ const PAGE_BYTES = 4096;
 const MODE_BYTES = 1024;
 
 /** A unit answers these and stays there; anything else means that the path is of no use. */
-const ANSWERED: readonly LunErrorKind[] = ['check-condition', 'reservation-conflict', 'not-ready', 'io-error'];
+const ANSWERED: readonly LunErrorKind[] = [
+  'check-condition',
+  'reservation-conflict',
+  'not-ready',
+  'no-medium',
+  'io-error',
+];
 
 /** Asks a unit everything that describes it. Rejects with `LunError` where it cannot be reached. */
 export async function examineUnit(lun: Lun, options: IoOptions): Promise<LunExamination> {

@@ -35,7 +35,7 @@ export function createScriptedUnit(
         const answer = typeof rule === 'function' ? rule(request) : rule;
         if (answer instanceof Uint8Array) return answer.subarray(0, request.dataInLength ?? 0);
         const [key, asc, ascq] = answer.sense;
-        const kind = key === 2 ? 'not-ready' : 'check-condition';
+        const kind = key === 2 ? (asc === 0x3a ? 'no-medium' : 'not-ready') : 'check-condition';
         throw new LunError(kind, path, `${path}: ${request.what}: sense ${key}/${asc}/${ascq}`, {
           sense: { key, asc, ascq },
         });
