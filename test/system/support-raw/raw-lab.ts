@@ -29,6 +29,7 @@ export class RawLab {
   readonly #place = temporaryDirectory();
   readonly #devices: RawDevice[] = [];
   readonly #services = new Set<Service>();
+  #lab = join(this.#place.path, 'lab');
   #arrays: readonly LabArray[] = [];
 
   /** Where files of a test may lie; gone at the end. */
@@ -36,8 +37,10 @@ export class RawLab {
     return this.#place.path;
   }
 
-  async up(volumeSize: string, journalSize: string): Promise<void> {
-    await this.#lab('up', '--volume-size', volumeSize, '--journal-size', journalSize);
+  /** The arrays keep what they keep in `directory`: in a file system of a test's own, for instance. */
+  async up(volumeSize: string, journalSize: string, directory = this.#lab): Promise<void> {
+    this.#lab = directory;
+    await this.#call('up', '--volume-size', volumeSize, '--journal-size', journalSize);
   }
 
   /** A command of the host at that site, which must succeed. */
@@ -94,20 +97,20 @@ export class RawLab {
   }
 
   async startAgain(site: Site): Promise<void> {
-    await this.#lab('fault', 'start', site);
+    await this.#call('fault', 'start', site);
   }
 
   /** No way between the arrays, in either direction. */
   async cut(): Promise<void> {
-    await this.#lab('fault', 'link-down', 'tokyo');
-    await this.#lab('fault', 'link-down', 'osaka');
+    await this.#call('fault', 'link-down', 'tokyo');
+    await this.#call('fault', 'link-down', 'osaka');
   }
 
   /** Everything runs and is connected again. */
   async restore(): Promise<void> {
     for (const { name, pid } of this.#arrays) {
       if (pid === undefined) await this.startAgain(name);
-      await this.#lab('fault', 'link-up', name);
+      await this.#call('fault', 'link-up', name);
     }
   }
 
@@ -115,11 +118,18 @@ export class RawLab {
     await Promise.all([...this.#services].map((service) => service.kill()));
   }
 
+  /** Stops the arrays; their files stay. */
+  async down(): Promise<void> {
+    const { code, stderr } = await program(['lab', 'down', '--keep', '--directory', this.#lab]);
+    expect(code, stderr).toBe(0);
+    this.#arrays = [];
+  }
+
   /** Ends everything, also after a failure. Returns what is still there. */
   async end(): Promise<string[]> {
     const services = await Promise.allSettled([...this.#services].map((service) => service.stop()));
     for (const device of this.#devices.toReversed()) await device.remove();
-    const down = await program(['lab', 'down', '--directory', join(this.directory, 'lab')]);
+    const down = await program(['lab', 'down', '--directory', this.#lab]);
     const loops = run('losetup', '--list', '--noheadings', '--output', 'NAME,BACK-FILE').split('\n');
     const mounts = fs.readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
     const left = [...loops, ...mounts].filter((line) => line.includes(this.directory));
@@ -129,11 +139,11 @@ export class RawLab {
   }
 
   #host(site: Site): Readonly<Record<string, string>> {
-    return { CDCTL_CONFIG: join(this.directory, 'lab', `${site}.yaml`) };
+    return { CDCTL_CONFIG: join(this.#lab, `${site}.yaml`) };
   }
 
-  async #lab(...argv: string[]): Promise<void> {
-    const answer = await program(['lab', ...argv, '--directory', join(this.directory, 'lab'), '--json']);
+  async #call(...argv: string[]): Promise<void> {
+    const answer = await program(['lab', ...argv, '--directory', this.#lab, '--json']);
     if (answer.code !== 0) throw new Error(`cdctl lab ${argv.join(' ')}: ${answer.stdout}${answer.stderr}`);
     this.#arrays = (JSON.parse(answer.stdout) as { lab: { arrays: LabArray[] } }).lab.arrays;
   }
