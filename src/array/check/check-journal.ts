@@ -65,7 +65,8 @@ function emptyFile(name: string): Parameters<typeof openJournalVolume>[0] {
 /** The chain from the last record freed must reach what is known to have been stored; what lies behind its end is in doubt. */
 function checkPrimary(check: Check): number {
   const { group, journal, name, report } = check;
-  if (!isActive(group)) return 0;
+  // Of a journal that failed nothing is believed at the next start: the difference maps name what it held.
+  if (!isActive(group) || group.journalLost) return 0;
   const tail = scanJournal(journal, group.purged, group, () => undefined);
   const known = knownStored(group);
   const broken = placeOf(journal, tail.sequence + 1);

@@ -15,7 +15,18 @@ export function writeOf(offset: number, data: Uint8Array): VolumeChange {
   return { offset, length: data.length, data };
 }
 
-export function changeOf(record: JournalRecord, data: Uint8Array): VolumeChange {
+/** Whether the range of a record lies in a volume: records come from the other array, or from a disk. */
+export function fitsVolume(record: Pick<JournalRecord, 'lba' | 'length'>, volume: Pick<Volume, 'byteLength'>): boolean {
+  return (record.lba + record.length) * JOURNAL_BLOCK_SIZE <= volume.byteLength;
+}
+
+/** Throws where the record does not fit the volume: nothing of it may be carried out. */
+export function changeOf(record: JournalRecord, data: Uint8Array, volume: Pick<Volume, 'byteLength'>): VolumeChange {
+  if (!fitsVolume(record, volume)) {
+    throw new Error(
+      `record ${record.sequence} changes ${record.length} blocks from ${record.lba}, beyond the end of the volume`,
+    );
+  }
   const offset = record.lba * JOURNAL_BLOCK_SIZE;
   const length = record.length * JOURNAL_BLOCK_SIZE;
   return record.kind === 'write' ? { offset, length, data } : { offset, length };

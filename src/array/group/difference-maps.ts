@@ -5,7 +5,7 @@ import { localLun, type GroupState, type PairState } from '../store/array-state.
 import { chunkBytesFor, openChunkMap, type ChunkMap } from '../store/chunk-map.ts';
 import { openGuardedFile } from '../store/guarded-file.ts';
 import type { Volume } from '../store/volume.ts';
-import type { VolumeChange } from './change.ts';
+import { fitsVolume, type VolumeChange } from './change.ts';
 
 /** The difference maps of a group: for each pair, the chunks that the peer does not have. */
 export interface DifferenceMaps {
@@ -79,12 +79,14 @@ export function createDifferenceMaps(parts: {
       if (pair.progress === 'copy') of(pair.slot).note(change.offset, change.length);
     },
     async markRecords(from, to) {
-      const slots = new Set(state().pairs.map((pair) => pair.slot));
       for (let sequence = from + 1; sequence <= to; sequence += 1) {
         const stored = parts.journal.readRecord(sequence);
         if (!stored.ok) return markEverything();
         const { slot, lba, length } = stored.value.record;
-        if (slots.has(slot)) await of(slot).mark(lba * JOURNAL_BLOCK_SIZE, length * JOURNAL_BLOCK_SIZE);
+        const pair = state().pairs.find((candidate) => candidate.slot === slot);
+        if (!pair) continue;
+        if (!fitsVolume(stored.value.record, volumeOf(pair))) return markEverything();
+        await of(slot).mark(lba * JOURNAL_BLOCK_SIZE, length * JOURNAL_BLOCK_SIZE);
       }
     },
     async drop(slot) {

@@ -65,11 +65,11 @@ const pairOf = (group: GroupState, { record }: StoredRecord): PairState | undefi
 
 /** The journal must be durable before the volumes take what it holds: it may come from the page cache of a killed process. */
 async function redoWrites(parts: RecoveryParts, group: GroupState): Promise<Position> {
-  const { runtime } = parts;
+  const { runtime, context } = parts;
   const tail = scanJournal(runtime.journal, group.purged, group, (stored, data) => {
     const pair = pairOf(group, stored);
     if (pair?.progress !== 'copy') return;
-    const { offset, length } = changeOf(stored.record, data);
+    const { offset, length } = changeOf(stored.record, data, context.volume(pair.primaryLun));
     runtime.differences(pair.slot).note(offset, length);
   });
   await runtime.journal.flush();
@@ -94,7 +94,7 @@ async function redoOne(
 ): Promise<void> {
   if (!data.ok) throw new Error(`data of record ${record.sequence}: ${describeViolation(data.violation)}`);
   const volume = context.volume(pair.primaryLun);
-  const change = changeOf(record, data.value);
+  const change = changeOf(record, data.value, volume);
   await announceChange(volume, change);
   applyChange(volume, change);
 }

@@ -79,7 +79,7 @@ async function applyOne(
     throw new Error(`record ${record.sequence} in the journal of this array: ${describeViolation(data.violation)}`);
   }
   const volume = context.volume(localLun(group, pair));
-  const change = changeOf(record, data.value);
+  const change = changeOf(record, data.value, volume);
   await makeWay(context, pair, volume, change);
   if (epoch !== context.epoch()) return false;
   applyChange(volume, change);
@@ -113,7 +113,7 @@ export async function redoRestoration(context: FollowerContext): Promise<Positio
     if (!data.ok) throw new Error(`record ${stored.record.sequence}: ${describeViolation(data.violation)}`);
     if (pair && pair.primaryLun === stored.record.lun) {
       const volume = context.volume(localLun(group, pair));
-      const change = changeOf(stored.record, data.value);
+      const change = changeOf(stored.record, data.value, volume);
       await announceChange(volume, change);
       applyChange(volume, change);
     }

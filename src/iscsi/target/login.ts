@@ -74,6 +74,7 @@ export class TargetLogin {
     const pairs = this.text.append(data, request.continues);
     if (!pairs.ok) throw new LoginRefusal(LOGIN_STATUS.initiatorError, describeViolation(pairs.violation));
     if (pairs.value === undefined) return { kind: 'answer', transit: false, text: new Uint8Array(0) };
+    refuseDoubles(pairs.value);
     const answers: TextPair[] = [];
     if (!this.identified) answers.push(...this.identify(pairs.value));
     answers.push(...this.answer(pairs.value));
@@ -125,6 +126,10 @@ export class TargetLogin {
     const name = values.get('InitiatorName') ?? '';
     if (name === '' || Buffer.byteLength(name) > MAX_NAME_LENGTH) {
       throw new LoginRefusal(LOGIN_STATUS.missingParameter, 'InitiatorName is missing or too long');
+    }
+    // RFC 3722: nothing that a terminal, a log or a list of names would take for something else.
+    if (/[\p{Cc}\p{Cf}\p{Z}]/u.test(name)) {
+      throw new LoginRefusal(LOGIN_STATUS.initiatorError, 'InitiatorName has control characters or spaces');
     }
     this.initiatorName = name;
     const type = values.get('SessionType') ?? 'Normal';
@@ -201,5 +206,14 @@ export class TargetLogin {
       parameters: this.negotiator.result(),
     };
     return { kind: 'answer', transit: true, text, finished };
+  }
+}
+
+/** Of two values the one that was checked might not be the one that is used; the negotiator refuses its own keys twice. */
+function refuseDoubles(pairs: readonly TextPair[]): void {
+  const seen = new Set<string>();
+  for (const [key] of pairs) {
+    if (seen.has(key)) throw new LoginRefusal(LOGIN_STATUS.initiatorError, `${key} was sent twice`);
+    if (SECURITY_KEYS.has(key) || DECLARATIONS.has(key)) seen.add(key);
   }
 }
