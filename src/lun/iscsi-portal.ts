@@ -7,6 +7,7 @@ import { CHECK_CONDITION, PROTOCOL_SENSE } from '../iscsi/target/protocol-sense.
 import { IscsiTarget } from '../iscsi/target/target.ts';
 import type { TargetTask } from '../iscsi/target/task.ts';
 import type { TargetChap, TargetConfiguration, TargetEvent, TargetMove } from '../iscsi/target/types.ts';
+import { DataInBudget } from './data-in-budget.ts';
 import type { DeviceServer, ScsiReply } from '../scsi/task.ts';
 
 export interface PortalEvent extends Omit<TargetEvent, 'kind'> {
@@ -175,6 +176,7 @@ class PortalConnection {
   private readonly stream: Connection;
   private readonly engine: TargetConnection;
   private readonly gone: () => void;
+  private readonly budget = new DataInBudget<TargetTask>((task) => this.execute(task));
   private timer: Timer | undefined;
   private scheduled = false;
   private blocked = false;
@@ -190,7 +192,7 @@ class PortalConnection {
       remoteAddress: stream.remoteAddress,
       nowMs: parts.clock.monotonicMs(),
       wake: () => this.schedule(),
-      execute: (task) => this.execute(task),
+      execute: (task) => this.budget.submit(task),
     });
     stream.handlers = {
       data: (bytes) => this.guard(() => this.engine.feed(bytes, parts.clock.monotonicMs())),
@@ -250,13 +252,19 @@ class PortalConnection {
 
   private execute(task: TargetTask): void {
     this.replyTo(task).then(
-      (reply) => this.complete(() => this.engine.complete(task, reply)),
+      (reply) => this.answer(task, reply),
       (error: unknown) => {
         if (!task.aborted) this.report(error);
-        const reply = { status: CHECK_CONDITION, sense: PROTOCOL_SENSE.internalFailure };
-        this.complete(() => this.engine.complete(task, reply));
+        this.answer(task, { status: CHECK_CONDITION, sense: PROTOCOL_SENSE.internalFailure });
       },
     );
+  }
+
+  private answer(task: TargetTask, reply: ScsiReply): void {
+    this.budget.ended(task);
+    this.complete(() => this.engine.complete(task, reply));
+    // An aborted task has no answer that would make a batch.
+    if (task.aborted) this.schedule();
   }
 
   /** A device server that throws at once must not leave a task that never ends. */
@@ -289,7 +297,9 @@ class PortalConnection {
     if (this.engine.closing === 'now') return this.abandon();
     if (this.blocked) return;
     const batch = this.engine.takeOutput();
-    if (batch.length > 0 && !this.stream.send(batch)) this.block();
+    const taken = batch.length === 0 || this.stream.send(batch);
+    if (!taken) this.block();
+    this.budget.sent(taken);
     if (this.engine.closing === 'after-output') this.end();
   }
 
@@ -302,6 +312,7 @@ class PortalConnection {
     if (!this.blocked || this.over) return;
     this.blocked = false;
     this.stream.resume();
+    this.budget.drained();
     this.schedule();
   }
 

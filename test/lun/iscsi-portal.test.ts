@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Connection, Transport } from '../../src/base/transport.ts';
+import { DATA_IN_BUDGET } from '../../src/lun/data-in-budget.ts';
 import { createPortal, type Portal, type PortalEvent } from '../../src/lun/iscsi-portal.ts';
 import type { DeviceServer, ScsiReply, ScsiTask } from '../../src/scsi/task.ts';
 import { readPdus, slowPdu, textData, type SeenPdu, type SlowPdu } from '../iscsi/slow-pdu.ts';
@@ -313,6 +314,37 @@ describe('back-pressure', () => {
     peer.stream.resume();
     expect(await peer.read()).toHaveLength(20);
     expect(at.server.tasks).toHaveLength(20);
+  });
+});
+
+describe('Data-In that nobody takes', () => {
+  it('is bounded: commands beyond the budget wait until what was asked for has been read', async () => {
+    const at = await stage({ highWaterMark: 100_000 });
+    const peer = await Peer.login(at);
+    peer.stream.pause();
+    const length = 16 * 1024 * 1024;
+    peer.stream.send([
+      Buffer.concat(Array.from({ length: 20 }, (_, index) => slowPdu(read(index, index + 1, { length })))),
+    ]);
+    await settle();
+    expect(at.server.tasks.length).toBe(DATA_IN_BUDGET / length);
+    peer.stream.resume();
+    await settle();
+    expect(at.server.tasks.length).toBeGreaterThan(DATA_IN_BUDGET / length);
+  });
+
+  it('holds no task for ever that is aborted while it waits', async () => {
+    const at = await stage({ highWaterMark: 1000 });
+    const peer = await Peer.login(at);
+    peer.stream.pause();
+    const length = DATA_IN_BUDGET;
+    peer.stream.send([Buffer.concat([1, 2, 3].map((tag) => slowPdu(read(tag - 1, tag, { length }))))]);
+    await settle();
+    expect(at.server.tasks.length).toBe(1);
+    peer.stream.destroy();
+    await settle();
+    expect(at.portal.sessions()).toEqual([]);
+    expect(at.server.tasks.slice(1).every((task) => task.aborted)).toBe(true);
   });
 });
 
