@@ -28,6 +28,10 @@ import { openStateStore, type StateStore } from './store/state-store.ts';
 import { withAtomicWrites } from './store/atomic-writes.ts';
 import { openThinFile } from './store/thin-file.ts';
 import { openVolume, type Volume } from './store/volume.ts';
+import { withObstacles } from './backed-unit.ts';
+import { createBackingOpener } from './backing-opener.ts';
+import { createGroupKeeper, type GroupKeeper } from './group-keeper.ts';
+import { createLunVolume } from './store/lun-volume.ts';
 import { createVolumeUnit, worldWideNameOf, type PairedVolume } from './units.ts';
 import { createVirtualUnit, type VirtualUnit } from './virtual-unit.ts';
 
@@ -37,6 +41,11 @@ export interface ArrayParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly opener: LunOpener;
+  /**
+   * Opens the LUNs behind volumes. They must fail for good when their connection is lost: the array then opens them anew,
+   * and looks who they are, before it goes on.
+   */
+  readonly backings?: LunOpener;
   readonly version: string;
   readonly log?: (text: string) => void;
   /** Who may do what, asked anew each time; absent or undefined: everybody everything. */
@@ -69,8 +78,8 @@ export async function createArray(parts: ArrayParts): Promise<EmulatedArray> {
   for (const volume of store.state().volumes) body.open(volume);
   for (const volume of body.volumes.values()) await volume.atomic?.recover();
   for (const entry of store.state().lunMap) body.map(entry);
-  for (const group of store.state().groups) await body.core.openRuntime(group.name);
-  for (const runtime of body.runtimes.values()) runtime.wake();
+  await Promise.all([...body.volumes.values()].map(async ({ backing }) => backing?.reach()));
+  await body.groups.openAll();
   return {
     serial: description.serial,
     name: description.name,
@@ -81,10 +90,11 @@ export async function createArray(parts: ArrayParts): Promise<EmulatedArray> {
     accessChanged: () => body.channel.lunListChanged(),
     async stop() {
       for (const { lun } of store.state().lunMap) body.unmap(lun);
+      body.groups.stop();
       for (const runtime of body.runtimes.values()) await runtime.stop();
       await remote.close();
       for (const volume of body.volumes.values()) {
-        await volume.flush();
+        if (volume.backing?.isUsable() !== false) await volume.flush();
         await volume.close();
       }
       for (const journal of body.journals.values()) journal.close();
@@ -99,6 +109,7 @@ interface Body extends EditableParts {
   readonly volumes: Map<number, Volume>;
   readonly journals: Map<number, JournalVolume>;
   readonly runtimes: Map<string, GroupRuntime>;
+  readonly groups: GroupKeeper;
 }
 
 /** Until the far array answers: its sizes are shown only then, and arrays are seldom started in the right order. */
@@ -182,6 +193,7 @@ function createBody(parts: ArrayParts, store: StateStore, remote: RemoteInterfac
       runtimes.delete(group);
       await runtime?.stop();
     },
+    waits: (group) => groups.waiting(group),
     holdVolume(lun) {
       let release = (): void => undefined;
       const held = new Promise<void>((resolve) => {
@@ -197,6 +209,22 @@ function createBody(parts: ArrayParts, store: StateStore, remote: RemoteInterfac
     commandDevices: () => store.state().commandDevices,
     log,
   };
+  const groups = createGroupKeeper({
+    store,
+    clock,
+    volume: needVolume,
+    runtimes,
+    openRuntime: (group) => core.openRuntime(group),
+    log,
+  });
+  const backings = createBackingOpener({
+    arraySerial: serial,
+    opener: parts.backings,
+    state: () => store.state(),
+    record: async (record) => {
+      await store.update((state) => ({ ...state, backings: [...(state.backings ?? []), record] }));
+    },
+  });
   const execute: ExecuteCommand = createCommandExecution(core);
 
   /** Looked up at each access, since pairs come and go while hosts write. */
@@ -209,7 +237,7 @@ function createBody(parts: ArrayParts, store: StateStore, remote: RemoteInterfac
     return undefined;
   }
 
-  function openVolumeUnit(volume: VolumeDescription): LogicalUnit {
+  function openFileVolume(volume: VolumeDescription): Volume {
     const volumeBytes = volume.blockSize * volume.blockCount;
     const chunkBytes = chunkBytesFor(volumeBytes);
     const mapBytes = Math.ceil(volumeBytes / chunkBytes) * 4;
@@ -217,17 +245,34 @@ function createBody(parts: ArrayParts, store: StateStore, remote: RemoteInterfac
     const files = { data: storage.open(`lun-${volume.lun}.data`), map };
     const thin = openThinFile(files, { volumeBytes, chunkBytes, blockSize: volume.blockSize });
     const intents = `lun-${volume.lun}.intents`;
-    const opened = withAtomicWrites(openVolume(volume, thin), {
+    return withAtomicWrites(openVolume(volume, thin), {
       exists: () => storage.exists(intents),
       open: () => storage.open(intents),
     });
+  }
+
+  function openLunVolume(volume: VolumeDescription): Volume {
+    const opened = createLunVolume({
+      description: volume,
+      clock,
+      open: () => backings.open(volume),
+      onLost: (why) => groups.lost(volume.lun, why),
+      onReturned: () => groups.returned(volume.lun),
+    });
+    void opened.backing.reach();
+    return opened;
+  }
+
+  function openVolumeUnit(volume: VolumeDescription): LogicalUnit {
+    const opened = volume.backing === undefined ? openFileVolume(volume) : openLunVolume(volume);
     volumes.set(volume.lun, opened);
-    return createVolumeUnit({
+    const unit = createVolumeUnit({
       arraySerial: serial,
       volume: opened,
       paired: () => paired(volume.lun),
       hold: () => holds.get(volume.lun),
     });
+    return withObstacles(unit, opened, () => groups.waits(volume.lun));
   }
 
   function openJournal(volume: VolumeDescription): LogicalUnit {
@@ -273,6 +318,8 @@ function createBody(parts: ArrayParts, store: StateStore, remote: RemoteInterfac
     volumes,
     journals,
     runtimes,
+    groups,
+    backings,
     open(volume) {
       units.set(volume.lun, openers[volume.kind](volume));
     },

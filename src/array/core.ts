@@ -28,6 +28,8 @@ export interface ArrayCore {
   runtime(group: string): GroupRuntime | undefined;
   openRuntime(group: string): Promise<GroupRuntime>;
   closeRuntime(group: string): Promise<void>;
+  /** Why the group is not at work although it exists: the backing of a volume is away since the array started. */
+  waits(group: string): string | undefined;
   /** Writes to an unpaired volume wait until the returned function is called. */
   holdVolume(lun: number): () => void;
   /** Tells initiators that a LUN's write protection has changed. */

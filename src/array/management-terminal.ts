@@ -1,6 +1,9 @@
+import { LunError } from '../lun/lun.ts';
+import type { BackingOpener } from './backing-opener.ts';
 import type { ArrayDescription, LunMapEntry, VolumeDescription } from './description.ts';
 import type { GroupRuntime } from './group/group-runtime.ts';
 import {
+  ManagementError,
   withCommandDevice,
   withMappedLun,
   withoutCommandDevice,
@@ -9,11 +12,13 @@ import {
   withRemote,
   withVolume,
   type ArrayReport,
+  type BackingReport,
   type Management,
 } from './management.ts';
 import type { RemoteInterface } from './remote-interface.ts';
 import type { ArrayState } from './store/array-state.ts';
 import type { StateStore } from './store/state-store.ts';
+import type { Volume } from './store/volume.ts';
 
 /** The management terminal (207) at work on a running array: tables first, then what hangs on them. */
 
@@ -21,6 +26,8 @@ import type { StateStore } from './store/state-store.ts';
 export interface EditableParts {
   readonly channel: { lunListChanged(): void };
   readonly runtimes: ReadonlyMap<string, GroupRuntime>;
+  readonly volumes: ReadonlyMap<number, Volume>;
+  readonly backings: BackingOpener;
   open(volume: VolumeDescription): void;
   map(entry: LunMapEntry): void;
   unmap(lun: number): void;
@@ -37,6 +44,34 @@ export function createManagement(
     const { before, after } = await store.update(change);
     return before !== after;
   };
+
+  /** Whatever speaks against the backing is said before a table is changed. */
+  async function withBackingFound(volume: VolumeDescription): Promise<VolumeDescription> {
+    const known = store.state().volumes.find(({ lun }) => lun === volume.lun);
+    if (volume.backing === undefined) return volume;
+    if (known) return volume.blockCount > 0 ? volume : { ...volume, blockCount: known.blockCount };
+    withVolume(store.state(), { ...volume, blockCount: Math.max(1, volume.blockCount) });
+    try {
+      const { blockCount } = await body.backings.probe(volume);
+      if (blockCount < volume.blockCount) {
+        const size = `${blockCount} blocks of ${volume.blockSize} bytes`;
+        throw new ManagementError(`${volume.backing} has ${size}, the volume would have ${volume.blockCount}`);
+      }
+      return volume.blockCount > 0 ? volume : { ...volume, blockCount };
+    } catch (error) {
+      throw error instanceof LunError ? new ManagementError(error.message) : error;
+    }
+  }
+
+  function backingReports(): BackingReport[] {
+    return [...body.volumes.values()].flatMap(({ description: { lun, backing = '' }, backing: behind }) => {
+      if (!behind) return [];
+      const { state, why } = behind.condition();
+      const identity = store.state().backings?.find((record) => record.lun === lun)?.identity ?? '';
+      return [{ lun, backing, condition: state, identity, why }];
+    });
+  }
+
   return {
     show(): ArrayReport {
       const state = store.state();
@@ -54,11 +89,14 @@ export function createManagement(
           peerSerial,
         })),
         commandNumber: store.requests.commandNumber(),
+        backings: backingReports(),
       };
     },
-    async addVolume(volume) {
+    async addVolume(asked) {
+      const volume = await withBackingFound(asked);
       if (!(await edit((state) => withVolume(state, volume)))) return;
       body.open(volume);
+      await body.volumes.get(volume.lun)?.backing?.reach();
       body.channel.lunListChanged();
     },
     async mapLun(entry) {

@@ -1,10 +1,12 @@
 import type { CommandDeviceEntry, LunMapEntry, RemoteDescription, VolumeDescription } from './description.ts';
 import type { ArrayState, GroupState } from './store/array-state.ts';
+import type { BackingCondition } from './store/volume.ts';
 import { SMALLEST_JOURNAL_BLOCKS } from './journal/geometry.ts';
 
 /** What the management terminal (207) can do with a running array. Every edit is durable before it resolves. */
 export interface Management {
   show(): ArrayReport;
+  /** With a backing and no block count it becomes as large as its backing. */
   addVolume(volume: VolumeDescription): Promise<void>;
   mapLun(entry: LunMapEntry): Promise<void>;
   unmapLun(lun: number): Promise<void>;
@@ -25,6 +27,18 @@ export interface ArrayReport {
   readonly commandDevices: readonly CommandDeviceEntry[];
   readonly groups: ReadonlyArray<Pick<GroupState, 'name' | 'role' | 'suspendReason' | 'peerSerial'>>;
   readonly commandNumber: number;
+  /** The LUNs behind volumes, and whether they are there. */
+  readonly backings: readonly BackingReport[];
+}
+
+export interface BackingReport {
+  readonly lun: number;
+  readonly backing: string;
+  readonly condition: BackingCondition['state'];
+  /** Who it said it was when it was first met; empty before. */
+  readonly identity: string;
+  /** Why it is not ready; empty where it is. */
+  readonly why: string;
 }
 
 export class ManagementError extends Error {
@@ -56,12 +70,15 @@ export function withVolume(state: ArrayState, volume: VolumeDescription): ArrayS
   if (existing && sameFields(existing, volume)) return state;
   needFreeLun(state, volume.lun);
   checkVolume(volume);
+  const user = state.volumes.find((candidate) => candidate.backing && candidate.backing === volume.backing);
+  if (user) fail(`${user.backing} is the backing of LUN ${user.lun} already`);
   return { ...state, volumes: [...state.volumes, volume].toSorted((a, b) => a.lun - b.lun) };
 }
 
 export function checkVolume(volume: VolumeDescription): void {
   if (!Number.isInteger(volume.blockCount) || volume.blockCount < 1) fail(`volume ${volume.name} has no blocks`);
   checkOptions(volume);
+  if (volume.backing !== undefined && volume.kind !== 'volume') fail(`a ${volume.kind} cannot have a backing`);
   if (volume.kind !== 'journal') return;
   if (volume.blockSize !== 512) fail(`journal ${volume.name} must have blocks of 512 bytes`);
   if (volume.blockCount < SMALLEST_JOURNAL_BLOCKS) {

@@ -2,7 +2,7 @@ import { delay, type Clock } from '../base/clock.ts';
 import { createAlignedBuffers, type AlignedBuffers } from './aligned-buffers.ts';
 import { within } from './deadline.ts';
 import { deviceError } from './device-errors.ts';
-import { capacityOf, findDevice, identityOf, userOf, type DeviceFacts } from './device-facts.ts';
+import { capacityOf, findDevice, heldIdentityOf, identityOf, userOf, type DeviceFacts } from './device-facts.ts';
 import { realDeviceSystem, type DeviceSystem } from './device-system.ts';
 import { checkExtent, checkWholeBlocks } from './extent.ts';
 import { LunError, type IoOptions, type Lun, type LunCapacity, type LunIdentity, type WriteOptions } from './lun.ts';
@@ -14,6 +14,8 @@ export interface BlockDeviceParts {
   readonly system?: DeviceSystem;
   /** For calls that bring no timeout of their own. */
   readonly timeoutMs?: number;
+  /** Holds the device exclusively while it is open, and names it so that no other can be taken for it. */
+  readonly held?: boolean;
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000;
@@ -39,7 +41,7 @@ export async function openBlockDevice(parts: BlockDeviceParts, path: string, opt
   if (capacity.blockCount === 0) throw new LunError('no-path', path, `${path}: no medium: the device has no blocks`);
   const deadlineMs = clock.monotonicMs() + (options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   await probeExclusively({ path, facts, system, clock, deadlineMs });
-  const { fd, writable } = openShared(system, path, facts);
+  const { fd, writable } = openAsAllowed(system, path, facts, parts.held ?? false);
   return new BlockDevice({
     path,
     facts,
@@ -49,6 +51,7 @@ export async function openBlockDevice(parts: BlockDeviceParts, path: string, opt
     writable,
     timeoutMs: parts.timeoutMs ?? DEFAULT_TIMEOUT_MS,
     capacity,
+    identify: parts.held ? () => heldIdentityOf(system, facts) : () => identityOf(system, facts),
   });
 }
 
@@ -75,10 +78,15 @@ async function probeExclusively(parts: {
   }
 }
 
-function openShared(system: DeviceSystem, path: string, facts: DeviceFacts): { fd: number; writable: boolean } {
+function openAsAllowed(
+  system: DeviceSystem,
+  path: string,
+  facts: DeviceFacts,
+  exclusive: boolean,
+): { fd: number; writable: boolean } {
   for (const writable of [true, false]) {
     try {
-      return { fd: system.open(facts.file, { writable, exclusive: false }), writable };
+      return { fd: system.open(facts.file, { writable, exclusive }), writable };
     } catch (error) {
       const failure = deviceError(path, 'open', error);
       if (!writable || failure.kind !== 'write-protected') throw failure;
@@ -100,6 +108,7 @@ interface OpenParts {
   readonly writable: boolean;
   readonly timeoutMs: number;
   readonly capacity: LunCapacity;
+  readonly identify: () => LunIdentity;
 }
 
 /** One call of the LUN's user; late once it has been told that time is up, after which nothing new begins. */
@@ -130,7 +139,7 @@ class BlockDevice implements Lun {
 
   async identify(): Promise<LunIdentity> {
     this.checkOpen();
-    return identityOf(this.parts.system, this.parts.facts);
+    return this.parts.identify();
   }
 
   async capacity(): Promise<LunCapacity> {

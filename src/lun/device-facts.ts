@@ -57,6 +57,23 @@ export function identityOf(system: DeviceSystem, facts: DeviceFacts): LunIdentit
   };
 }
 
+/**
+ * The same, with a world wide name that tells every device from every other, partitions and devices without a name of their
+ * own too: a device mapper's UUID, a loop device's file, or in the end its place in the machine.
+ */
+export function heldIdentityOf(system: DeviceSystem, facts: DeviceFacts): LunIdentity {
+  const identity = identityOf(system, facts);
+  const disk = facts.diskDirectory;
+  const named = identity.worldWideName || (identity.serial && `${identity.product} ${identity.serial}`.trim());
+  const mapped = printable(readText(system, `${disk}/dm/uuid`));
+  const file = printable(readText(system, `${disk}/loop/backing_file`));
+  const whole =
+    named || mapped || (file && `loop ${file} at ${readText(system, `${disk}/loop/offset`)}`) || `device ${disk}`;
+  const part = readText(system, `${facts.directory}/partition`);
+  const start = readText(system, `${facts.directory}/start`);
+  return { ...identity, worldWideName: part === '' ? whole : `${whole} partition ${part} at ${start}` };
+}
+
 /** Of a multipath map its first path; else the disk itself. */
 export function firstPathOf(system: DeviceSystem, disk: string): string {
   if (!readText(system, `${disk}/dm/uuid`).startsWith('mpath-')) return disk;

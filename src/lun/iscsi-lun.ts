@@ -46,6 +46,11 @@ export interface IscsiLunParts {
   readonly timeoutMs: number;
   /** Called once, when the LUN is closed: whoever owns the session may close it. */
   readonly release: () => Promise<void>;
+  /**
+   * Every command goes over the connection that it was opened with, and fails where that is lost or a unit attention has
+   * come: whoever opens it anew looks at what is there then.
+   */
+  readonly bound?: boolean;
 }
 
 /** Bytes of one READ or WRITE where the device names no limit of its own. */
@@ -74,7 +79,7 @@ class IscsiLun implements Lun {
   readonly path: string;
   readonly scsi: ScsiAccess = { execute: (request) => this.command(request) };
   private readonly parts: IscsiLunParts;
-  private readonly unit: ScsiUnit;
+  private unit: ScsiUnit;
   private knownGeometry: Promise<Geometry> | undefined;
   private forceUnitAccessRefused = false;
   private closed = false;
@@ -98,6 +103,7 @@ class IscsiLun implements Lun {
       throw new LunError('bad-argument', this.path, message);
     }
     await this.drainAttentions(deadlineMs);
+    if (this.parts.bound) this.unit = boundUnit(this.unit, this.parts.session.connectionNumber());
   }
 
   /** A unit that is not ready or reserved can still be looked at. */
@@ -308,6 +314,10 @@ class IscsiLun implements Lun {
       outcome,
     });
   }
+}
+
+function boundUnit(unit: ScsiUnit, onlyConnection: number): ScsiUnit {
+  return { execute: (command) => unit.execute({ ...command, onlyConnection }) };
 }
 
 function isIllegalRequest(error: unknown): boolean {

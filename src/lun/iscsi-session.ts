@@ -22,7 +22,10 @@ export interface IscsiSessionParts {
   /** Operational values that differ from `OWN_VALUES` (src/iscsi/negotiation.ts). */
   readonly values?: OperationalValues;
   readonly limits?: Partial<InitiatorLimits>;
-  /** 6 bytes; else a random one. A registration with a unit is this port's: whoever is to have it again comes with the same. */
+  /**
+   * 6 bytes; else a random one. A registration with a unit is this port's: whoever is to have it again comes with the same.
+   * A new session with the ISID of an old one ends what that has under way.
+   */
   readonly isid?: Uint8Array;
   /** Before each attempt to connect again after the session was lost; its callers wait that long at least. */
   readonly reconnectPausesMs?: readonly number[];
@@ -75,9 +78,8 @@ class ReconnectingSession implements IscsiSession {
 
   constructor(parts: IscsiSessionParts) {
     this.parts = parts;
-    // T = 10b: a random ISID (RFC 7143 section 11.12.5).
-    this.isid = parts.isid ?? parts.random.bytes(6);
-    this.isid[0] = 0x80;
+    this.isid = parts.isid ?? randomIsid(parts.random);
+    this.isid[0] = RANDOM_ISID;
   }
 
   async execute(command: SessionCommand): Promise<CommandAnswer> {
@@ -204,4 +206,13 @@ class ReconnectingSession implements IscsiSession {
     const { portal, target } = this.parts;
     return target === undefined ? formatPortal(portal) : `${target} at ${formatPortal(portal)}`;
   }
+}
+
+/** T = 10b (RFC 7143 section 11.12.5). */
+const RANDOM_ISID = 0x80;
+
+export function randomIsid(random: Random): Uint8Array {
+  const isid = random.bytes(6);
+  isid[0] = RANDOM_ISID;
+  return isid;
 }

@@ -10,7 +10,7 @@ import { encodeLunField, LUN_LIMIT } from '../scsi/lun-field.ts';
 import { decodeReportLuns } from '../scsi/report-luns.ts';
 import { SessionFailure } from './iscsi-connection.ts';
 import { openIscsiLun } from './iscsi-lun.ts';
-import { createIscsiSession, type IscsiSession } from './iscsi-session.ts';
+import { createIscsiSession, randomIsid, type IscsiSession } from './iscsi-session.ts';
 import { LunError, type IoOptions, type Lun, type LunOpener } from './lun.ts';
 import { formatPortal, parseLunPath, parsePortalPath, parseTargetPath, type TargetPath } from './lun-path.ts';
 import { createScsiUnit } from './scsi-unit.ts';
@@ -36,6 +36,11 @@ export interface OpenerParts {
   readonly isid?: Uint8Array;
   /** Before each attempt to connect again to a target that was lost; fewer tell callers sooner that it is gone. */
   readonly reconnectPausesMs?: readonly number[];
+  /**
+   * Each LUN has a session of its own and fails for good once its connection is lost; opened again, it ends what the old
+   * session has under way. Nothing is then ever written to what took the LUN's place in between.
+   */
+  readonly bindToConnection?: boolean;
 }
 
 /** Opens LUNs by path; LUNs of one target share one session for as long as any of them is open. */
@@ -65,6 +70,7 @@ interface SharedSession {
 class Opener implements PathOpener {
   private readonly parts: OpenerParts;
   private readonly sessions = new Map<string, SharedSession>();
+  private readonly isids = new Map<string, Uint8Array>();
 
   constructor(parts: OpenerParts) {
     this.parts = parts;
@@ -77,7 +83,7 @@ class Opener implements PathOpener {
     const { clock } = this.parts;
     try {
       return await openIscsiLun(
-        { path, lun: parsed.lun, session, clock, timeoutMs: this.timeout({}), release },
+        { path, lun: parsed.lun, session, clock, timeoutMs: this.timeout({}), release, bound: this.isBound() },
         options,
       );
     } catch (error) {
@@ -148,8 +154,9 @@ class Opener implements PathOpener {
       target.user,
       target.headerDigest,
       target.dataDigest,
+      ...(this.isBound() ? [path] : []),
     ]);
-    const shared = this.sessions.get(key) ?? { session: this.createSession(path, target), users: 0 };
+    const shared = this.sessions.get(key) ?? { session: this.createSession(path, target, key), users: 0 };
     this.sessions.set(key, shared);
     shared.users += 1;
     const release = async (): Promise<void> => {
@@ -161,7 +168,7 @@ class Opener implements PathOpener {
     return { session: shared.session, release };
   }
 
-  private createSession(path: string, target: TargetPath): IscsiSession {
+  private createSession(path: string, target: TargetPath, key: string): IscsiSession {
     const credentials = target.user === undefined ? undefined : this.credentialsOf(path, target.user, target.target);
     return createIscsiSession({
       ...this.sessionParts(),
@@ -169,7 +176,18 @@ class Opener implements PathOpener {
       target: target.target,
       ...(credentials && { credentials }),
       requireDigests: { header: target.headerDigest, data: target.dataDigest },
+      ...(this.isBound() && { isid: this.isidOf(key) }),
     });
+  }
+
+  private isBound(): boolean {
+    return this.parts.bindToConnection ?? false;
+  }
+
+  private isidOf(key: string): Uint8Array {
+    const isid = this.isids.get(key) ?? randomIsid(this.parts.random);
+    this.isids.set(key, isid);
+    return isid;
   }
 
   private credentialsOf(path: string, user: string, target: string | undefined): InitiatorCredentials {

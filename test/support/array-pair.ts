@@ -38,6 +38,9 @@ export interface ArrayPairOptions {
   readonly storage: (name: string) => Storage;
   readonly volumeBlocks?: number;
   readonly journalBlocks?: number;
+  /** What stands behind a volume, by its path; `openBacking` opens it. */
+  readonly backing?: (array: ArrayName, volume: VolumeName) => string | undefined;
+  readonly openBacking?: (path: string) => Promise<Lun>;
 }
 
 /** LUNs differ between the arrays, as they do in life. */
@@ -46,7 +49,7 @@ export const LUNS = {
   osaka: { data: 30, log: 31, journal: 40 },
 } as const;
 
-type ArrayName = keyof typeof LUNS;
+export type ArrayName = keyof typeof LUNS;
 type VolumeName = 'data' | 'log';
 
 export function describeArray(
@@ -56,6 +59,10 @@ export function describeArray(
   options: ArrayPairOptions,
 ): ArrayDescription {
   const blockCount = options.volumeBlocks ?? 4096;
+  const behind = (volume: VolumeName): { backing?: string } => {
+    const backing = options.backing?.(name, volume);
+    return backing === undefined ? {} : { backing };
+  };
   return {
     format: 1,
     serial,
@@ -64,8 +71,15 @@ export function describeArray(
     listen: { host: '127.0.0.1', port: 0 },
     volumes: [
       { lun: 0, name: 'command', kind: 'command-device', blockSize: 512, blockCount: 4096 },
-      { lun: LUNS[name].data, name: 'data', kind: 'volume', blockSize: 512, blockCount },
-      { lun: LUNS[name].log, name: 'log', kind: 'volume', blockSize: 4096, blockCount: blockCount / 8 },
+      { lun: LUNS[name].data, name: 'data', kind: 'volume', blockSize: 512, blockCount, ...behind('data') },
+      {
+        lun: LUNS[name].log,
+        name: 'log',
+        kind: 'volume',
+        blockSize: 4096,
+        blockCount: blockCount / 8,
+        ...behind('log'),
+      },
       {
         lun: LUNS[name].journal,
         name: 'journal',
@@ -110,6 +124,27 @@ function mortal(storage: Storage, process: Process): Storage {
   };
 }
 
+/** Commands of a killed process reach a backing no more. */
+function mortalOpener(open: (path: string) => Promise<Lun>, process: Process): LunOpener {
+  const never = new Promise<never>(() => undefined);
+  const through = <T>(call: () => Promise<T>): Promise<T> => (process.alive ? call() : never);
+  return {
+    open: (path) =>
+      through(async () => {
+        const lun = await open(path);
+        return {
+          path,
+          identify: (options) => through(() => lun.identify(options)),
+          capacity: (options) => through(() => lun.capacity(options)),
+          read: (lba, count, options) => through(() => lun.read(lba, count, options)),
+          write: (lba, data, options) => through(() => lun.write(lba, data, options)),
+          flush: (options) => through(() => lun.flush(options)),
+          close: () => lun.close(),
+        };
+      }),
+  };
+}
+
 export async function createArrayPair(options: ArrayPairOptions): Promise<ArrayPair> {
   const running = new Map<string, EmulatedArray>();
   const opener = (nexus: string): LunOpener => ({
@@ -139,6 +174,7 @@ export async function createArrayPair(options: ArrayPairOptions): Promise<ArrayP
         clock,
         random,
         opener: opener(name),
+        ...(options.openBacking && { backings: mortalOpener(options.openBacking, process) }),
         version: '0.1.0',
         log: (text) => log.push(text),
       });

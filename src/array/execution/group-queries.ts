@@ -10,6 +10,8 @@ import { groupChange, groupStateOf, stateOf } from './group-change.ts';
 
 export function needRuntime(core: ArrayCore, group: string): GroupRuntime {
   const runtime = core.runtime(group);
+  const waits = runtime ? undefined : core.waits(group);
+  if (waits !== undefined) throw new CommandRefusal('wrong-state', waits);
   if (!runtime) throw new CommandRefusal('not-found', `array ${core.name} has no group ${group}`);
   return runtime;
 }
@@ -23,7 +25,8 @@ export function needVolume(core: ArrayCore, lun: number): Volume {
 /** The group named, or all of them where the name is empty. */
 function selected(core: ArrayCore, name: string): GroupRuntime[] {
   if (name !== '') return [needRuntime(core, name)];
-  return core.store.state().groups.map((group) => needRuntime(core, group.name));
+  const working = core.store.state().groups.filter((group) => core.waits(group.name) === undefined);
+  return working.map((group) => needRuntime(core, group.name));
 }
 
 export async function showPairs(core: ArrayCore, request: RequestOf<'pair.show'>): Promise<ReplyOf<'pair.show'>> {

@@ -3,6 +3,7 @@ import type { ReplyOf, RequestOf } from '../../interface-block/process-table.ts'
 import { LunError } from '../../lun/lun.ts';
 import type { ArrayCore } from '../core.ts';
 import { PeerError } from '../group/follower.ts';
+import { flushOne } from '../group/restoration.ts';
 import { prepareDifferences } from '../group/difference-maps.ts';
 import { addPair, newGroup } from '../group/transitions.ts';
 import type { HeaderPair, JournalHeader } from '../journal/header.ts';
@@ -35,13 +36,15 @@ async function formPair(core: ArrayCore, request: Create, commit: Commit<ReplyOf
   checkRequest(core, request);
   const existing = core.store.group(request.group);
   const same = existing && findSame(existing, request);
+  const waits = existing && core.waits(existing.name);
+  if (waits !== undefined) refuse('wrong-state', waits);
   if (existing && same) return answerSame(core, existing, commit);
   const volume = checkVolume(core, existing, request);
   checkJournal(core, existing, request);
   const peer = request.role === 'auxiliary' ? await meetPrimary(core, request, volume) : undefined;
   const release = core.holdVolume(volume.description.lun);
   try {
-    await volume.flush();
+    await flushOne(volume);
     const slot = peer?.slot ?? existing?.nextSlot ?? 0;
     if (existing) addPair(existing, request, 0, slot);
     const noCopy = request.noCopy && request.role === 'primary';

@@ -6,7 +6,7 @@ import { localLun, withoutGroup, type ArrayState, type GroupState } from '../sto
 import { withGroup } from '../store/state-store.ts';
 import type { Commit } from './handler-types.ts';
 import { groupChange } from './group-change.ts';
-import { needVolume } from './group-queries.ts';
+import { needRuntime, needVolume } from './group-queries.ts';
 
 /**
  * Dissolves pairs: the volumes keep what they hold and are on their own again. What restoration wrote is made durable
@@ -22,7 +22,7 @@ export function deletePair(
     const group = core.store.group(name);
     const leaving = group?.pairs.filter((candidate) => pair === '' || candidate.name === pair) ?? [];
     if (!group || leaving.length === 0) return answerAbsent(core, name, commit);
-    await core.runtime(name)?.exclusive.run(() => dissolve(core, group, leaving, commit));
+    await needRuntime(core, name).exclusive.run(() => dissolve(core, group, leaving, commit));
     if (!core.store.group(name)) await core.closeRuntime(name);
     for (const gone of leaving) core.accessChanged(localLun(group, gone));
   });

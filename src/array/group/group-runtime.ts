@@ -6,7 +6,7 @@ import type { Access } from '../../interface-block/process-table.ts';
 import type { JournalVolume } from '../journal/journal-volume.ts';
 import { CommandRefusal } from '../refusal.ts';
 import type { RemoteInterface } from '../remote-interface.ts';
-import { isActive, type GroupState, type PairState, type Position } from '../store/array-state.ts';
+import { isActive, localLun, type GroupState, type PairState, type Position } from '../store/array-state.ts';
 import type { ChunkMap } from '../store/chunk-map.ts';
 import { withGroup, type StateStore } from '../store/state-store.ts';
 import type { Volume } from '../store/volume.ts';
@@ -14,7 +14,7 @@ import { createBackgroundWork } from './background-work.ts';
 import { createDifferenceMaps } from './difference-maps.ts';
 import { createHostAccess, type HostAccess } from './host-access.ts';
 import { createJournalStoring, type JournalStoring } from './journal-storing.ts';
-import { recover } from './recover.ts';
+import { catchUp, recover } from './recover.ts';
 import { createSuspension, type Suspension } from './suspension.ts';
 import { createWriteGate, type WriteGate } from './write-gate.ts';
 
@@ -54,6 +54,10 @@ export interface GroupRuntime extends HostAccess, Suspension {
   orderContact(): void;
   wake(): void;
   lastError(): string;
+  /** The backing of a volume is away: nothing more is stored for it. */
+  volumeLost(name: string, why: string): void;
+  /** Backings are back: their volumes get what they lack, and are served. Rejects where that could not be done. */
+  volumesReturned(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -109,6 +113,11 @@ export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime>
     orderContact: work.orderContact,
     wake: work.wake,
     lastError: work.lastError,
+    volumeLost(volumeName, why) {
+      work.context.report(`the backing of volume ${volumeName} is away: ${why}`);
+      if (find()?.role === 'primary') suspension.suspendPrimary('error').catch(work.failed);
+    },
+    volumesReturned: () => exclusive.run(serveReturned),
     async stop() {
       work.stop();
       const open = gate.close();
@@ -117,9 +126,31 @@ export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime>
       maps.close();
     },
   };
-  for (const pair of state().pairs) maps.of(pair.slot);
   const { incarnation } = store.state();
-  await recover({ runtime, context: work.context, random: parts.random, incarnation, update, log });
+  const recovery = { runtime, context: work.context, random: parts.random, incarnation, update, log };
+
+  /** An auxiliary's volumes are one state of the primary's: all of them, or none. */
+  async function serveReturned(): Promise<void> {
+    const backings = state().pairs.flatMap((pair) => volume(localLun(state(), pair)).backing ?? []);
+    if (state().role === 'auxiliary' && backings.some((backing) => backing.condition().state === 'away')) return;
+    const behind = backings.filter((backing) => backing.condition().state === 'behind');
+    const resume = work.halt();
+    try {
+      for (const backing of behind) backing.beginCatchUp();
+      await catchUp(recovery);
+      for (const backing of behind) backing.serve();
+    } finally {
+      resume();
+    }
+  }
+
+  for (const pair of state().pairs) maps.of(pair.slot);
+  try {
+    await recover(recovery);
+  } catch (error) {
+    maps.close();
+    throw error;
+  }
   return runtime;
 }
 

@@ -86,15 +86,11 @@ export function createJournalStoring(parts: {
     if (!journalLost) await journal.flush();
     // One after the other: a deallocation may take away the room that was announced for a write behind it.
     for (const { volume, change } of batch) {
-      await (journalLost && change.atomic ? storeAtomically(volume, change, () => true) : applied(volume, change));
+      const alone = journalLost && change.atomic && volume.atomic;
+      await (alone ? storeAtomically(volume, change, () => true) : applyWhereReachable(volume, change));
     }
     pending = pending.slice(batch.length);
     pendingBytes = pending.reduce((sum, { change }) => sum + bytesOf(change), 0);
-  }
-
-  async function applied(volume: Volume, change: VolumeChange): Promise<void> {
-    await announceChange(volume, change);
-    applyChange(volume, change);
   }
 
   return {
@@ -134,4 +130,18 @@ export function createJournalStoring(parts: {
       pendingBytes = 0;
     },
   };
+}
+
+/** What a volume cannot take because its backing is away stays in the journal for it (`OwedRecords`). */
+async function applyWhereReachable(volume: Volume, change: VolumeChange): Promise<void> {
+  const isAway = (): boolean => volume.backing?.isUsable() === false;
+  if (isAway()) return;
+  try {
+    const announced = announceChange(volume, change);
+    if (announced) await announced;
+  } catch (error) {
+    if (!isAway()) throw error;
+    return;
+  }
+  applyChange(volume, change);
 }

@@ -2,12 +2,12 @@ import { randomHex, type Random } from '../../base/random.ts';
 import { describeViolation } from '../../base/violation.ts';
 import type { StoredRecord } from '../journal/journal-volume.ts';
 import { scanJournal } from '../journal/recovery.ts';
-import { isActive, type GroupState, type PairState, type Position } from '../store/array-state.ts';
+import { isActive, localLun, type GroupState, type PairState, type Position } from '../store/array-state.ts';
 import { announceChange, applyChange, changeOf } from './change.ts';
 import type { FollowerContext } from './follower.ts';
 import type { GroupRuntime } from './group-runtime.ts';
 import { flushVolumes, redoRestoration } from './restoration.ts';
-import { loseCopy, settle, startTracking, suspend } from './transitions.ts';
+import { loseCopy, settle, startTracking, suspend, withoutDebt } from './transitions.ts';
 
 export interface RecoveryParts {
   readonly runtime: Pick<GroupRuntime, 'state' | 'journal' | 'storing' | 'differences'>;
@@ -23,6 +23,7 @@ export async function recover(parts: RecoveryParts): Promise<void> {
   const group = parts.runtime.state();
   if (group.role === 'auxiliary') return recoverAuxiliary(parts, group);
   if (group.journalLost) return recoverLostJournal(parts, group);
+  await payDebts(parts);
   const tail = isActive(group) ? await redoWrites(parts, group) : group.purged;
   // Whatever the journal holds behind this place was left by a crash: only records stored from now on are to follow it.
   const recovered = { sequence: tail.sequence, incarnation: parts.incarnation };
@@ -37,10 +38,44 @@ async function recoverAuxiliary({ context, update, log }: RecoveryParts, group: 
     await flushVolumes(context, group);
     await update((state) => settle(state, reached));
   } catch (error) {
+    if (isBackingAway(context, group)) throw error;
     const why = error instanceof Error ? error.message : String(error);
     log(`group ${group.name}: ${why}; its copy here is lost, a resync makes it anew`);
     context.report(why);
     await update(loseCopy);
+  }
+}
+
+const isBackingAway = (context: FollowerContext, group: GroupState): boolean =>
+  group.pairs.some((pair) => context.volume(localLun(group, pair)).backing?.isUsable() === false);
+
+/**
+ * The backing of volumes is back: what they lack reaches them, before hosts may read them. Nothing that hosts were told since
+ * is in the way: they were told nothing.
+ */
+export async function catchUp(parts: RecoveryParts): Promise<void> {
+  const group = parts.runtime.state();
+  if (group.role === 'auxiliary') return recoverAuxiliary(parts, group);
+  if (isActive(group)) {
+    await parts.runtime.journal.flush();
+    await redoRecords(parts, group, group.purged, parts.runtime.storing.tail().sequence);
+    await flushVolumes(parts.context, group);
+  }
+  await payDebts(parts);
+}
+
+/** Volumes whose backing is away go on owing. */
+async function payDebts(parts: RecoveryParts): Promise<void> {
+  const group = parts.runtime.state();
+  const { owed } = group;
+  if (!owed) return;
+  for (const pair of group.pairs.filter((candidate) => owed.slots.includes(candidate.slot))) {
+    const volume = parts.context.volume(localLun(group, pair));
+    if (volume.backing?.isUsable() === false) continue;
+    await redoRecords(parts, { ...group, pairs: [pair] }, owed.from, owed.to);
+    await volume.flush();
+    await parts.update((current) => withoutDebt(current, pair.slot));
+    parts.log(`volume ${volume.description.name} has what it lacked: records up to ${owed.to}`);
   }
 }
 
@@ -51,7 +86,7 @@ async function recoverAuxiliary({ context, update, log }: RecoveryParts, group: 
 async function recoverLostJournal(parts: RecoveryParts, group: GroupState): Promise<void> {
   const { context, runtime, update, incarnation, log } = parts;
   const tail = scanJournal(runtime.journal, group.purged, group, () => undefined);
-  await redoRecords(parts, group, tail);
+  await redoRecords(parts, group, group.purged, tail.sequence);
   await flushVolumes(context, group);
   const recovered = { sequence: tail.sequence, incarnation };
   const generation = randomHex(parts.random, 8);
@@ -73,12 +108,18 @@ async function redoWrites(parts: RecoveryParts, group: GroupState): Promise<Posi
     runtime.differences(pair.slot).note(offset, length);
   });
   await runtime.journal.flush();
-  await redoRecords(parts, group, tail);
+  await redoRecords(parts, group, group.purged, tail.sequence);
   return tail;
 }
 
-async function redoRecords({ runtime, context }: RecoveryParts, group: GroupState, tail: Position): Promise<void> {
-  for (let sequence = group.purged.sequence + 1; sequence <= tail.sequence; sequence += 1) {
+/** Behind `from` up to number `to`, those of the pairs of `group`. */
+async function redoRecords(
+  { runtime, context }: RecoveryParts,
+  group: GroupState,
+  from: Position,
+  to: number,
+): Promise<void> {
+  for (let sequence = from.sequence + 1; sequence <= to; sequence += 1) {
     const stored = runtime.journal.readRecord(sequence);
     if (!stored.ok) throw new Error(`record ${sequence}: ${describeViolation(stored.violation)}`);
     const pair = pairOf(group, stored.value);

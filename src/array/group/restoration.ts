@@ -1,6 +1,7 @@
 import { describeViolation } from '../../base/violation.ts';
 import { JOURNAL_BLOCK_SIZE } from '../journal/geometry.ts';
 import type { StoredRecord } from '../journal/journal-volume.ts';
+import { CommandRefusal } from '../refusal.ts';
 import { localLun, type GroupState, type PairState, type Position } from '../store/array-state.ts';
 import type { Volume } from '../store/volume.ts';
 import { announceChange, applyChange, changeOf, type VolumeChange } from './change.ts';
@@ -95,8 +96,20 @@ async function makeWay(context: FollowerContext, pair: PairState, volume: Volume
   }
 }
 
+/** Rejects with `CommandRefusal` where the backing of a volume is away. */
 export async function flushVolumes(context: Pick<FollowerContext, 'volume'>, group: GroupState): Promise<void> {
-  await Promise.all(group.pairs.map((pair) => context.volume(localLun(group, pair)).flush()));
+  await Promise.all(group.pairs.map((pair) => flushOne(context.volume(localLun(group, pair)))));
+}
+
+/** Likewise. */
+export async function flushOne(volume: Volume): Promise<void> {
+  try {
+    await volume.flush();
+  } catch (error) {
+    if (volume.backing?.isUsable() !== false) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    throw new CommandRefusal('wrong-state', `the backing of volume ${volume.description.name} is away: ${why}`);
+  }
 }
 
 /**

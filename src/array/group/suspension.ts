@@ -1,11 +1,11 @@
 import type { Exclusive } from '../../base/exclusive.ts';
 import type { SuspendReason } from '../../interface-block/process-table.ts';
-import { isActive, type GroupState, type Position } from '../store/array-state.ts';
+import { isActive, localLun, type GroupState, type Position } from '../store/array-state.ts';
 import type { Volume } from '../store/volume.ts';
 import type { DifferenceMaps } from './difference-maps.ts';
 import type { JournalStoring } from './journal-storing.ts';
 import { flushVolumes } from './restoration.ts';
-import { suspend } from './transitions.ts';
+import { owing, suspend } from './transitions.ts';
 import type { WriteGate } from './write-gate.ts';
 
 /** The journal stop section (709) and what every change of role needs of it. */
@@ -35,13 +35,31 @@ export function createSuspension(parts: {
   const { state, storing } = parts;
   let underWay: Promise<void> | undefined;
 
-  async function settleVolumes(): Promise<void> {
+  async function drain(): Promise<void> {
     try {
       await storing.drain();
     } catch {
       await loseJournal();
     }
+  }
+
+  async function settleVolumes(): Promise<void> {
+    await drain();
     await flushVolumes({ volume: parts.volume }, state());
+  }
+
+  /** The slots of the volumes that could not be made durable because their backing is away. */
+  async function flushReachable(): Promise<number[]> {
+    const group = state();
+    const lacking: number[] = [];
+    for (const pair of group.pairs) {
+      const volume = parts.volume(localLun(group, pair));
+      await volume.flush().catch((error: unknown) => {
+        if (volume.backing?.isUsable() !== false) throw error;
+        lacking.push(pair.slot);
+      });
+    }
+    return lacking;
   }
 
   /**
@@ -65,9 +83,13 @@ export function createSuspension(parts: {
     if (group.role !== 'primary' || !isActive(group)) return;
     const open = parts.gate.close();
     try {
-      await settleVolumes();
+      await drain();
+      const lacking = await flushReachable();
       await markUnsent();
-      await parts.update((current) => suspend(current, reason, storing.tail()));
+      await parts.update((current) => {
+        const tail = storing.tail();
+        return owing(suspend(current, reason, tail), lacking, current.purged, tail.sequence);
+      });
       parts.log(`group ${group.name} suspended: ${reason}`);
     } finally {
       open();

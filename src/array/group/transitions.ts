@@ -105,6 +105,17 @@ export function suspend(group: GroupState, reason: SuspendReason, tail: Position
   return { ...group, suspendReason: reason, toBeRead: group.read.sequence };
 }
 
+/** What the volumes of `slots` did not get before the suspension stays in the journal for them. */
+export function owing(group: GroupState, slots: readonly number[], from: Position, to: number): GroupState {
+  return slots.length === 0 || from.sequence >= to ? group : { ...group, owed: { slots, from, to } };
+}
+
+export function withoutDebt(group: GroupState, slot: number): GroupState {
+  const { owed, ...rest } = group;
+  const slots = owed?.slots.filter((other) => other !== slot) ?? [];
+  return owed && slots.length > 0 ? { ...rest, owed: { ...owed, slots } } : rest;
+}
+
 /** From here on the journal is no matter any more: nothing in it is to follow. */
 export function withoutLoss(group: GroupState): GroupState {
   const { journalLost: _lost, ...rest } = group;

@@ -19,6 +19,14 @@ export interface ArrayState {
   readonly groups: readonly GroupState[];
   /** Counts the starts of this array; orders journal records written before and after a crash. */
   readonly incarnation: number;
+  /** What stood behind each volume with a backing when it was first opened; nothing else is ever taken for it. */
+  readonly backings?: readonly BackingRecord[];
+}
+
+export interface BackingRecord {
+  readonly lun: number;
+  /** Who the backing says it is: its VPD 83h designator or serial, or what the kernel knows of it. */
+  readonly identity: string;
 }
 
 /** A place in the journal: everything up to record `sequence` lies before it, the next record's data begins there. */
@@ -72,6 +80,18 @@ export interface GroupState {
    * without it. The difference maps name them already.
    */
   readonly journalLost?: true;
+  /**
+   * Primary, suspended: what volumes lack because their backing could not be reached. No record is stored before they
+   * have it.
+   */
+  readonly owed?: OwedRecords;
+}
+
+/** Records of the pairs in `slots`, behind `from` up to number `to`. */
+export interface OwedRecords {
+  readonly slots: readonly number[];
+  readonly from: Position;
+  readonly to: number;
 }
 
 export interface PairState {

@@ -30,6 +30,7 @@ const volume = fields(
     physicalBlockSize: oneOf([4096]),
     readOnly: oneOf([true]),
     sanitizeMinimum: integer(1, 3600),
+    backing: NAME,
   },
 );
 
@@ -74,17 +75,24 @@ const group = fields(
     pairs: listOf(pair, PAIRS_PER_GROUP_LIMIT),
     nextSlot: integer(0, PAIRS_PER_GROUP_LIMIT),
   },
-  { recovered: fields({ sequence: integer(), incarnation: integer() }) },
+  {
+    recovered: fields({ sequence: integer(), incarnation: integer() }),
+    journalLost: oneOf([true]),
+    owed: fields({ slots: listOf(integer(), PAIRS_PER_GROUP_LIMIT), from: position, to: integer() }),
+  },
 );
 
-const state = fields({
-  volumes: listOf(volume, ENTRY_LIMIT),
-  remotes: listOf(fields({ serial: SERIAL, name: NAME, portals: listOf(NAME, ENTRY_LIMIT) }), ENTRY_LIMIT),
-  lunMap: listOf(fields({ lun: LUN, name: NAME, targetSerial: SERIAL, targetLun: LUN }), ENTRY_LIMIT),
-  commandDevices: listOf(fields({ deviceSerial: SERIAL, deviceName: NAME, lun: LUN }), ENTRY_LIMIT),
-  groups: listOf(group, ENTRY_LIMIT),
-  incarnation: integer(),
-});
+const state = fields(
+  {
+    volumes: listOf(volume, ENTRY_LIMIT),
+    remotes: listOf(fields({ serial: SERIAL, name: NAME, portals: listOf(NAME, ENTRY_LIMIT) }), ENTRY_LIMIT),
+    lunMap: listOf(fields({ lun: LUN, name: NAME, targetSerial: SERIAL, targetLun: LUN }), ENTRY_LIMIT),
+    commandDevices: listOf(fields({ deviceSerial: SERIAL, deviceName: NAME, lun: LUN }), ENTRY_LIMIT),
+    groups: listOf(group, ENTRY_LIMIT),
+    incarnation: integer(),
+  },
+  { backings: listOf(fields({ lun: LUN, identity: NAME }), ENTRY_LIMIT) },
+);
 
 const request = fields({
   requestId: text(/^[0-9a-f]{32}$/, '32 hex digits'),

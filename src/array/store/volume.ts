@@ -32,6 +32,33 @@ export interface Volume {
   /** Everything written before is durable when it resolves. */
   flush(): Promise<void>;
   close(): void | Promise<void>;
+  /** Only where the bytes lie on a LUN, which may vanish and come back. */
+  readonly backing?: VolumeBacking;
+}
+
+export interface BackingCondition {
+  /**
+   * `ready`: hosts are served; `reconnecting`: it was there a moment ago; `away`: it cannot be reached, or is not what it
+   * was; `behind`: it is there, and lacks what was acknowledged while it was not.
+   */
+  readonly state: 'ready' | 'reconnecting' | 'away' | 'behind';
+  /** In words; empty where nothing is wrong. */
+  readonly why: string;
+}
+
+/** The LUN behind a volume. */
+export interface VolumeBacking {
+  condition(): BackingCondition;
+  /** Why it could not be reached the last time, usually a `LunError`. */
+  failure(): unknown;
+  /** False from the moment it is given up until `beginCatchUp`: writes, flushes and reads of the volume then reject. */
+  isUsable(): boolean;
+  /** Tries once to reach it, where that has to be tried. */
+  reach(): Promise<void>;
+  /** The caller knows what was acknowledged and may not have arrived, and writes all of it. */
+  beginCatchUp(): void;
+  /** Hosts may be served again. */
+  serve(): void;
 }
 
 export function openVolume(description: VolumeDescription, file: ThinFile): Volume {

@@ -81,7 +81,12 @@ export const ARRAY_COMMANDS: readonly CommandDefinition[] = [
     options: [
       lun,
       { flags: '--name <name>', doc: 'its name', kind: 'text', required: true },
-      { flags: '--size <size>', doc: 'its size', kind: 'size', required: true },
+      { flags: '--size <size>', doc: 'its size; with a backing, where absent, the size of that', kind: 'size' },
+      {
+        flags: '--backing <lun>',
+        doc: 'a LUN that holds its data as it is, /dev/... or iscsi://...; from now on only this array may write to it',
+        kind: 'text',
+      },
       {
         flags: '--kind <kind>',
         doc: 'what it is for',

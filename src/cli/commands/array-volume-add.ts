@@ -8,7 +8,8 @@ interface Request {
   readonly directory: string;
   readonly lun: number;
   readonly name: string;
-  readonly size: number;
+  readonly size?: number;
+  readonly backing?: string;
   readonly kind: VolumeDescription['kind'];
   readonly blockSize: '512' | '4096';
   readonly physicalBlockSize?: '4096';
@@ -17,9 +18,13 @@ interface Request {
 }
 
 export async function run(request: Request, context: CommandContext): Promise<CommandResult<ArrayEdit>> {
-  const { directory, lun, name, size, kind } = request;
+  const { directory, lun, name, kind, backing } = request;
   const blockSize = request.blockSize === '512' ? 512 : 4096;
-  if (size === 0 || size % blockSize !== 0) {
+  if (backing !== undefined) checkBacking(backing, kind);
+  // The array makes a volume as large as its backing.
+  const size = request.size ?? (backing === undefined ? undefined : 0);
+  if (size === undefined) throw usageError('--size is missing', 'only a backing has a size', 'give --size 64MiB');
+  if ((size === 0 && request.size !== undefined) || size % blockSize !== 0) {
     throw usageError(
       `--size ${size} is not possible`,
       `it must be whole blocks of ${blockSize} bytes`,
@@ -31,10 +36,33 @@ export async function run(request: Request, context: CommandContext): Promise<Co
 }
 
 /** What they mean together is checked by the array. */
-function optionsOf({ physicalBlockSize, readOnly, sanitizeMinimum }: Request): Partial<VolumeDescription> {
+function optionsOf({ physicalBlockSize, readOnly, sanitizeMinimum, backing }: Request): Partial<VolumeDescription> {
   return {
     ...(physicalBlockSize === undefined ? {} : { physicalBlockSize: 4096 }),
     ...(readOnly ? { readOnly } : {}),
     ...(sanitizeMinimum ? { sanitizeMinimum } : {}),
+    ...(backing === undefined ? {} : { backing }),
   };
+}
+
+/** The array itself looks at what is there. A secret would stand in the process list. */
+function checkBacking(backing: string, kind: VolumeDescription['kind']): void {
+  if (kind !== 'volume') {
+    throw usageError(`--kind ${kind} with --backing`, 'only a volume can have a backing', 'leave out one of them');
+  }
+  if (/^iscsi:\/\/[^/@]*[:%][^/]*@|password=/i.test(backing)) {
+    const why = 'it would stand in the process list and in the tables of the array';
+    throw usageError(
+      '--backing holds a secret',
+      why,
+      'name the user only; its secret file stands among the remotes of access.yaml',
+    );
+  }
+  if (!/^(?:\/dev\/|iscsi:\/\/)\S+$/.test(backing)) {
+    throw usageError(
+      `--backing ${backing} is not possible`,
+      'it must be a LUN',
+      'give /dev/... or iscsi://host/iqn/lun',
+    );
+  }
 }

@@ -178,6 +178,9 @@ export function checkDescription(description: ArrayDescription, path: string, li
   const luns = [...description.volumes, ...description.lunMap].map((entry) => entry.lun);
   const twice = luns.find((lun, index) => luns.indexOf(lun) !== index);
   if (twice !== undefined) refuse(`LUN ${twice} is given twice`);
+  const backings = description.volumes.flatMap(({ backing }) => backing ?? []);
+  const shared = backings.find((backing, index) => backings.indexOf(backing) !== index);
+  if (shared !== undefined) refuse(`${shared} is the backing of two volumes`);
   for (const { lun, targetSerial } of description.lunMap) {
     const known = description.remotes.some((remote) => remote.serial === targetSerial);
     if (!known) refuse(`LUN ${lun} is mapped to ${targetSerial}, which is not among the remotes`);

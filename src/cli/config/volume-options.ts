@@ -1,10 +1,15 @@
 import type { VolumeDescription } from '../../array/description.ts';
 import { ConfigurationError } from './configuration-error.ts';
-import { integerOf, type MapReader } from './reader.ts';
+import { integerOf, textOf, type MapReader } from './reader.ts';
 
 /** What a volume in `array.yaml` may have beside its size: each option absent where the file says nothing. */
-export type VolumeOptions = Pick<VolumeDescription, 'removable' | 'physicalBlockSize' | 'readOnly' | 'sanitizeMinimum'>;
+export type VolumeOptions = Pick<
+  VolumeDescription,
+  'removable' | 'physicalBlockSize' | 'readOnly' | 'sanitizeMinimum' | 'backing'
+>;
 
+/** With the name of a CHAP user at most: a secret has no place in a description. */
+const BACKING = /^(?:\/dev\/\S+|iscsi:\/\/(?:[^\s/@:%]+@)?[^\s/@]+\/[^\s/]+\/\d{1,5}(?:\?\S*)?)$/;
 const HOUR_SECONDS = 3600;
 
 export function readVolumeOptions(reader: MapReader, path: string, kind: VolumeDescription['kind']): VolumeOptions {
@@ -12,11 +17,13 @@ export function readVolumeOptions(reader: MapReader, path: string, kind: VolumeD
   const readOnly = flag(reader, path, 'read-only');
   const physicalBlockSize = number(reader, path, 'physical-block-size', 512, 4096);
   const sanitizeMinimum = number(reader, path, 'sanitize-minimum', 0, HOUR_SECONDS);
+  const backing = lunPath(reader, path);
   const options = {
     ...(removable ? { removable } : {}),
     ...(readOnly ? { readOnly } : {}),
     ...(physicalBlockSize === undefined ? {} : { physicalBlockSize: physicalSize(reader, path, physicalBlockSize) }),
     ...(sanitizeMinimum ? { sanitizeMinimum } : {}),
+    ...(backing === undefined ? {} : { backing }),
   };
   const [first] = Object.keys(options);
   if (first === undefined || kind === 'volume') return options;
@@ -34,6 +41,7 @@ const FILE_KEYS: Readonly<Record<string, string>> = {
   physicalBlockSize: 'physical-block-size',
   readOnly: 'read-only',
   sanitizeMinimum: 'sanitize-minimum',
+  backing: 'backing',
 } satisfies Record<keyof VolumeOptions, string>;
 
 /** Absent and `false` are the same. */
@@ -53,4 +61,13 @@ function number(reader: MapReader, path: string, key: string, least: number, mos
 function physicalSize(reader: MapReader, path: string, size: number): 4096 {
   if (size === 4096) return size;
   throw new ConfigurationError(path, reader.line, 'physical-block-size must be 4096');
+}
+
+function lunPath(reader: MapReader, path: string): string | undefined {
+  const value = reader.optional('backing');
+  if (value === undefined) return undefined;
+  const backing = textOf(path, 'backing', value);
+  if (BACKING.test(backing)) return backing;
+  const forms = '/dev/... or iscsi://[user@]host:port/target-name/lun, without a secret';
+  throw new ConfigurationError(path, value.line, `backing must be ${forms}`);
 }

@@ -5,14 +5,20 @@ import type { ManagementAnswer } from './management-socket.ts';
 /** Carries out what the management socket was asked; `changed` says whether a table is different afterwards. */
 export async function answerManagement(management: Management, request: ManagementRequest): Promise<ManagementAnswer> {
   if (request.operation === 'show') return { ok: true, result: { ...management.show() } };
-  const before = JSON.stringify(management.show());
+  const before = tablesOf(management);
   try {
     await carryOut(management, request);
   } catch (error) {
     if (!(error instanceof ManagementError)) throw error;
     return { ok: false, message: error.message };
   }
-  return { ok: true, result: { changed: JSON.stringify(management.show()) !== before } };
+  return { ok: true, result: { changed: tablesOf(management) !== before } };
+}
+
+/** Whether backings are there changes by itself. */
+function tablesOf(management: Management): string {
+  const { backings: _backings, ...tables } = management.show();
+  return JSON.stringify(tables);
 }
 
 async function carryOut(

@@ -6,7 +6,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
 import { createFileStorage } from '../../lun/file-storage.ts';
 import { createPortal, type Portal } from '../../lun/iscsi-portal.ts';
-import { createLunOpener } from '../../lun/opener.ts';
+import { createLunOpener, type PathOpener } from '../../lun/opener.ts';
 import { createTcpTransport } from '../../lun/socket.ts';
 import { CliError } from '../cli-error.ts';
 import type { ServeHooks } from '../services.ts';
@@ -89,11 +89,12 @@ async function reloadAccess(
 }
 
 async function openArray(
-  { directory, description }: ServeSettings,
+  settings: ServeSettings,
   access: { readonly current: LoadedAccess },
   parts: ServeParts,
   hooks: ServeHooks,
 ): Promise<EmulatedArray> {
+  const { directory, description } = settings;
   const store = storeOf(directory);
   await mkdir(store, { recursive: true, mode: 0o700 });
   await chmod(store, 0o700);
@@ -106,19 +107,43 @@ async function openArray(
     // A host that waits for a virtual volume shall soon hear that the far array is gone: it decides about a takeover.
     reconnectPausesMs: REMOTE_RECONNECT_PAUSES_MS,
   });
+  const backings = createBackings(settings, access, parts);
   const array = await createArray({
     ...parts,
     description,
     opener,
     access: () => access.current.description,
+    backings,
     storage: createFileStorage(store),
     log: (text) => hooks.event({ from: 'array', text }),
   });
   const stop = async (): Promise<void> => {
     await array.stop();
     await opener.close();
+    await backings.close();
   };
   return { ...array, stop };
+}
+
+/** For the LUNs behind volumes; CHAP users are those of `remotes` in the access file. */
+function createBackings(
+  { description }: ServeSettings,
+  access: { readonly current: LoadedAccess },
+  { clock, random }: ServeParts,
+): PathOpener {
+  return createLunOpener({
+    transport: createTcpTransport(),
+    clock,
+    random,
+    initiatorName: `${description.targetName}.backing`,
+    credentials: (user) => access.current.remoteCredentials.get(user),
+    reconnectPausesMs: [],
+    bindToConnection: true,
+    openBlockDevice: async (path, options) => {
+      const { openBlockDevice } = await import('../../lun/block-device.ts');
+      return openBlockDevice({ clock, held: true }, path, options);
+    },
+  });
 }
 
 async function openPortal(

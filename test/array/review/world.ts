@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import type { ArrayOperations } from '../../../src/host/operations.ts';
-import { createArrayPair, pairRequest, type ArrayPair } from '../../support/array-pair.ts';
+import type { Lun } from '../../../src/lun/lun.ts';
+import { createArrayPair, pairRequest, type ArrayPair, type ArrayPairOptions } from '../../support/array-pair.ts';
 import { createFakeClock, type FakeClock } from '../../support/fake-clock.ts';
 import { createSeededRandom } from '../../support/seeded-random.ts';
 import { createVolatileStorage, type VolatileStorage } from './volatile-storage.ts';
@@ -14,9 +15,13 @@ export interface WorldOptions {
   readonly journalBlocks?: number;
   /** Blocks of 512 bytes; the default has 16 chunks. */
   readonly volumeBlocks?: number;
+  readonly backing?: NonNullable<ArrayPairOptions['backing']>;
+  /** Called once the clock is there; what opens the backings. */
+  readonly backings?: (clock: FakeClock) => (path: string) => Promise<Lun>;
 }
 
 export async function inWorld(work: (world: World) => Promise<void>, options: WorldOptions = {}): Promise<void> {
+  const { backings, ...rest } = options;
   const clock = createFakeClock();
   const disks = { tokyo: createVolatileStorage(clock), osaka: createVolatileStorage(clock) };
   const build = async (): Promise<void> => {
@@ -25,7 +30,8 @@ export async function inWorld(work: (world: World) => Promise<void>, options: Wo
       random: createSeededRandom(7),
       storage: (name) => disks[name as 'tokyo' | 'osaka'],
       volumeBlocks: 2048,
-      ...options,
+      ...rest,
+      ...(backings && { openBacking: backings(clock) }),
     });
     await work({ ...pair, clock, disks });
   };

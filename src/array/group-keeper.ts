@@ -1,0 +1,120 @@
+import type { Clock } from '../base/clock.ts';
+import { createExclusive } from '../base/exclusive.ts';
+import type { GroupRuntime } from './group/group-runtime.ts';
+import { localLun, type GroupState } from './store/array-state.ts';
+import type { StateStore } from './store/state-store.ts';
+import type { Volume } from './store/volume.ts';
+
+/**
+ * Puts groups to work, and brings volumes back whose backing was away. A group that finds a backing missing when the array
+ * starts is not served until it is there; the other groups and volumes do not wait for it.
+ */
+export interface GroupKeeper {
+  /** At the start of the array. */
+  openAll(): Promise<void>;
+  /** Why the group of this LUN is not at work; undefined where it is, or where the LUN is in none. */
+  waits(lun: number): string | undefined;
+  /** The same by the group's name. */
+  waiting(group: string): string | undefined;
+  lost(lun: number, why: string): void;
+  returned(lun: number): void;
+  stop(): void;
+}
+
+const RETRY_MS = 5000;
+
+export function createGroupKeeper(parts: {
+  readonly store: StateStore;
+  readonly clock: Clock;
+  readonly volume: (lun: number) => Volume;
+  readonly runtimes: ReadonlyMap<string, GroupRuntime>;
+  readonly openRuntime: (group: string) => Promise<GroupRuntime>;
+  readonly log: (text: string) => void;
+}): GroupKeeper {
+  const { store, runtimes } = parts;
+  const waiting = new Map<string, string>();
+  const queue = createExclusive();
+  let started = false;
+  let stopped = false;
+
+  const groupOf = (lun: number): GroupState | undefined =>
+    store.state().groups.find((group) => group.pairs.some((pair) => localLun(group, pair) === lun));
+  const volumesOf = (group: GroupState): Volume[] => group.pairs.map((pair) => parts.volume(localLun(group, pair)));
+
+  async function openGroup(group: GroupState): Promise<void> {
+    const volumes = volumesOf(group);
+    const missing = volumes.find((volume) => volume.backing?.condition().state === 'away');
+    if (missing) return wait(group, missing);
+    for (const { backing } of volumes) backing?.beginCatchUp();
+    try {
+      const runtime = await parts.openRuntime(group.name);
+      waiting.delete(group.name);
+      for (const { backing } of volumes) backing?.serve();
+      runtime.wake();
+    } catch (error) {
+      const gone = volumes.find((volume) => volume.backing?.isUsable() === false);
+      if (!gone) throw error;
+      wait(group, gone);
+    }
+  }
+
+  function wait(group: GroupState, missing: Volume): void {
+    const { name } = missing.description;
+    const why = `group ${group.name} waits for the backing of volume ${name}: ${missing.backing?.condition().why ?? ''}`;
+    if (!waiting.has(group.name)) parts.log(why);
+    waiting.set(group.name, why);
+  }
+
+  async function bringBack(lun: number): Promise<void> {
+    const group = groupOf(lun);
+    if (group) return bringGroupBack(group);
+    const { backing } = parts.volume(lun);
+    backing?.beginCatchUp();
+    backing?.serve();
+  }
+
+  async function bringGroupBack(group: GroupState): Promise<void> {
+    const runtime = runtimes.get(group.name);
+    if (runtime) await runtime.volumesReturned();
+    else if (started) await openGroup(group);
+  }
+
+  function returned(lun: number): void {
+    if (stopped) return;
+    queue
+      .run(() => bringBack(lun))
+      .catch((error: unknown) => {
+        parts.log(`${parts.volume(lun).description.name} is back and cannot be served: ${String(error)}`);
+        parts.clock.setTimer(RETRY_MS, () => tryAgain(lun), { background: true });
+      });
+  }
+
+  function tryAgain(lun: number): void {
+    if (parts.volume(lun).backing?.condition().state === 'behind') returned(lun);
+  }
+
+  return {
+    async openAll() {
+      for (const group of store.state().groups) await openGroup(group);
+      started = true;
+      for (const group of store.state().groups) {
+        if (waiting.has(group.name)) for (const pair of group.pairs) tryAgain(localLun(group, pair));
+      }
+    },
+    waits(lun) {
+      const group = waiting.size > 0 ? groupOf(lun) : undefined;
+      return group && waiting.get(group.name);
+    },
+    waiting: (group) => waiting.get(group),
+    lost(lun, why) {
+      const group = groupOf(lun);
+      const { name } = parts.volume(lun).description;
+      parts.log(`the backing of volume ${name} is away: ${why}`);
+      if (group) runtimes.get(group.name)?.volumeLost(name, why);
+    },
+    returned,
+    stop() {
+      stopped = true;
+    },
+  };
+}

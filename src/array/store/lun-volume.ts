@@ -1,0 +1,251 @@
+import type { Clock } from '../../base/clock.ts';
+import { LunError, type Lun, type LunErrorKind } from '../../lun/lun.ts';
+import type { VolumeDescription } from '../description.ts';
+import { chunkBytesFor } from './chunk-map.ts';
+import { createLunLink } from './lun-link.ts';
+import type { BackingCondition, Volume, VolumeBacking } from './volume.ts';
+import { createWriteBehind } from './write-behind.ts';
+
+/**
+ * A volume whose bytes lie on a LUN, each at its own offset: a block device, or a LUN of another target. Everything it
+ * holds counts as data, since nothing is known of it.
+ *
+ * Writes go out in order where they overlap and stay in memory until a flush covers them. A connection that is lost is
+ * made again at once, a few times, and they are sent again; only then is the backing given up: what hosts were told is
+ * kept, what a journal or a difference map still knows is forgotten, and whoever knows it has to bring the volume up to
+ * date when the backing is back (`VolumeBacking.beginCatchUp`).
+ */
+export interface LunVolumeParts {
+  readonly description: VolumeDescription;
+  readonly clock: Clock;
+  /** Opens the backing, its identity checked. Rejects with `LunError`. */
+  readonly open: () => Promise<Lun>;
+  /** The backing was in use and is not any more. */
+  readonly onLost: (why: string) => void;
+  /** The backing can be used; hosts are served from it once `VolumeBacking.serve` has been called. */
+  readonly onReturned: () => void;
+}
+
+export interface LunVolume extends Volume {
+  readonly backing: VolumeBacking;
+}
+
+/** How much may wait for a flush; at half of it one is begun. */
+const HELD_BYTES_LIMIT = 16 * 1024 * 1024;
+const HELD_WRITES_LIMIT = 2048;
+const IO_TIMEOUT_MS = 10_000;
+const FLUSH_TIMEOUT_MS = 30_000;
+const ZERO_BYTES = 1024 * 1024;
+
+export function createLunVolume(parts: LunVolumeParts): LunVolume {
+  const { description } = parts;
+  const { blockSize, backing: path = '' } = description;
+  const byteLength = blockSize * description.blockCount;
+  let use: 'none' | 'catching-up' | 'served' = 'none';
+  /** That of the LUN, of which the volume's is a multiple. */
+  let lunBlockSize: number = blockSize;
+
+  const link = createLunLink({
+    clock: parts.clock,
+    async open() {
+      const lun = await parts.open();
+      lunBlockSize = (await lun.capacity({ timeoutMs: IO_TIMEOUT_MS })).blockSize;
+      return lun;
+    },
+    onOpen(wasAway) {
+      writes.restart();
+      if (wasAway) parts.onReturned();
+    },
+    onGivenUp(error, wasOpen) {
+      use = 'none';
+      writes.abandon(error);
+      if (wasOpen) parts.onLost(textOf(error));
+    },
+    notReached: new LunError('not-ready', path, `${path}: not reached yet`),
+  });
+  const writes = createWriteBehind({
+    isOpen: () => link.state() === 'open',
+    isRefusal: (error) => !isLoss(error),
+    failed: (error) => link.lost(link.lun(), error),
+    send,
+  });
+
+  async function send(offset: number, length: number, data: Uint8Array | undefined): Promise<void> {
+    const used = link.lun()!;
+    const options = { timeoutMs: IO_TIMEOUT_MS };
+    if (data) return used.write(offset / lunBlockSize, data, options);
+    const zeros = new Uint8Array(Math.min(length, ZERO_BYTES));
+    for (let at = 0; at < length; at += zeros.length) {
+      const piece = zeros.subarray(0, Math.min(zeros.length, length - at));
+      await used.write((offset + at) / lunBlockSize, piece, options);
+    }
+  }
+
+  /** Not before its owner knows that it lacks something. */
+  function checkUsable(): void {
+    if (use !== 'none') return;
+    throw link.state() === 'open'
+      ? new LunError('not-ready', path, `${description.name} is not up to date yet`)
+      : link.failure();
+  }
+
+  async function readThrough(offset: number, length: number): Promise<Uint8Array> {
+    const read = writes.beginRead(offset, length);
+    try {
+      for (;;) {
+        const used = await link.connected();
+        const data = await used
+          .read(offset / lunBlockSize, length / lunBlockSize, { timeoutMs: IO_TIMEOUT_MS })
+          .catch((error: unknown) => {
+            if (!isLoss(error)) throw error;
+            link.lost(used, error);
+            return undefined;
+          });
+        if (data) return read.lay(data);
+      }
+    } finally {
+      read.end();
+    }
+  }
+
+  let committing: Promise<boolean> | undefined;
+  let nextCommit: Promise<boolean> | undefined;
+
+  /** Many callers, one SYNCHRONIZE CACHE: it must have begun after the call. */
+  function commit(): Promise<boolean> {
+    if (!committing) return beginCommit();
+    nextCommit ??= committing.then(() => {
+      nextCommit = undefined;
+      return beginCommit();
+    });
+    return nextCommit;
+  }
+
+  function beginCommit(): Promise<boolean> {
+    const running = commitOnce().finally(() => {
+      if (committing === running) committing = undefined;
+    });
+    committing = running;
+    return running;
+  }
+
+  /** False where the connection was lost meanwhile: everything is on its way again. */
+  async function commitOnce(): Promise<boolean> {
+    const used = link.lun();
+    if (!used) return false;
+    const generation = writes.generation();
+    const durable = writes.answeredNow();
+    try {
+      await used.flush({ timeoutMs: FLUSH_TIMEOUT_MS });
+    } catch (error) {
+      if (!hasNoCache(error)) {
+        link.lost(used, error);
+        return false;
+      }
+    }
+    if (generation !== writes.generation()) return false;
+    writes.forget(durable);
+    link.proved();
+    return true;
+  }
+
+  async function flush(): Promise<void> {
+    checkUsable();
+    for (;;) {
+      await writes.answered();
+      await link.connected();
+      checkUsable();
+      if (await commit()) return;
+    }
+  }
+
+  const isHalfFull = (): boolean =>
+    writes.heldBytes() * 2 > HELD_BYTES_LIMIT || writes.heldCount() * 2 > HELD_WRITES_LIMIT;
+  let relieving: Promise<void> | undefined;
+
+  /** What fails here fails again for whoever waits for a flush. */
+  function relieve(): Promise<void> {
+    relieving ??= flush().finally(() => {
+      relieving = undefined;
+    });
+    return relieving;
+  }
+
+  function store(
+    offset: number,
+    length: number,
+    data: Uint8Array | undefined,
+    awaited: boolean,
+  ): Promise<void> | undefined {
+    try {
+      checkUsable();
+    } catch (error) {
+      return awaited ? Promise.reject(error as Error) : undefined;
+    }
+    const stored = writes.add(offset, length, data, awaited);
+    if (isHalfFull()) relieve().catch(() => undefined);
+    return stored;
+  }
+
+  function stateNow(): BackingCondition['state'] {
+    if (link.state() === 'open') return use === 'served' ? 'ready' : 'behind';
+    return link.state() === 'reconnecting' ? 'reconnecting' : 'away';
+  }
+
+  return {
+    description,
+    byteLength,
+    chunkBytes: chunkBytesFor(byteLength),
+    read: readThrough,
+    announce(_offset, length) {
+      try {
+        checkUsable();
+      } catch (error) {
+        return Promise.reject(error as Error);
+      }
+      const full = writes.heldBytes() + length > HELD_BYTES_LIMIT || writes.heldCount() >= HELD_WRITES_LIMIT;
+      return full && writes.heldCount() > 0 ? relieve() : undefined;
+    },
+    write: (offset, data, awaited = false) => store(offset, data.length, data, awaited),
+    deallocate: (offset, length, awaited = false) => store(offset, length, undefined, awaited),
+    holeAt: () => ({ hole: false, end: byteLength }),
+    allocatedBits: () => new Uint8Array(Math.ceil(byteLength / chunkBytesFor(byteLength) / 8)).fill(0xff),
+    allocatedBytes: () => byteLength,
+    flush,
+    async close() {
+      await link.close();
+      writes.abandon(new LunError('no-path', path, `${description.name} is closed`));
+    },
+    backing: {
+      condition: () => ({ state: stateNow(), why: link.state() === 'open' ? '' : textOf(link.failure()) }),
+      failure: () => link.failure(),
+      isUsable: () => use !== 'none',
+      reach: () => link.reach(),
+      beginCatchUp() {
+        if (link.state() === 'open' || link.state() === 'reconnecting') use = 'catching-up';
+      },
+      serve() {
+        if (use === 'catching-up') use = 'served';
+      },
+    },
+  };
+}
+
+const LOSSES: readonly LunErrorKind[] = ['no-path', 'no-such-lun', 'timeout', 'not-ready', 'refused-for-safety'];
+const UNIT_ATTENTION = 0x06;
+const ILLEGAL_REQUEST = 0x05;
+
+/** The path or the unit as a whole, in contrast to one command that the unit has refused. */
+function isLoss(error: unknown): boolean {
+  if (!(error instanceof LunError)) return true;
+  return LOSSES.includes(error.kind) || error.sense?.key === UNIT_ATTENTION;
+}
+
+/** A unit without a volatile cache need not know SYNCHRONIZE CACHE. */
+function hasNoCache(error: unknown): boolean {
+  return error instanceof LunError && error.sense?.key === ILLEGAL_REQUEST;
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

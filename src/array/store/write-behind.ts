@@ -1,0 +1,220 @@
+/**
+ * Writes on their way to a LUN: those that it has not answered, and those that it has answered but may still lose. All of
+ * them are sent again over a new connection, so that neither a lost answer nor a restart of the far side takes anything
+ * back. Reads are right at the moment they begin, whatever has arrived by then. Offsets and lengths are bytes.
+ */
+export interface WriteBehind {
+  /**
+   * Without data the range becomes zeros. With `awaited` resolves when the LUN has answered, and rejects where it has
+   * refused the write, which is then forgotten.
+   */
+  add(offset: number, length: number, data: Uint8Array | undefined, awaited: boolean): Promise<void> | undefined;
+  /** To be begun before the LUN is asked, and ended when it has answered; `lay` puts over it what it did not have then. */
+  beginRead(offset: number, length: number): ReadUnderWay;
+  /** Everything added before has been answered when it resolves; rejects where it was given up. */
+  answered(): Promise<void>;
+  /** What has been answered now; to be forgotten when a flush that begins now has ended well. */
+  answeredNow(): readonly object[];
+  forget(durable: readonly object[]): void;
+  /** Sends everything again that is not known to be durable. */
+  restart(): void;
+  /** Counts the restarts. */
+  generation(): number;
+  /** Forgets all but what was acknowledged to somebody on the strength of the LUN's answer. */
+  abandon(error: unknown): void;
+  heldBytes(): number;
+  heldCount(): number;
+}
+
+export interface ReadUnderWay {
+  lay(data: Uint8Array): Uint8Array;
+  end(): void;
+}
+
+export interface WriteBehindParts {
+  /** Carries out one write; `data` undefined: zeros. */
+  readonly send: (offset: number, length: number, data: Uint8Array | undefined) => Promise<void>;
+  /** Whether anything may be sent at this moment. */
+  readonly isOpen: () => boolean;
+  /** Whether the unit itself has refused the write, so that it is not the path's or the unit's general state. */
+  readonly isRefusal: (error: unknown) => boolean;
+  readonly failed: (error: unknown) => void;
+}
+
+const DEPTH = 16;
+/** Waiting writes that are looked at for one that need not wait. */
+const WINDOW = 64;
+
+interface Range {
+  readonly offset: number;
+  readonly length: number;
+}
+
+interface HeldWrite extends Range {
+  readonly number: number;
+  readonly data: Uint8Array | undefined;
+  /** Reads that began before it and must not see it. */
+  readonly behind: Set<object>;
+  readonly caller: { resolve(): void; reject(error: unknown): void } | undefined;
+  state: 'waiting' | 'sent' | 'answered';
+  acknowledged: boolean;
+}
+
+function overlap(a: Range, b: Range): boolean {
+  return a.offset < b.offset + b.length && b.offset < a.offset + a.length;
+}
+
+export function createWriteBehind(parts: WriteBehindParts): WriteBehind {
+  /** In the order in which they were added. */
+  const held = new Set<HeldWrite>();
+  let unanswered = new Set<HeldWrite>();
+  const reads = new Set<Range>();
+  let waiters: Array<{ number: number; resolve(): void; reject(error: unknown): void }> = [];
+  let added = 0;
+  let bytes = 0;
+  let inFlight = 0;
+  let generation = 0;
+
+  function pump(): void {
+    if (!parts.isOpen()) return;
+    const before: HeldWrite[] = [];
+    let looked = 0;
+    for (const write of unanswered) {
+      if (write.state === 'waiting') {
+        if (inFlight >= DEPTH || looked >= WINDOW) return;
+        looked += 1;
+        if (write.behind.size === 0 && !before.some((other) => overlap(other, write))) start(write);
+      }
+      before.push(write);
+    }
+  }
+
+  function start(write: HeldWrite): void {
+    const begun = generation;
+    write.state = 'sent';
+    inFlight += 1;
+    parts.send(write.offset, write.length, write.data).then(
+      () => {
+        if (begun === generation) answer(write);
+      },
+      (error: unknown) => {
+        if (begun === generation) fail(write, error);
+      },
+    );
+  }
+
+  function answer(write: HeldWrite): void {
+    inFlight -= 1;
+    write.state = 'answered';
+    unanswered.delete(write);
+    if (write.caller) {
+      write.acknowledged = true;
+      write.caller.resolve();
+    }
+    settleWaiters();
+    pump();
+  }
+
+  function fail(write: HeldWrite, error: unknown): void {
+    inFlight -= 1;
+    if (!write.caller || write.acknowledged || !parts.isRefusal(error)) return parts.failed(error);
+    drop(write);
+    write.caller.reject(error);
+    settleWaiters();
+    pump();
+  }
+
+  function drop(write: HeldWrite): void {
+    if (!held.delete(write)) return;
+    unanswered.delete(write);
+    bytes -= write.data?.length ?? 0;
+  }
+
+  function settleWaiters(): void {
+    const [oldest] = unanswered;
+    const done = waiters.filter((waiter) => !oldest || oldest.number > waiter.number);
+    if (done.length === 0) return;
+    waiters = waiters.filter((waiter) => !done.includes(waiter));
+    for (const waiter of done) waiter.resolve();
+  }
+
+  function hold(range: Range, data: Uint8Array | undefined, caller: HeldWrite['caller']): void {
+    added += 1;
+    const behind = new Set<object>([...reads].filter((read) => overlap(read, range)));
+    const { offset, length } = range;
+    const write: HeldWrite = {
+      offset,
+      length,
+      number: added,
+      data,
+      behind,
+      caller,
+      state: 'waiting',
+      acknowledged: false,
+    };
+    held.add(write);
+    unanswered.add(write);
+    bytes += data?.length ?? 0;
+    pump();
+  }
+
+  return {
+    add(offset, length, data, awaited) {
+      if (awaited) return new Promise((resolve, reject) => hold({ offset, length }, data, { resolve, reject }));
+      hold({ offset, length }, data, undefined);
+      return undefined;
+    },
+    beginRead(offset, length) {
+      const range = { offset, length };
+      const over = [...held].filter((write) => overlap(write, range));
+      reads.add(range);
+      return {
+        lay(data) {
+          for (const write of over) layOver(write, data, offset);
+          return data;
+        },
+        end() {
+          reads.delete(range);
+          for (const write of unanswered) write.behind.delete(range);
+          pump();
+        },
+      };
+    },
+    answered() {
+      if (unanswered.size === 0) return Promise.resolve();
+      return new Promise((resolve, reject) => waiters.push({ number: added, resolve, reject }));
+    },
+    answeredNow: () => [...held].filter((write) => write.state === 'answered'),
+    forget(durable) {
+      for (const write of durable) drop(write as HeldWrite);
+    },
+    restart() {
+      generation += 1;
+      inFlight = 0;
+      for (const write of held) write.state = 'waiting';
+      unanswered = new Set(held);
+      pump();
+    },
+    generation: () => generation,
+    abandon(error) {
+      generation += 1;
+      inFlight = 0;
+      for (const write of [...held].filter((candidate) => !candidate.acknowledged)) {
+        drop(write);
+        write.caller?.reject(error);
+      }
+      const given = waiters;
+      waiters = [];
+      for (const waiter of given) waiter.reject(error);
+    },
+    heldBytes: () => bytes,
+    heldCount: () => held.size,
+  };
+}
+
+function layOver(write: HeldWrite, target: Uint8Array, offset: number): void {
+  const from = Math.max(offset, write.offset);
+  const to = Math.min(offset + target.length, write.offset + write.length);
+  if (write.data) target.set(write.data.subarray(from - write.offset, to - write.offset), from - offset);
+  else target.fill(0, from - offset, to - offset);
+}
