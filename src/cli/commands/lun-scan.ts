@@ -2,7 +2,7 @@ import type { DeviceRow } from '../../lun/examination.ts';
 import { LunError, type Lun } from '../../lun/lun.ts';
 import type { CommandContext } from '../context.ts';
 import type { CommandResult } from '../definition.ts';
-import { usageError } from '../cli-error.ts';
+import { CliError, usageError } from '../cli-error.ts';
 import { classOfSeveral, type ExitClassName } from '../exit-classes.ts';
 import { failureOf, type Failure } from '../failure.ts';
 import { readFirstBlocks } from '../lun-facts.ts';
@@ -93,6 +93,10 @@ async function scanPlace(access: LunAccess, place: string, context: CommandConte
     const targets = await access.listTargets(portal, context.timeoutMs);
     const scanned: ScannedPlace[] = [];
     for (const { name, addresses } of targets) {
+      if (!TARGET_NAME.test(name)) {
+        scanned.push({ place: `iscsi://${portal}`, addresses, luns: [], error: noTarget(portal, name) });
+        continue;
+      }
       const url = `iscsi://${reachable(portal, addresses)}/${name}`;
       scanned.push(await scanTarget(access, url, addresses, context));
     }
@@ -100,6 +104,20 @@ async function scanPlace(access: LunAccess, place: string, context: CommandConte
   } catch (error) {
     return [{ place: `iscsi://${portal}`, luns: [], error: failureOf(error, 'lun scan') }];
   }
+}
+
+/** As RFC 7143 section 4.2.7 has names; anything else would be taken apart as a path, and is the portal's fault. */
+const TARGET_NAME = /^(?:iqn|eui|naa)\.[^\p{Cc}\p{Cf}\p{Z}/]{1,219}$/iu;
+
+function noTarget(portal: string, name: string): Failure {
+  const shown = name.length <= 80 ? name : `${name.slice(0, 80)}...`;
+  const text = {
+    what: 'the portal names a target by what is no iSCSI name',
+    where: `iscsi://${portal}`,
+    why: `${JSON.stringify(shown)} is no iSCSI name`,
+    next: 'find out who answers at this address before anything is trusted to it',
+  };
+  return failureOf(new CliError('refused', text), 'lun scan');
 }
 
 /** The portal asked where the target is there too, as nearly always; else the first that it announces. */
