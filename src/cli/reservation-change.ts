@@ -1,5 +1,6 @@
 import type { ReservationChange, ReservationReport } from '../lun/examination.ts';
-import { usageError } from './cli-error.ts';
+import { LunError } from '../lun/lun.ts';
+import { CliError, usageError } from './cli-error.ts';
 import { confirmName } from './confirm.ts';
 import type { CommandContext } from './context.ts';
 import type { CommandResult } from './definition.ts';
@@ -22,6 +23,8 @@ export interface ChangeRequest {
   command(before: ReservationReport): ReservationChange;
   /** "register key 0x...". */
   readonly words: string;
+  /** Register the key first, in the same session: for targets that forget a registration when its session ends. */
+  readonly register?: boolean | undefined;
   /** The change takes something from others: what it does, for whoever must confirm it. */
   readonly consequence?: string;
   /** True where the reservations are already as wanted: nothing is sent. */
@@ -48,12 +51,32 @@ export async function changeReservation(
       if (request.alreadySo(before)) return { changed: false, data: { ...facts, done: false, reservations: before } };
       if (consequence !== undefined) await confirmName(context, selector, consequence);
       if (dryRun) return { changed: false, data: { ...facts, done: false, reservations: before } };
-      await access.changeReservations(lun, command, timeoutMs);
+      if (request.register) {
+        await access.changeReservations(lun, { action: 'register', newKey: key, throughPowerLoss: false }, timeoutMs);
+      }
+      await access.changeReservations(lun, command, timeoutMs).catch((error: unknown) => {
+        throw request.command(before).action === 'register' ? error : notThisPort(error, selector, key);
+      });
       const after = await access.readReservations(lun, timeoutMs);
       const changed = substance(before) !== substance(after);
       return { changed, data: { ...facts, done: changed, reservations: after } };
     },
     { reservationKey: key },
+  );
+}
+
+/** PERSISTENT RESERVE OUT conflicts where the port has not registered this key, or another one holds the reservation. */
+function notThisPort(error: unknown, selector: string, key: string): unknown {
+  if (!(error instanceof LunError) || error.kind !== 'reservation-conflict') return error;
+  return new CliError(
+    'busy',
+    {
+      what: 'the LUN answered: reservation-conflict',
+      where: error.path,
+      why: `key 0x${key} is not registered by this host in the eyes of the target, or another host holds the reservation`,
+      next: `see both: cdctl lun reserve status ${selector}; register the key, or give --register where the target forgets it with the session`,
+    },
+    { kind: error.kind, path: error.path },
   );
 }
 

@@ -26,6 +26,12 @@ const heldType: OptionDefinition = {
   choices: TYPES,
 };
 
+const register: OptionDefinition = {
+  flags: '--register',
+  doc: 'register the key first, in the same session (for targets that forget it when the session ends)',
+  kind: 'flag',
+};
+
 const text = () => import('../render/lun-reserve.ts');
 
 export const LUN_RESERVE_COMMANDS: readonly CommandDefinition[] = [
@@ -68,6 +74,7 @@ export const LUN_RESERVE_COMMANDS: readonly CommandDefinition[] = [
     options: [
       key,
       { flags: '--type <type>', doc: 'what others may not do', kind: 'text', choices: TYPES, initial: TYPES[0] },
+      register,
     ],
     examples: ['cdctl lun reserve take tokyo/data --key 0xa1 --type write-exclusive-registrants-only'],
     load: () => import('../commands/lun-reserve-take.ts'),
@@ -93,6 +100,7 @@ export const LUN_RESERVE_COMMANDS: readonly CommandDefinition[] = [
       key,
       { flags: '--victim <key>', doc: 'the key to end', kind: 'text', required: true },
       heldType,
+      register,
       { flags: '--abort', doc: 'end the commands that the other host has under way, too', kind: 'flag' },
     ],
     examples: ['cdctl lun reserve preempt tokyo/data --key 0xa1 --victim 0xb2 --confirm tokyo/data'],
@@ -105,7 +113,7 @@ export const LUN_RESERVE_COMMANDS: readonly CommandDefinition[] = [
     changes: true,
     destructive: true,
     arguments: [lun],
-    options: [key],
+    options: [key, register],
     examples: ['cdctl lun reserve clear tokyo/data --key 0xa1 --confirm tokyo/data'],
     load: () => import('../commands/lun-reserve-clear.ts'),
     text,

@@ -5,6 +5,7 @@ import { changeReservation, parseKey, type LunReserve } from '../reservation-cha
 interface Request {
   readonly lun: string;
   readonly key: string;
+  readonly register?: boolean;
 }
 
 export async function run(request: Request, context: CommandContext): Promise<CommandResult<LunReserve>> {
@@ -13,6 +14,7 @@ export async function run(request: Request, context: CommandContext): Promise<Co
     {
       selector: request.lun,
       key,
+      register: request.register,
       command: () => ({ action: 'clear', key }),
       words: 'clear every registration and the reservation',
       consequence: `This ends every host's registration with ${request.lun}, and the reservation`,

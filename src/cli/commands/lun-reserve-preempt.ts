@@ -5,6 +5,7 @@ import { changeReservation, parseKey, type LunReserve } from '../reservation-cha
 interface Request {
   readonly lun: string;
   readonly key: string;
+  readonly register?: boolean;
   readonly victim: string;
   /** Absent: what is held. */
   readonly type?: string;
@@ -19,6 +20,7 @@ export async function run(request: Request, context: CommandContext): Promise<Co
     {
       selector: request.lun,
       key,
+      register: request.register,
       command: ({ held }) => ({ action, key, other, type: request.type ?? held?.type ?? 'write-exclusive' }),
       words: `preempt key 0x${other}${request.abort ? ' and abort its commands' : ''} with key 0x${key}`,
       consequence: `This ends the registration of key 0x${other} with ${request.lun}, and takes its reservation`,

@@ -5,6 +5,7 @@ import { changeReservation, parseKey, type LunReserve } from '../reservation-cha
 interface Request {
   readonly lun: string;
   readonly key: string;
+  readonly register?: boolean;
   readonly type: string;
 }
 
@@ -14,6 +15,7 @@ export async function run(request: Request, context: CommandContext): Promise<Co
     {
       selector: request.lun,
       key,
+      register: request.register,
       command: () => ({ action: 'reserve', key, type: request.type }),
       words: `reserve ${request.type} with key 0x${key}`,
       alreadySo: () => false,
