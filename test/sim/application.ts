@@ -21,35 +21,35 @@ export function startApplication(world: World, name: string, life: Life): void {
   const luns = new Map<string, Promise<Lun>>();
   const application = { at: 0 };
 
-  function lunAt(volume: number): Promise<Lun> {
-    const path = world.access.path(world.arrays[application.at]!, FIRST_VOLUME_LUN + volume);
+  function lunAt(at: number, volume: number): Promise<Lun> {
+    const path = world.access.path(world.arrays[at]!, FIRST_VOLUME_LUN + volume);
     const known = luns.get(path) ?? opener.open(path);
     luns.set(path, known);
     known.catch(() => luns.delete(path));
     return known;
   }
 
-  async function act(): Promise<void> {
+  async function act(at: number): Promise<void> {
     const volume = draws.between(0, world.options.volumes - 1);
     const what = draws.random.below(10);
-    if (deallocate && draws.chance(world.options.deallocateRate)) await deallocateSomewhere(deallocate, volume);
-    else if (what < 7) await writeSomewhere(volume);
-    else if (what < 9) await readSomewhere(volume);
-    else await (await lunAt(volume)).flush({ timeoutMs: IO_TIMEOUT_MS });
+    if (deallocate && draws.chance(world.options.deallocateRate)) await deallocateSomewhere(deallocate, at, volume);
+    else if (what < 7) await writeSomewhere(at, volume);
+    else if (what < 9) await readSomewhere(at, volume);
+    else await (await lunAt(at, volume)).flush({ timeoutMs: IO_TIMEOUT_MS });
   }
 
-  async function writeSomewhere(volume: number): Promise<void> {
+  async function writeSomewhere(at: number, volume: number): Promise<void> {
     const [first, count] = place(world, draws, volume);
     for (let attempt = 0; attempt < 3; attempt += 1) {
-      const lun = await lunAt(volume);
+      const lun = await lunAt(at, volume);
       const write = world.model.announce(volume, first, count);
-      if (await send(lun, volume, write)) return;
+      if (await send(lun, at, write)) return;
       if (draws.chance(0.5)) return;
     }
   }
 
-  async function send(lun: Lun, volume: number, write: Write): Promise<boolean> {
-    const sectors = volume === 1 ? 8 : 1;
+  async function send(lun: Lun, at: number, write: Write): Promise<boolean> {
+    const sectors = write.volume === 1 ? 8 : 1;
     const forceUnitAccess = draws.chance(0.1);
     try {
       await lun.write(write.first / sectors, contentOf(write.id, write.count), {
@@ -58,39 +58,39 @@ export function startApplication(world: World, name: string, life: Life): void {
       });
       return true;
     } catch (error) {
-      failed(error);
+      failed(error, at);
       return false;
     }
   }
 
-  async function deallocateSomewhere(unmap: Deallocate, volume: number): Promise<void> {
+  async function deallocateSomewhere(unmap: Deallocate, at: number, volume: number): Promise<void> {
     const [first, count] = place(world, draws, volume);
     const sectors = volume === 1 ? 8 : 1;
-    await unmap(world.arrays[application.at]!, FIRST_VOLUME_LUN + volume, first / sectors, count / sectors);
+    await unmap(world.arrays[at]!, FIRST_VOLUME_LUN + volume, first / sectors, count / sectors);
   }
 
-  async function readSomewhere(volume: number): Promise<void> {
+  async function readSomewhere(at: number, volume: number): Promise<void> {
     const [first, count] = place(world, draws, volume);
     const sectors = volume === 1 ? 8 : 1;
-    await (await lunAt(volume)).read(first / sectors, count / sectors, { timeoutMs: IO_TIMEOUT_MS });
+    await (await lunAt(at, volume)).read(first / sectors, count / sectors, { timeoutMs: IO_TIMEOUT_MS });
   }
 
-  function failed(error: unknown): void {
+  function failed(error: unknown, at: number): void {
+    const array = world.arrays[at]!;
     if (error instanceof SimFailure) return world.fail(error);
     if (!(error instanceof LunError)) return world.fail(new SimFailure('no-crash', describeError(error)));
-    if (world.arrays[application.at]!.disk.hurt) return;
+    if (array.disk.hurt) return;
     if (error.kind === 'check-condition' || error.kind === 'io-error') {
-      return world.fail(
-        new SimFailure('no-crash', `an application at ${world.arrays[application.at]!.name}: ${error.message}`),
-      );
+      return world.fail(new SimFailure('no-crash', `an application at ${array.name}: ${error.message}`));
     }
-    if (error.kind === 'write-protected' || draws.chance(0.3)) application.at = 1 - application.at;
+    if (error.kind === 'write-protected' || draws.chance(0.3)) application.at = 1 - at;
   }
 
   async function lane(): Promise<void> {
     while (world.chaos) {
       await sleep(world.scheduler, life, draws.latency(world.options.thinkMs));
-      await act().catch(failed);
+      const { at } = application;
+      await act(at).catch((error: unknown) => failed(error, at));
     }
   }
 

@@ -1,7 +1,7 @@
 import type { Connection, ConnectionHandlers } from '../../src/base/transport.ts';
 import type { Link } from './network.ts';
 import type { Draws } from './randomness.ts';
-import { watchDeath, type Life, type Scheduler } from './scheduler.ts';
+import { reach, watchDeath, type Life, type Scheduler } from './scheduler.ts';
 
 /** What both ends of a connection share. */
 export interface StreamParts {
@@ -126,9 +126,13 @@ export class ByteStream implements Connection {
 
   transmit(): void {
     if (this.underWay || this.silent || !this.hasSomething()) return;
-    const { scheduler, draws, link } = this.parts;
+    const { draws, link } = this.parts;
+    this.arriveAfter(draws.latency(link.latencyMs));
+  }
+
+  private arriveAfter(delayMs: number): void {
     this.underWay = true;
-    scheduler.after(draws.latency(link.latencyMs), () => {
+    this.parts.scheduler.after(delayMs, () => {
       this.underWay = false;
       this.arrive();
     });
@@ -136,7 +140,9 @@ export class ByteStream implements Connection {
 
   private arrive(): void {
     if (this.silent || !this.hasSomething()) return;
-    const { link, draws } = this.parts;
+    const { link, draws, scheduler } = this.parts;
+    const pauseMs = (this.peer.parts.life.resumesMs ?? 0) - scheduler.nowMs();
+    if (pauseMs > 0) return this.arriveAfter(pauseMs);
     if (!link.up || draws.chance(link.loss)) return this.swallowed();
     this.retransmitMs = RETRANSMIT_MS;
     if (this.peer.silent) {
@@ -152,15 +158,11 @@ export class ByteStream implements Connection {
 
   /** Sent again later; or a firewall has forgotten the connection, or has cut it. */
   private swallowed(): void {
-    const { scheduler, draws } = this.parts;
+    const { draws } = this.parts;
     const fate = draws.random.below(20);
     if (fate === 0) return this.reset();
     if (fate === 1) return this.fallSilent();
-    this.underWay = true;
-    scheduler.after(this.retransmitMs + draws.latency(10), () => {
-      this.underWay = false;
-      this.arrive();
-    });
+    this.arriveAfter(this.retransmitMs + draws.latency(10));
     this.retransmitMs = Math.min(this.retransmitMs * 2, LONGEST_RETRANSMIT_MS);
   }
 
@@ -201,7 +203,9 @@ export class ByteStream implements Connection {
   private relieve(): void {
     if (!this.full || this.outgoingBytes > 0) return;
     this.full = false;
-    if (!this.over && this.parts.life.alive) this.current.drained();
+    reach(this.parts.scheduler, this.parts.life, () => {
+      if (!this.over) this.current.drained();
+    });
   }
 
   private arriveEnd(): void {
@@ -213,8 +217,7 @@ export class ByteStream implements Connection {
     if (this.over) return;
     this.over = true;
     if (!this.parts.life.alive) return;
-    this.parts.scheduler.after(0, () => {
-      if (this.parts.life.alive) this.current.closed(error);
-    });
+    const { scheduler, life } = this.parts;
+    scheduler.after(0, () => reach(scheduler, life, () => this.current.closed(error)));
   }
 }

@@ -2,7 +2,7 @@ import type { Listener, Transport } from '../../src/base/transport.ts';
 import { ByteStream } from './byte-stream.ts';
 import type { Link } from './network.ts';
 import type { Draws } from './randomness.ts';
-import type { Life, Scheduler } from './scheduler.ts';
+import { reach, type Life, type Scheduler } from './scheduler.ts';
 
 interface Door {
   readonly life: Life;
@@ -30,9 +30,7 @@ export function createByteNetwork(parts: {
   let lastPort = 40_000;
 
   function after(delayMs: number, life: Life, act: () => void): void {
-    scheduler.after(delayMs, () => {
-      if (life.alive) act();
-    });
+    scheduler.after(delayMs, () => reach(scheduler, life, act));
   }
 
   function transport(place: string, life: Life, draws: Draws): Transport {
@@ -75,7 +73,7 @@ export function createByteNetwork(parts: {
       near.peer = far;
       far.peer = near;
       open = [...open.filter((stream) => !stream.over), near];
-      door.accept(far);
+      reach(scheduler, door.life, () => door.accept(far));
       return near;
     }
   }

@@ -1,6 +1,6 @@
 import type { Storage, StorageFile } from '../../src/base/storage.ts';
 import type { Draws } from './randomness.ts';
-import type { Life, Scheduler } from './scheduler.ts';
+import { reach, type Life, type Scheduler } from './scheduler.ts';
 
 const SECTOR = 512;
 
@@ -37,11 +37,14 @@ class Content {
 }
 
 interface SimFile {
+  name: string;
   readonly cached: Content;
   readonly durable: Content;
   /** Not yet durable, in the order of the calls. */
   pending: Array<{ readonly order: number; readonly operation: Operation }>;
 }
+
+export type Strike = 'read' | 'write' | 'flush';
 
 /** What the storage tells the checkers. */
 export interface DiskWatcher {
@@ -69,8 +72,12 @@ export interface SimDisk {
   /** The storage as a process sees it in this life. */
   storage(life: Life): Storage;
   powerCut(): void;
-  /** The next operation of the kind on the file fails: EIO or ENOSPC. */
-  strike(name: string, kind: 'write' | 'flush'): void;
+  /** The next operation of the kind on the file fails. */
+  strike(name: string, kind: Strike): void;
+  /** Nothing can be written that makes a file larger: ENOSPC. */
+  full: boolean;
+  /** A checker looks: strikes are not for it. */
+  quiet: boolean;
   files(): string[];
   /** Strikes that have not hit yet never will. */
   mend(): void;
@@ -82,15 +89,19 @@ export interface SimDisk {
   options: DiskOptions;
 }
 
+function ioError(code: string, text: string): Error {
+  return Object.assign(new Error(`${code}: ${text}`), { code });
+}
+
 export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOptions): SimDisk {
   let directory = new Map<string, SimFile>();
   let durableDirectory = new Map<string, SimFile>();
   let order = 0;
-  const strikes = new Map<string, 'write' | 'flush'>();
+  const strikes = new Map<string, Strike>();
   const wounds = { hurt: false, doubtful: false };
 
-  function struck(name: string, kind: 'write' | 'flush'): boolean {
-    if (strikes.get(name) !== kind) return false;
+  function struck(name: string, kind: Strike): boolean {
+    if (disk.quiet || strikes.get(name) !== kind) return false;
     strikes.delete(name);
     wounds.hurt = true;
     return true;
@@ -108,10 +119,10 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
     return draws.latency(disk.options.flushMs) * stalls;
   }
 
-  function makeDurable(name: string, file: SimFile, upTo: number): void {
+  function makeDurable(file: SimFile, upTo: number): void {
     for (const entry of file.pending) if (entry.order <= upTo) file.durable.apply(entry.operation);
     file.pending = file.pending.filter((entry) => entry.order > upTo);
-    if (directory.get(name) === file) durableDirectory.set(name, file);
+    if (directory.get(file.name) === file) durableDirectory.set(file.name, file);
   }
 
   function add(file: SimFile, operation: Operation): void {
@@ -121,13 +132,16 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
 
   function openFile(name: string, life: Life): StorageFile {
     let file = directory.get(name);
-    if (!file) directory.set(name, (file = { cached: new Content(), durable: new Content(), pending: [] }));
+    if (!file) directory.set(name, (file = { name, cached: new Content(), durable: new Content(), pending: [] }));
     const opened = file;
     let broken = false;
     return {
-      name,
+      get name() {
+        return opened.name;
+      },
       size: () => opened.cached.size,
       read(target, offset) {
+        if (struck(opened.name, 'read')) throw ioError('EIO', `i/o error, read ${opened.name}`);
         const { bytes, size } = opened.cached;
         const stored = bytes.subarray(Math.min(offset, size), Math.min(offset + target.length, size));
         target.set(stored);
@@ -136,30 +150,36 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
       write(source, offset) {
         if (!life.alive) return;
         const data = source.slice();
-        if (struck(name, 'write')) {
+        if (struck(opened.name, 'write')) {
           // Half a change on a volume is nothing that its readers are promised not to see before it is tried again.
-          const part = name.endsWith('.data') ? data.subarray(0, 0) : data.subarray(0, draws.random.below(data.length));
+          const part = opened.name.endsWith('.data')
+            ? data.subarray(0, 0)
+            : data.subarray(0, draws.random.below(data.length));
           if (part.length > 0) add(opened, { kind: 'write', offset, data: part });
-          throw new Error(`ENOSPC: no space left on device, write ${name}`);
+          throw ioError('ENOSPC', `no space left on device, write ${opened.name}`);
+        }
+        if (disk.full && offset + data.length > opened.cached.size) {
+          wounds.hurt = true;
+          throw ioError('ENOSPC', `no space left on device, write ${opened.name}`);
         }
         add(opened, { kind: 'write', offset, data });
-        disk.watcher?.written(name, offset, data);
+        disk.watcher?.written(opened.name, offset, data);
       },
       truncate(size) {
         if (!life.alive) return;
         add(opened, { kind: 'truncate', size });
-        disk.watcher?.truncated(name, size);
+        disk.watcher?.truncated(opened.name, size);
       },
       flush() {
         const upTo = order;
-        if (struck(name, 'flush')) {
+        if (struck(opened.name, 'flush')) {
           broken = true;
           loseUnflushed(opened);
         }
-        if (broken) return failing(life, `EIO: i/o error, fdatasync ${name}`);
+        if (broken) return failing(life, `i/o error, fdatasync ${opened.name}`);
         return later(life, flushDelay(), () => {
-          makeDurable(name, opened, upTo);
-          disk.watcher?.flushed(name);
+          makeDurable(opened, upTo);
+          disk.watcher?.flushed(opened.name);
         });
       },
       close: () => undefined,
@@ -168,7 +188,7 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
 
   function failing(life: Life, text: string): Promise<void> {
     return later(life, flushDelay(), () => undefined).then(() => {
-      throw new Error(text);
+      throw ioError('EIO', text);
     });
   }
 
@@ -177,13 +197,15 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
       scheduler.after(delayMs, () => {
         if (!life.alive) return;
         act();
-        resolve();
+        reach(scheduler, life, resolve);
       });
     });
   }
 
   const disk: SimDisk = {
     watcher: undefined,
+    full: false,
+    quiet: false,
     options,
     storage: (life) => ({
       open: (name) => openFile(name, life),
@@ -194,6 +216,7 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
         if (!file) return Promise.reject(new Error(`no file ${from}`));
         directory.delete(from);
         directory.set(to, file);
+        file.name = to;
         return later(life, flushDelay(), () => {
           durableDirectory.delete(from);
           durableDirectory.set(to, file);
@@ -207,7 +230,10 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
       },
     }),
     strike: (name, kind) => void strikes.set(name, kind),
-    mend: () => strikes.clear(),
+    mend() {
+      strikes.clear();
+      disk.full = false;
+    },
     files: () => [...directory.keys()].toSorted(),
     get hurt() {
       return wounds.hurt;
@@ -226,6 +252,7 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
         file.cached.copyOf(file.durable);
       }
       directory = new Map(durableDirectory);
+      for (const [name, file] of directory) file.name = name;
     },
   };
 

@@ -9,8 +9,13 @@ export function startFaults(world: World): void {
   repeat(world, 'lines', options.linkEveryMs, (draws) => cutLine(world, draws));
   repeat(world, 'streams', options.bytes ? options.streamFaultEveryMs : 0, (draws) => breakStream(world, draws));
   repeat(world, 'disks', options.diskFaultEveryMs, (draws) => strikeDisk(world, draws));
+  repeat(world, 'fullness', options.diskFaultEveryMs * 4, (draws) => fillDisk(world, draws));
+  repeat(world, 'pauses', options.pauseEveryMs, (draws) => pause(world, draws));
+  repeat(world, 'clocks', options.pauseEveryMs, (draws) => moveClock(world, draws));
   for (const link of world.network.links.values()) link.loss = options.loss;
 }
+
+const YEAR_MS = 365 * 86_400_000;
 
 function repeat(world: World, name: string, everyMs: number, act: (draws: Draws) => void): void {
   if (everyMs === 0) return;
@@ -35,12 +40,39 @@ function crash(world: World, draws: Draws, powerCut: boolean): void {
   });
 }
 
+const KINDS = ['write', 'flush', 'read'] as const;
+
 function strikeDisk(world: World, draws: Draws): void {
   const array = draws.pick(world.arrays);
   const file = draws.pick(array.disk.files());
-  const kind = world.options.flushFaults ? draws.pick(['write', 'flush'] as const) : 'write';
+  const kind = draws.pick(KINDS.filter((known) => known === 'write' || world.options[`${known}Faults`]));
   world.note(`${array.name} the next ${kind} of ${file} fails`);
   array.disk.strike(file, kind);
+}
+
+function fillDisk(world: World, draws: Draws): void {
+  if (!world.options.readFaults) return;
+  const array = draws.pick(world.arrays);
+  array.disk.full = true;
+  world.note(`${array.name} has no space left`);
+  world.scheduler.after(draws.latency(draws.pick([20, 500])), () => (array.disk.full = false));
+}
+
+/** As SIGSTOP does it, for longer than any timeout too. */
+function pause(world: World, draws: Draws): void {
+  const array = draws.pick(world.arrays);
+  if (!array.life) return;
+  const pauseMs = draws.latency(draws.pick([20, 400, 400, 4_000, 20_000]));
+  array.life.resumesMs = world.scheduler.nowMs() + Math.min(60_000, pauseMs);
+  world.note(`${array.name} stands still for ${pauseMs.toFixed(0)} ms`);
+}
+
+/** Somebody, or a time service, sets the clock: forwards, backwards, by years. */
+function moveClock(world: World, draws: Draws): void {
+  const array = draws.pick(world.arrays);
+  if (!array.life) return;
+  array.life.wallOffsetMs = draws.pick([0, 1_000, -1_000, 86_400_000, -86_400_000, 10 * YEAR_MS, -10 * YEAR_MS]);
+  world.note(`the clock of ${array.name} is off by ${array.life.wallOffsetMs} ms`);
 }
 
 /** In the middle of whatever is on its way. */

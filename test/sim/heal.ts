@@ -29,6 +29,7 @@ export async function heal(world: World, runUntil: (done: () => boolean) => Prom
   world.scheduler.after(QUIET_MS, () => undefined);
   for (const array of world.arrays) {
     array.disk.options = { ...array.disk.options, stallRate: 0 };
+    if (array.life) array.life.resumesMs = 0;
     // The rest of its life it could not flush any more.
     if (array.life && array.disk.doubtful) world.stop(array, true);
     array.disk.mend();

@@ -1,4 +1,5 @@
 import type { GroupState } from '../../src/array/store/array-state.ts';
+import { LunError } from '../../src/lun/lun.ts';
 import { decodeUnmapList } from '../../src/scsi/provisioning.ts';
 import { decodeLunField } from '../../src/scsi/lun-field.ts';
 import type { ScsiReply, ScsiTask } from '../../src/scsi/task.ts';
@@ -52,6 +53,12 @@ export interface Model {
 
 function writeAt(id: number, volume: number, first: number, count: number): Write {
   return { id, volume, first, count, start: Infinity, end: Infinity, good: false, flushed: false };
+}
+
+/** The tables that are durable already take effect only when a compaction of their log has ended. */
+function notYet(error: unknown): undefined {
+  if (error instanceof LunError && error.kind === 'not-ready') return undefined;
+  throw error;
 }
 
 export function createModel(sides: readonly [Side, Side], tick: () => number): Model {
@@ -262,8 +269,10 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
   async function look(fresh: readonly Side[], auxiliaries: readonly Side[]): Promise<void> {
     for (const side of fresh) await rebase(side);
     for (const side of auxiliaries) {
+      const image = await side.look().catch(notYet);
+      if (!image) continue;
       side.volumesChanged = false;
-      side.image = await side.look();
+      side.image = image;
       const what = `${side.name}, auxiliary and consistent`;
       checkPrefix(side.history, side.image, { invariant: 'I1-prefix', what, volumes: volumesOf(side.group) });
     }
@@ -312,7 +321,8 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
         if (!write || isOutside(side, write.volume)) return;
         write.start = Math.min(write.start, start);
         side.inFlight.add(write);
-        addWrite(side.history, write);
+        // At an auxiliary it takes effect, if at all, under a lead that is yet to come.
+        if (roleOf(side.group) !== 'auxiliary') addWrite(side.history, write);
       },
       answered(station, task, reply) {
         const side = sideOf(station.serial);

@@ -2,7 +2,7 @@ import { LunError, type LunOpener } from '../../src/lun/lun.ts';
 import type { DeviceServer, ScsiReply, ScsiTask } from '../../src/scsi/task.ts';
 import { createScsiLun, type ScsiLun } from '../support/scsi-lun.ts';
 import type { Draws } from './randomness.ts';
-import { watchDeath, type Life, type Scheduler } from './scheduler.ts';
+import { reach, watchDeath, type Life, type Scheduler } from './scheduler.ts';
 
 /** A line between two places: "hosts", "tokyo", "osaka". */
 export interface Link {
@@ -72,9 +72,7 @@ export function createNetwork(parts: {
 
   function wait(delayMs: number, life: Life): Promise<void> {
     return new Promise((resolve) => {
-      scheduler.after(delayMs, () => {
-        if (life.alive) resolve();
-      });
+      scheduler.after(delayMs, () => reach(scheduler, life, resolve));
     });
   }
 
@@ -97,6 +95,7 @@ export function createNetwork(parts: {
         await sent;
         const station = stations.get(serial);
         if (!station?.life.alive) return broken(draws.chance(0.5) ? 'unknown' : 'not-done', 'connection refused');
+        if ((await awake(station)) === 'died') return broken('unknown', 'connection reset');
         if (known !== station.life) station.server.nexusOpened(nexus);
         known = station.life;
         tap?.arrived(station, task);
@@ -157,6 +156,14 @@ export function createNetwork(parts: {
         close: async () => undefined,
       };
     }
+  }
+
+  function awake(station: Station): Promise<'awake' | 'died'> | 'awake' {
+    if ((station.life.resumesMs ?? 0) <= scheduler.nowMs()) return 'awake';
+    return new Promise((resolve) => {
+      watchDeath(station.life, () => resolve('died'));
+      reach(scheduler, station.life, () => resolve('awake'));
+    });
   }
 
   function answered(station: Station, task: ScsiTask): Promise<ScsiReply | 'died'> {

@@ -1,4 +1,5 @@
-import { createDraws } from './randomness.ts';
+import { createDraws, type Draws } from './randomness.ts';
+import { TUNABLES } from './tunables.mjs';
 
 /** What one seed plays: every knob is drawn, so that small rings, slow lines and quiet hosts all have their turn. */
 export interface SimOptions {
@@ -39,12 +40,20 @@ export interface SimOptions {
   readonly diskFaultEveryMs: number;
   /** Flushes fail too, and from then on for as long as the array runs. */
   readonly flushFaults: boolean;
+  /** Reads fail too, and disks are full for a while. */
+  readonly readFaults: boolean;
+  /** Mean time between arrays that stand still, or whose wall clock is moved; 0: never. */
+  readonly pauseEveryMs: number;
+  /** Constants of the product that have another value in this seed; see `tunables.mjs`. */
+  readonly tunables: Readonly<Record<string, number>>;
 }
 
-/** Knobs that came later have streams of their own: what older seeds play stays as it was. */
+/** `first`: as seeds were played that the corpus remembers. Knobs that came later have streams of their own. */
+export type Swarm = 'first' | 'wide';
+
 function drawLaterOptions(
   seed: number,
-): Pick<SimOptions, 'bytes' | 'streamFaultEveryMs' | 'deallocateRate' | 'diskFaultEveryMs' | 'flushFaults'> {
+): Pick<SimOptions, 'bytes' | 'streamFaultEveryMs' | 'deallocateRate' | 'diskFaultEveryMs'> {
   const lines = createDraws(seed, 'options-bytes');
   const deallocations = createDraws(seed, 'options-deallocations');
   return {
@@ -52,11 +61,31 @@ function drawLaterOptions(
     streamFaultEveryMs: lines.pick([0, 100, 400, 2_000]),
     deallocateRate: deallocations.pick([0, 0.05, 0.3]),
     diskFaultEveryMs: createDraws(seed, 'options-disks').pick([0, 0, 300, 1_500]),
-    flushFaults: false,
   };
 }
 
-export function drawOptions(seed: number): SimOptions {
+const NARROW = { flushFaults: false, readFaults: false, pauseEveryMs: 0, tunables: {} } as const;
+
+function drawWideOptions(seed: number): Partial<SimOptions> {
+  const draws = createDraws(seed, 'options-wide');
+  return {
+    flushFaults: draws.chance(0.5),
+    readFaults: draws.chance(0.5),
+    pauseEveryMs: draws.pick([0, 0, 200, 1_000]),
+    bytes: draws.chance(0.1),
+    ...(draws.chance(0.2) ? { volumes: 4 } : {}),
+    ...(draws.chance(0.2) ? { applications: 4 } : {}),
+    ...(draws.chance(0.2) ? { depth: 8 } : {}),
+    tunables: draws.chance(0.25) ? drawTunables(draws) : {},
+  };
+}
+
+function drawTunables(draws: Draws): Record<string, number> {
+  const drawn = TUNABLES.filter(() => draws.chance(0.4));
+  return Object.fromEntries(drawn.map(({ name, values }) => [name, draws.pick(values)]));
+}
+
+export function drawOptions(seed: number, swarm: Swarm = 'wide'): SimOptions {
   const draws = createDraws(seed, 'options');
   const rarely = (values: readonly number[]): number => (draws.chance(0.4) ? 0 : draws.pick(values));
   return {
@@ -84,5 +113,7 @@ export function drawOptions(seed: number): SimOptions {
     deletes: draws.chance(0.15),
     early: draws.chance(0.3),
     ...drawLaterOptions(seed),
+    ...NARROW,
+    ...(swarm === 'wide' ? drawWideOptions(seed) : {}),
   };
 }

@@ -1,26 +1,5 @@
 // Bundles the simulator into a temporary file and runs it: `npm run sim -- --seed 17 --trace`.
-import { build } from 'esbuild';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { load } from './transform.mjs';
 
-const folder = mkdtempSync(join(tmpdir(), 'cdctl-sim-'));
-const outfile = join(folder, 'sim.mjs');
-try {
-  await build({
-    entryPoints: [fileURLToPath(new URL('main.ts', import.meta.url))],
-    outfile,
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node20.19',
-    sourcemap: 'inline',
-    logLevel: 'warning',
-  });
-  process.setSourceMapsEnabled(true);
-  const { main } = await import(pathToFileURL(outfile).href);
-  process.exitCode = await main(process.argv.slice(2));
-} finally {
-  rmSync(folder, { recursive: true, force: true });
-}
+const { main } = await load('main.ts');
+process.exitCode = await main(process.argv.slice(2));

@@ -92,6 +92,18 @@ function settled(events: number): Promise<void> {
 /** One life of a party: from its start to its death. What it began and what still waits for it dies with it. */
 export interface Life {
   alive: boolean;
+  /** Stopped as by SIGSTOP until then: what happens to it meanwhile it learns afterwards, in that order. */
+  resumesMs?: number;
+  /** How far its wall clock is off. */
+  wallOffsetMs?: number;
+}
+
+/** Does something to a party that lives, when it runs. */
+export function reach(scheduler: Scheduler, life: Life, act: () => void): void {
+  if (!life.alive) return;
+  const pauseMs = (life.resumesMs ?? 0) - scheduler.nowMs();
+  if (pauseMs > 0) scheduler.after(pauseMs, () => reach(scheduler, life, act));
+  else act();
 }
 
 type Death = (powerCut: boolean) => void;
@@ -117,19 +129,27 @@ const START_WALL_MS = Date.UTC(2026, 10, 2, 3, 4, 5);
 export function createPartyClock(scheduler: Scheduler, life: Life): Clock {
   return {
     monotonicMs: () => scheduler.nowMs(),
-    wallMs: () => START_WALL_MS + Math.floor(scheduler.nowMs()),
-    setTimer: (delayMs, callback) =>
-      scheduler.after(delayMs, () => {
-        if (life.alive) callback();
-      }),
+    wallMs: () => START_WALL_MS + Math.floor(scheduler.nowMs()) + (life.wallOffsetMs ?? 0),
+    setTimer(delayMs, callback) {
+      let cancelled = false;
+      const timer = scheduler.after(delayMs, () =>
+        reach(scheduler, life, () => {
+          if (!cancelled) callback();
+        }),
+      );
+      return {
+        cancel() {
+          cancelled = true;
+          timer.cancel();
+        },
+      };
+    },
   };
 }
 
 /** Resolves after `delayMs`, if the party still lives. */
 export function sleep(scheduler: Scheduler, life: Life, delayMs: number): Promise<void> {
   return new Promise((resolve) => {
-    scheduler.after(delayMs, () => {
-      if (life.alive) resolve();
-    });
+    scheduler.after(delayMs, () => reach(scheduler, life, resolve));
   });
 }

@@ -79,7 +79,7 @@ export function createSide(parts: {
   };
   disk.watcher = {
     written(file, offset, data) {
-      if (isStateLog(file)) peek.written(offset, data);
+      if (isStateLog(file)) peek.written(file, offset, data);
       else if (file.startsWith('lun-') && !file.endsWith('.journal')) side.volumesChanged = true;
     },
     truncated(file, size) {

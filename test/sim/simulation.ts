@@ -3,7 +3,7 @@ import { startFaults } from './faults.ts';
 import { heal } from './heal.ts';
 import { formGroup, startLoop } from './replicator.ts';
 import { startOperator } from './operator.ts';
-import { drawOptions, type SimOptions } from './options.ts';
+import { drawOptions, type SimOptions, type Swarm } from './options.ts';
 import type { Life } from './scheduler.ts';
 import { SimFailure, type Invariant } from './verdict.ts';
 import { createWorld, describeError, type World, type Wrappers } from './world.ts';
@@ -26,13 +26,15 @@ const EVENT_LIMIT = 2_000_000;
 const WARM_UP_MS = 2_000;
 
 export interface SimParts {
+  readonly swarm?: Swarm;
   readonly options?: Partial<SimOptions>;
   readonly wrappers?: Wrappers;
 }
 
 /** Plays one seed from the first start of the arrays until everything has healed. */
 export async function runSeed(seed: number, parts: SimParts = {}): Promise<SimResult> {
-  const options = { ...drawOptions(seed), ...parts.options };
+  const options = { ...drawOptions(seed, parts.swarm), ...parts.options };
+  setTunables(options.tunables);
   const world = createWorld(seed, options, parts.wrappers);
   const onRejection = (error: unknown): void =>
     world.fail(new SimFailure('no-crash', `unhandled: ${describeError(error)}`));
@@ -49,6 +51,15 @@ export async function runSeed(seed: number, parts: SimParts = {}): Promise<SimRe
     process.off('unhandledRejection', onRejection);
     Error.stackTraceLimit = stackTraceLimit;
   }
+}
+
+declare global {
+  /** Constants of the product, where `transform.mjs` has made them variable. */
+  var cdctlTunables: Map<string, { readonly usual: number; readonly set: (value: number) => void }> | undefined;
+}
+
+function setTunables(values: SimOptions['tunables']): void {
+  for (const [name, { usual, set }] of globalThis.cdctlTunables ?? []) set(values[name] ?? usual);
 }
 
 async function play(world: World): Promise<void> {

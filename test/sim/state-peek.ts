@@ -2,6 +2,8 @@ import type { ArrayState } from '../../src/array/store/array-state.ts';
 import { SimFailure } from './verdict.ts';
 
 interface Logged {
+  /** Everything that is remembered, repeated. */
+  readonly compaction: boolean;
   readonly offset: number;
   readonly state: ArrayState | undefined;
   readonly requestIds: readonly string[];
@@ -15,7 +17,7 @@ export interface StatePeek {
   /** The last durable state. */
   state(): ArrayState | undefined;
   isDurable(requestId: string): boolean;
-  written(offset: number, data: Uint8Array): void;
+  written(file: string, offset: number, data: Uint8Array): void;
   truncated(size: number): void;
   flushed(): void;
   /** What was not flushed may be gone; where it survives, the next commit shows it. */
@@ -35,8 +37,7 @@ export function createStatePeek(array: string): StatePeek {
     state = entry.state ?? state;
     for (const requestId of entry.requestIds) {
       const before = committed.get(requestId);
-      // A compaction repeats all that is remembered in one record.
-      if (before !== undefined && before !== entry.offset && entry.requestIds.length === 1) {
+      if (before !== undefined && before !== entry.offset && !entry.compaction) {
         throw new SimFailure('I4-once', `array ${array} executed request ${requestId} twice`);
       }
       committed.set(requestId, entry.offset);
@@ -46,11 +47,11 @@ export function createStatePeek(array: string): StatePeek {
   return {
     state: () => state,
     isDurable: (requestId) => committed.has(requestId) || survivors.has(requestId),
-    written(offset, data) {
+    written(file, offset, data) {
       const text = Buffer.from(data.subarray(RECORD_HEADER)).toString('utf8');
       const entry = JSON.parse(text) as { state?: ArrayState; requests?: Array<{ requestId: string }> };
       const requestIds = (entry.requests ?? []).map((request) => request.requestId);
-      logged.push({ offset, state: entry.state, requestIds });
+      logged.push({ compaction: file !== 'state', offset, state: entry.state, requestIds });
     },
     truncated(size) {
       logged = logged.filter((entry) => entry.offset < size);

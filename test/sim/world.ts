@@ -147,7 +147,7 @@ async function startArray(world: World, party: ArrayParty, wrap: Wrappers): Prom
     void array.failed.then((error) => mend(world, party, life, error));
     const [one, other] = world.arrays;
     party.setLink = (state) => void array.management.setLink(party === one ? other.serial : one.serial, state);
-    party.side.look = () => readVolumes(array.deviceServer, options);
+    party.side.look = () => quietly(party.disk, () => readVolumes(array.deviceServer, options));
     await world.model.check();
     await world.model.recovered(party.side);
     await world.access.serve(party, { serial: party.serial, life, server: array.deviceServer });
@@ -177,6 +177,15 @@ function mend(world: World, party: ArrayParty, life: Life, error: unknown): void
   world.scheduler.after(REPAIR_MS, () => {
     if (!party.life) world.start(party);
   });
+}
+
+async function quietly<T>(disk: SimDisk, look: () => Promise<T>): Promise<T> {
+  disk.quiet = true;
+  try {
+    return await look();
+  } finally {
+    disk.quiet = false;
+  }
 }
 
 /** Every sector of every volume, without the network. */

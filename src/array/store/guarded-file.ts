@@ -29,6 +29,8 @@ export function openGuardedFile(file: StorageFile, byteLength: number): StorageF
   const pieces = load(file, content);
   const queue = createExclusive();
   let written = new Set<number>();
+  /** Their last write has failed, half-way perhaps: no flush may count before they are written again. */
+  const doubtful = new Set<number>();
 
   function writePiece(number: number): void {
     const piece = pieces[number]!;
@@ -39,11 +41,29 @@ export function openGuardedFile(file: StorageFile, byteLength: number): StorageF
     writeU32(sector, PIECE, version);
     writeU32(sector, SECTOR - 4, crc32(sector.subarray(0, SECTOR - 4)));
     written.add(number);
+    doubtful.add(number);
     file.write(sector, (number * COPIES + piece.open) * SECTOR);
     piece.versions[piece.open] = version;
+    doubtful.delete(number);
+  }
+
+  /** What could not be written whole was not written: it is taken back, also from pieces that did take it. */
+  function writeAll(source: Uint8Array, offset: number): void {
+    const first = Math.floor(offset / PIECE);
+    const last = Math.floor((offset + source.length - 1) / PIECE);
+    const before = content.slice(offset, offset + source.length);
+    content.set(source, offset);
+    try {
+      for (let number = first; number <= last; number += 1) writePiece(number);
+    } catch (error) {
+      content.set(before, offset);
+      for (let number = first; number <= last; number += 1) doubtful.add(number);
+      throw error;
+    }
   }
 
   async function flush(): Promise<void> {
+    for (const number of doubtful) writePiece(number);
     const flushed = written;
     written = new Set();
     for (const number of flushed) {
@@ -68,10 +88,7 @@ export function openGuardedFile(file: StorageFile, byteLength: number): StorageF
       target.fill(0, stored.length);
     },
     write(source, offset) {
-      if (source.length === 0) return;
-      content.set(source, offset);
-      const last = Math.floor((offset + source.length - 1) / PIECE);
-      for (let number = Math.floor(offset / PIECE); number <= last; number += 1) writePiece(number);
+      if (source.length > 0) writeAll(source, offset);
     },
     truncate() {
       throw new Error(`${file.name} has a fixed size`);

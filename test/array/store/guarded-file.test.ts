@@ -88,4 +88,31 @@ describe('guarded file', () => {
     for (const value of [7, 8, 9]) file.write(Uint8Array.of(value), 600);
     expect(read(openGuardedFile(disk, LENGTH))[600]).toBe(9);
   });
+
+  it('takes back what could not be written whole, and keeps what it had over a restart', async () => {
+    const storage = createMemoryStorage();
+    const inner = storage.open('map');
+    let failing = false;
+    const disk: StorageFile = {
+      ...inner,
+      write(source, offset) {
+        inner.write(failing ? source.subarray(0, 100) : source, offset);
+        if (failing) throw Object.assign(new Error('no space left'), { code: 'ENOSPC' });
+      },
+    };
+    const file = openGuardedFile(disk, LENGTH);
+    file.write(Uint8Array.of(1, 1, 1), 0);
+    await file.flush();
+    file.write(Uint8Array.of(2, 2, 2), 0);
+    failing = true;
+    expect(() => file.write(Uint8Array.of(3), 1)).toThrow('no space left');
+    expect([...read(file).subarray(0, 3)]).toEqual([2, 2, 2]);
+    await expect(file.flush()).rejects.toThrow('no space left');
+    failing = false;
+    await file.flush();
+    file.write(Uint8Array.of(9), 600);
+    await file.flush();
+    const reopened = read(openGuardedFile(inner, LENGTH));
+    expect([...reopened.subarray(0, 3), reopened[600]]).toEqual([2, 2, 2, 9]);
+  });
 });

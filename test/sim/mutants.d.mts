@@ -1,0 +1,13 @@
+import type { SimOptions } from './options.ts';
+import type { Mutation } from './transform.mjs';
+import type { Invariant } from './verdict.ts';
+
+export interface Mutant extends Mutation {
+  readonly name: string;
+  readonly expect: readonly Invariant[];
+  readonly options?: Partial<SimOptions>;
+  /** Seeds, from the first, within which a checker must find it. */
+  readonly within: number;
+}
+
+export const MUTANTS: readonly Mutant[];

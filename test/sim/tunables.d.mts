@@ -1,0 +1,7 @@
+export interface Tunable {
+  readonly file: string;
+  readonly name: string;
+  readonly values: readonly number[];
+}
+
+export const TUNABLES: readonly Tunable[];
