@@ -2,6 +2,7 @@ import { startApplication } from './application.ts';
 import { startFaults } from './faults.ts';
 import { heal } from './heal.ts';
 import { formGroup, startLoop } from './replicator.ts';
+import { SIGHTS } from './probes.mjs';
 import { startOperator } from './operator.ts';
 import { drawOptions, type SimOptions, type Swarm } from './options.ts';
 import type { Life } from './scheduler.ts';
@@ -16,6 +17,8 @@ export interface SimResult {
   readonly events: number;
   readonly virtualMs: number;
   readonly digest: number;
+  /** Names of `probes.mjs` that this seed came by. */
+  readonly probes: readonly string[];
   readonly story: readonly string[];
 }
 
@@ -36,6 +39,7 @@ export async function runSeed(seed: number, parts: SimParts = {}): Promise<SimRe
   const options = { ...drawOptions(seed, parts.swarm), ...parts.options };
   setTunables(options.tunables);
   const world = createWorld(seed, options, parts.wrappers);
+  const probes = watchProbes(world);
   const onRejection = (error: unknown): void =>
     world.fail(new SimFailure('no-crash', `unhandled: ${describeError(error)}`));
   const { stackTraceLimit } = Error;
@@ -44,9 +48,13 @@ export async function runSeed(seed: number, parts: SimParts = {}): Promise<SimRe
   process.on('unhandledRejection', onRejection);
   try {
     await play(world);
-    return resultOf(world);
+    return resultOf(world, probes);
   } catch (error) {
-    return resultOf(world, error instanceof SimFailure ? error : new SimFailure('no-crash', describeError(error)));
+    return resultOf(
+      world,
+      probes,
+      error instanceof SimFailure ? error : new SimFailure('no-crash', describeError(error)),
+    );
   } finally {
     process.off('unhandledRejection', onRejection);
     Error.stackTraceLimit = stackTraceLimit;
@@ -55,7 +63,20 @@ export async function runSeed(seed: number, parts: SimParts = {}): Promise<SimRe
 
 declare global {
   /** Constants of the product, where `transform.mjs` has made them variable. */
+  var cdctlProbe: ((name: string) => void) | undefined;
   var cdctlTunables: Map<string, { readonly usual: number; readonly set: (value: number) => void }> | undefined;
+}
+
+/** What the story tells, and what the product itself tells where it was made to. */
+function watchProbes(world: World): Set<string> {
+  const seen = new Set<string>();
+  globalThis.cdctlProbe = (name) => seen.add(name);
+  const note = world.note.bind(world);
+  world.note = (text) => {
+    note(text);
+    for (const [name, sight] of Object.entries(SIGHTS)) if (!seen.has(name) && sight.test(text)) seen.add(name);
+  };
+  return seen;
 }
 
 function setTunables(values: SimOptions['tunables']): void {
@@ -92,13 +113,14 @@ async function runUntil(world: World, done: () => boolean): Promise<void> {
   }
 }
 
-function resultOf(world: World, failure?: SimFailure): SimResult {
+function resultOf(world: World, probes: ReadonlySet<string>, failure?: SimFailure): SimResult {
   return {
     seed: world.seed,
     options: world.options,
     events: world.scheduler.events(),
     virtualMs: world.scheduler.nowMs(),
     digest: world.digest(),
+    probes: [...probes],
     story: world.story(),
     ...(failure ? { invariant: failure.invariant, message: failure.message } : {}),
   };

@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { PROBES } from './probes.mjs';
 import { TUNABLES } from './tunables.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -26,6 +27,13 @@ function tunable(source, file, name) {
     `(globalThis.cdctlTunables ??= new Map()).set('${name}', ` +
     `{ usual: ${name}, set: (value) => { ${name} = value; } });`;
   return source.replace(line, () => `${exported}let ${name} = ${value}; ${register}`);
+}
+
+/** The product tells when it comes by. */
+function probing({ name, file, find, when, expression }) {
+  const call = `globalThis.cdctlProbe?.(${JSON.stringify(name)})`;
+  const replace = expression ? `(${when} ? ${call} : 0, ${find})` : `if (${when}) ${call};\n${find}`;
+  return { file, find, replace };
 }
 
 /** An esbuild plugin; `mutations` are `{ file, find, replace }`, files relative to the root of the project. */
@@ -51,8 +59,8 @@ function transformed(mutations) {
   };
 }
 
-/** The module `entry` of this folder with all that it imports, as one; `mutations` planted. */
-export async function load(entry, mutations = []) {
+/** The module `entry` of this folder with all that it imports, as one; `mutations` planted instead of the probes. */
+export async function load(entry, mutations = PROBES.map(probing)) {
   const folder = mkdtempSync(join(tmpdir(), 'cdctl-sim-'));
   const outfile = join(folder, 'sim.mjs');
   try {

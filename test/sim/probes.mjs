@@ -1,0 +1,119 @@
+// Rare paths and faults by name: a long run that never comes by one of them fails, because it proves nothing about it.
+const GROUP = 'src/array/group/';
+
+/** Where the product is when it takes the path: `find` is preceded by the probe, under the condition `when`. */
+export const PROBES = [
+  {
+    name: 'a record is split at the end of the ring',
+    file: 'src/array/journal/journal-volume.ts',
+    find: 'for (const run of dataRuns(geometry, tail.offset, blockCount)) {',
+    when: 'dataRuns(geometry, tail.offset, blockCount).length > 1',
+  },
+  {
+    name: 'a request that was executed comes again',
+    file: 'src/array/execution/command-execution.ts',
+    find: "return admission.kind === 'answer'",
+    when: "admission.kind === 'answer'",
+  },
+  {
+    name: 'acquisition waits for room in its ring',
+    file: `${GROUP}acquisition.ts`,
+    find: 'if (ringFull && group.toBeRestored > group.restored.sequence)',
+    when: 'ringFull && group.toBeRestored > group.restored.sequence',
+  },
+  {
+    name: 'a copy meets a primary that has restarted',
+    file: `${GROUP}copy-formation.ts`,
+    find: 'if (after.incarnation !== before.incarnation',
+    when: 'after.incarnation !== before.incarnation',
+  },
+  {
+    name: 'restore waits for the copy of the same chunk',
+    file: `${GROUP}restoration.ts`,
+    find: 'if (!wait) return;',
+    when: 'context.copying.conflict(pair.slot, change.offset, change.length) !== undefined',
+  },
+  {
+    name: 'a restart restores what was ordered before',
+    file: `${GROUP}restoration.ts`,
+    find: 'const stored = readOwn(context, position.sequence + 1);\n    const pair',
+    when: 'true',
+  },
+  {
+    name: 'a restart puts the journal into the volumes',
+    file: `${GROUP}recover.ts`,
+    find: 'const stored = runtime.journal.readRecord(sequence);',
+    when: 'true',
+  },
+  {
+    name: 'a restart finds that the journal had failed',
+    file: `${GROUP}recover.ts`,
+    find: 'if (group.journalLost) return',
+    when: 'group.journalLost',
+  },
+  {
+    name: 'a restart meets a record behind a hole',
+    file: 'src/array/journal/recovery.ts',
+    find: 'if (!chained || record.incarnation < incarnation) break;',
+    when: 'record.incarnation < incarnation',
+  },
+  {
+    name: 'a writer waits while too much is on its way to the volumes',
+    file: `${GROUP}host-access.ts`,
+    find: 'await pressure.catch(',
+    when: 'true',
+  },
+  {
+    name: 'a purge tells of pairs copied before a resync',
+    file: 'src/array/execution/journal-commands.ts',
+    find: 'return hasFollowed(group, { generation, sequence })',
+    when: '!hasFollowed(group, { generation, sequence })',
+  },
+  {
+    name: 'a place on a volume is given again',
+    file: 'src/array/store/thin-file.ts',
+    find: 'if (reused.size > 0) await data.flush();',
+    when: 'reused.size > 0',
+  },
+  {
+    name: 'the state log is compacted',
+    file: 'src/array/store/state-log.ts',
+    find: 'const fresh = storage.open(COMPACT_NAME);',
+    when: 'true',
+  },
+  {
+    name: 'a table is written again whose write had failed',
+    file: 'src/array/store/guarded-file.ts',
+    find: 'for (const number of doubtful) writePiece(number);',
+    when: 'doubtful.size > 0',
+  },
+  {
+    name: 'work of an older epoch is dropped',
+    file: `${GROUP}background-work.ts`,
+    find: 'parts.update((group) => (workEpoch === epoch ? change(group) : group))',
+    when: 'workEpoch !== epoch',
+    expression: true,
+  },
+];
+
+/** What the story tells. */
+export const SIGHTS = {
+  'a process is killed': / is killed$/,
+  'power is lost': / loses power$/,
+  'an array stands still': / stands still for /,
+  'a clock is set': /^the clock of /,
+  'a line goes down': /^line .* goes down$/,
+  'a connection is reset': /^connection .* is reset$/,
+  'a connection falls silent': /^connection .* falls silent$/,
+  'a write fails': /ENOSPC/,
+  'a read fails': /EIO: i\/o error, read/,
+  'a flush fails': /EIO: i\/o error, fdatasync/,
+  'an array stops by itself': / stops by itself/,
+  'the journal is full': /suspended: journal-full$/,
+  'the journal fails': /suspended: error$/,
+  'a swap ends': / swap: done$/,
+  'a takeover ends': / (takeover|lose-site): done$/,
+  'a split brain is seen': /split.brain/i,
+  'a purge is refused': /purge.*(proof|lineage|does not exist)/,
+  'a group is dissolved': / delete: done$/,
+};
