@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import corpus from './corpus.json' with { type: 'json' };
 import { MUTANTS } from './mutants.mjs';
 import type { SimParts } from './simulation.ts';
-import { load } from './transform.mjs';
+import { checkMutation, load } from './transform.mjs';
 
 const { reportOf, runSeed } = await load('main.ts');
 
@@ -54,8 +54,9 @@ describe('the simulation', { timeout: 120_000 }, () => {
     expect(names).toContain(found);
   });
 
-  it('does not plant a mistake in a text that is not there', async () => {
-    const mutation = { file: 'src/array/journal/record.ts', find: 'nothing like this', replace: '' };
-    await expect(load('main.ts', [mutation])).rejects.toThrow('src/array/journal/record.ts has 0 places');
+  it('finds the text of every mutant in the product, and does not plant what has none', async () => {
+    const unknown = { file: 'src/array/journal/record.ts', find: 'nothing like this', replace: '' };
+    await expect(load('main.ts', [unknown])).rejects.toThrow('src/array/journal/record.ts has 0 places');
+    for (const mutant of MUTANTS) expect(() => checkMutation(mutant)).not.toThrow();
   });
 });

@@ -6,4 +6,6 @@ export interface Mutation {
   readonly replace: string;
 }
 
+export function checkMutation(mutation: Mutation): void;
+
 export function load(entry: 'main.ts', mutations?: readonly Mutation[]): Promise<typeof Main>;

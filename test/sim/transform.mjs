@@ -10,6 +10,11 @@ import { TUNABLES } from './tunables.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
+/** Throws where the text to be replaced is not there exactly once. */
+export function checkMutation(mutation) {
+  replaceOnce(readFileSync(join(ROOT, mutation.file), 'utf8'), mutation);
+}
+
 /** `source` with its only `find` replaced. */
 function replaceOnce(source, { file, find, replace }) {
   const places = source.split(find).length - 1;
