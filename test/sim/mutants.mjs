@@ -366,8 +366,8 @@ export const MUTANTS = [
   {
     name: 'a journal that is full suspends without its differences',
     file: `${GROUP}suspension.ts`,
-    find: 'await settleVolumes();\n      await markUnsent();',
-    replace: 'await settleVolumes();',
+    find: 'const lacking = await flushReachable();\n      await markUnsent();',
+    replace: 'const lacking = await flushReachable();',
     expect: ['I1-prefix', 'I9-liveness'],
     options: { ringRecords: 4 },
     within: 60,
@@ -384,7 +384,7 @@ export const MUTANTS = [
   {
     name: 'a restart does not put the journal into the volumes',
     file: `${GROUP}recover.ts`,
-    find: 'await runtime.journal.flush();\n  await redoRecords(parts, group, tail);',
+    find: 'await runtime.journal.flush();\n  await redoRecords(parts, group, group.purged, tail.sequence);',
     replace: 'await runtime.journal.flush();',
     expect: ['I2-durable', 'I1-prefix'],
     options: CRASHES,
