@@ -5,7 +5,9 @@ import type { Storage } from '../base/storage.ts';
 import type { LunOpener } from '../lun/lun.ts';
 import type { DeviceServer } from '../scsi/task.ts';
 import type { AccessDescription } from './access/description.ts';
+import { createCommandControl } from './access/control.ts';
 import { createLunMask } from './access/visibility.ts';
+import { concludeUnfinished, type AuditLog, type AuditParts } from './audit/audit-log.ts';
 import { createDeviceServer, type ChannelDeviceServer } from './channel/device-server.ts';
 import { createCommandDevice } from './command-device/command-device.ts';
 import { createPageMemory } from './command-device/page-memory.ts';
@@ -50,6 +52,10 @@ export interface ArrayParts {
   readonly log?: (text: string) => void;
   /** Who may do what, asked anew each time; absent or undefined: everybody everything. */
   readonly access?: () => AccessDescription | undefined;
+  /** Keys that sign interface blocks, by name. */
+  readonly keyOf?: (name: string) => Uint8Array | undefined;
+  /** Opens what records every command; absent: nothing is recorded (simulations). */
+  readonly audit?: (parts: AuditParts) => Promise<AuditLog>;
 }
 
 /** A storage array (Fig. 2) in software: what serves its LUNs, and what its management terminal edits. */
@@ -74,7 +80,10 @@ export async function createArray(parts: ArrayParts): Promise<EmulatedArray> {
   const store = await openStateStore(parts.storage, description.serial, () => initialState(description));
   await store.update((state) => ({ ...state, incarnation: state.incarnation + 1 }));
   const remote = createRemoteInterface(parts.opener, () => store.state().remotes);
-  const body = createBody(parts, store, remote);
+  // After the tables: a file beside an empty directory would tell of an array whose tables were lost.
+  const audit = await parts.audit?.({ storage: parts.storage, clock: parts.clock });
+  if (audit) await concludeUnfinished(audit, store.requests);
+  const body = createBody({ ...parts, audit }, store, remote);
   for (const volume of store.state().volumes) body.open(volume);
   for (const volume of body.volumes.values()) await volume.atomic?.recover();
   for (const entry of store.state().lunMap) body.map(entry);
@@ -99,6 +108,7 @@ export async function createArray(parts: ArrayParts): Promise<EmulatedArray> {
       }
       for (const journal of body.journals.values()) journal.close();
       store.close();
+      audit?.close();
     },
   };
 }
@@ -125,7 +135,9 @@ function reach(clock: Clock, unit: VirtualUnit, stopped: () => boolean, attempt 
   unit.prepare().catch(again);
 }
 
-function createBody(parts: ArrayParts, store: StateStore, remote: RemoteInterface): Body {
+type BodyParts = Omit<ArrayParts, 'audit'> & { readonly audit: AuditLog | undefined };
+
+function createBody(parts: BodyParts, store: StateStore, remote: RemoteInterface): Body {
   const { clock, storage, description } = parts;
   const { serial, name } = description;
   const log = parts.log ?? (() => undefined);
@@ -226,6 +238,13 @@ function createBody(parts: ArrayParts, store: StateStore, remote: RemoteInterfac
     },
   });
   const execute: ExecuteCommand = createCommandExecution(core);
+  const conduct = createCommandControl({
+    access: () => parts.access?.(),
+    keyOf: (keyName) => parts.keyOf?.(keyName),
+    audit: parts.audit,
+    known: (requestId) => store.requests.find(requestId) !== undefined,
+    log,
+  });
 
   /** Looked up at each access, since pairs come and go while hosts write. */
   function paired(lun: number): PairedVolume | undefined {
@@ -306,6 +325,7 @@ function createBody(parts: ArrayParts, store: StateStore, remote: RemoteInterfac
       clock,
       commandNumber: () => store.requests.commandNumber(),
       execute,
+      conduct,
       pages,
     });
   }

@@ -45,6 +45,8 @@ export interface LogicalUnit {
 export interface ChangeOptions {
   /** True once the host has given the command up: a change that still waits is then not carried out any more. */
   readonly isAborted?: () => boolean;
+  /** Who writes; absent where it is the array itself. */
+  readonly nexus?: string;
 }
 
 export interface UnitWriteOptions extends ChangeOptions {

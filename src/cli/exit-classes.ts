@@ -82,6 +82,8 @@ export const STATUS_CLASS: Readonly<Record<StatusName, ExitClassName>> = {
   'limit-reached': 'refused',
   busy: 'busy',
   internal: 'refused',
+  'permission-denied': 'refused',
+  'not-authenticated': 'refused',
 };
 
 export const COMMAND_ERROR_CLASS: Readonly<Record<CommandErrorKind, ExitClassName>> = {

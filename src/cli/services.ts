@@ -160,6 +160,33 @@ export interface StorageFinding {
   readonly next: string;
 }
 
+/** What the audit holds, and whether it is as it was written. */
+export interface AuditReport {
+  readonly records: ReadonlyArray<{ readonly record: AuditLine; readonly hash: string }>;
+  readonly files: number;
+  readonly firstSeq: number;
+  readonly last: { readonly seq: number; readonly hash: string };
+  readonly findings: ReadonlyArray<{ readonly file: string; readonly offset: number; readonly why: string }>;
+  readonly tornBytes: number;
+}
+
+export interface AuditLine {
+  readonly seq: number;
+  readonly wallMs: number;
+  readonly event: string;
+  readonly lun?: number;
+  readonly initiator?: string;
+  readonly nexus?: string;
+  readonly key?: string;
+  readonly host?: string;
+  readonly process?: string;
+  readonly requestId?: string;
+  readonly group?: string;
+  readonly status?: string;
+  readonly why?: string;
+  readonly prev: string;
+}
+
 /** Arrays as directories on this machine. */
 export interface ArrayKeeper {
   /** Writes `array.yaml`; fails where there is one. */
@@ -167,6 +194,8 @@ export interface ArrayKeeper {
   read(directory: string): Promise<ArrayDescription>;
   /** Runs the array until `hooks.stop`. */
   serve(directory: string, listen: Partial<ArrayDescription['listen']>, hooks: ServeHooks): Promise<void>;
+  /** Checks the audit and gives its records; changes nothing, and the array may be running. */
+  audit(directory: string, anchor?: { readonly seq: number; readonly hash: string }): Promise<AuditReport>;
   /** Who may do what; undefined where nothing says so, and everybody may do everything. */
   readAccess(directory: string): Promise<AccessDescription | undefined>;
   /**

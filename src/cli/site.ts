@@ -1,10 +1,12 @@
 import { createArrayClient, type ArrayClient, type BlockEvent } from '../host/array-client.ts';
+import type { SigningKey } from '../interface-block/signature.ts';
 import { operationsOf, type ArrayOperations } from '../host/operations.ts';
 import { CliError } from './cli-error.ts';
 import type { ArrayDefinition, Configuration } from './config/configuration.ts';
 import { loadSecrets } from './config/secrets.ts';
 import type { CommandContext } from './context.ts';
 import type { LunAccess, LunSettings } from './services.ts';
+import { loadSigningKeys } from './signing-keys.ts';
 
 /** The arrays of the configuration, ready to be commanded; nothing is opened before the first command. */
 export interface Site {
@@ -23,9 +25,13 @@ export async function withSite<T>(
 ): Promise<T> {
   const configuration = await context.configuration();
   const secrets = await loadSecrets(context.services.files, configuration);
+  const keys = await loadSigningKeys(context.services.files, configuration);
   const access = await context.services.luns({ secrets, ...settings });
   const clients = new Map(
-    [...configuration.arrays.values()].map((array) => [array.name, openArray(context, access, array, watch)]),
+    [...configuration.arrays.values()].map((array) => [
+      array.name,
+      openArray(context, access, array, watch, keys.get(array.name)),
+    ]),
   );
   const arrays = new Map([...clients].map(([name, client]) => [name, operationsOf(client)]));
   const closeAll = async (): Promise<void> => {
@@ -75,6 +81,7 @@ export function openArray(
   access: LunAccess,
   array: ArrayDefinition,
   watch: (event: BlockEvent) => void = (event) => observe(context, event),
+  signingKey?: SigningKey,
 ): ArrayClient {
   const { clock, random, who } = context.services;
   return createArrayClient({
@@ -85,6 +92,7 @@ export function openArray(
     clock,
     random,
     host: who,
+    ...(signingKey && { signingKey }),
     timeoutMs: context.timeoutMs,
     observe: watch,
   });

@@ -3,6 +3,7 @@ import type { Random } from '../base/random.ts';
 import { describeViolation } from '../base/violation.ts';
 import { decodeReply, encodeRequest } from '../interface-block/message.ts';
 import { PROCESSES, type ProcessName, type ReplyOf, type RequestOf } from '../interface-block/process-table.ts';
+import type { SigningKey } from '../interface-block/signature.ts';
 import type { LunOpener } from '../lun/lun.ts';
 import { fetchEditedData } from './answer.ts';
 import type { BlockEvent } from './block-event.ts';
@@ -42,6 +43,8 @@ export interface ArrayClientParts {
   readonly random: Random;
   /** Who asks: stands in every block. */
   readonly host: string;
+  /** Signs every block; absent: none is signed. */
+  readonly signingKey?: SigningKey;
   readonly timeoutMs: number;
   readonly observe?: (event: BlockEvent) => void;
 }

@@ -1,6 +1,7 @@
 import { describeViolation } from '../base/violation.ts';
 import { decodeSlot, encodeRequestPart, type SlotContent } from '../interface-block/block.ts';
 import { SLOT_COUNT, SLOT_SIZE, slotOffset } from '../interface-block/geometry.ts';
+import { signRequestPart } from '../interface-block/signature.ts';
 import { statusName } from '../interface-block/status.ts';
 import { LunError } from '../lun/lun.ts';
 import { announce, callError, checkDeadline, ioOptions, recordPathFailure, type CallState } from './call-state.ts';
@@ -158,7 +159,7 @@ async function awaitAnswer(call: CallState, path: ProvenPath, slot: number): Pro
 }
 
 function encodeCall(call: CallState, page: number): Uint8Array {
-  return encodeRequestPart({
+  const block = encodeRequestPart({
     process: call.process.number,
     editedDataWanted: true,
     requestId: call.requestId,
@@ -168,6 +169,8 @@ function encodeCall(call: CallState, page: number): Uint8Array {
     host: fitText(call.parts.host, 64),
     input: call.input,
   });
+  if (call.parts.signingKey) signRequestPart(block, call.parts.signingKey);
+  return block;
 }
 
 function announceAnswer(call: CallState, slot: number, content: SlotContent): void {

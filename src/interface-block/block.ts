@@ -79,6 +79,9 @@ export function encodeSlot(content: SlotContent): Uint8Array {
   return bytes;
 }
 
+/** `signRequestPart` signs a request that is encoded; an answer is never signed. */
+const UNSIGNED = { keyName: '', mac: '0'.repeat(64) } as const;
+
 function writeBlock(bytes: Uint8Array, content: SlotContent): void {
   if (content.input.length > INPUT_LIMIT) {
     throw new RangeError(`input parameter: ${content.input.length} bytes, limit ${INPUT_LIMIT}`);
@@ -88,6 +91,7 @@ function writeBlock(bytes: Uint8Array, content: SlotContent): void {
   }
   CONTROL_PARAMETER.encodeInto(bytes, 0, {
     ...content,
+    ...UNSIGNED,
     version: FORMAT_VERSION,
     inputLength: content.input.length,
     pageLength: content.editedPage.length,

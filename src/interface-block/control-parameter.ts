@@ -75,7 +75,21 @@ export const CONTROL_PARAMETER = defineLayout('control', CONTROL_SIZE, [
     kind: 'u32',
     doc: 'CRC-32 of the whole edited data, all pages in order; 0 in a request',
   },
-  { name: 'reserved', offset: 156, size: 96, kind: 'reserved', doc: 'reserved, zeros' },
+  {
+    name: 'keyName',
+    offset: 156,
+    size: 32,
+    kind: 'text',
+    doc: 'name of the key that signs a request; zeros: unsigned',
+  },
+  {
+    name: 'mac',
+    offset: 188,
+    size: 32,
+    kind: 'hex',
+    doc: 'HMAC-SHA-256 of the 4096 bytes written, this field and `controlCrc` taken as zeros; zeros: unsigned',
+  },
+  { name: 'reserved', offset: 220, size: 32, kind: 'reserved', doc: 'reserved, zeros' },
   { name: 'controlCrc', offset: 252, size: 4, kind: 'u32', doc: 'CRC-32 of the 252 bytes before' },
 ]);
 

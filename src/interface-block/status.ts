@@ -22,6 +22,8 @@ export const STATUS = {
   'limit-reached': 16,
   busy: 17,
   internal: 18,
+  'permission-denied': 19,
+  'not-authenticated': 20,
 } as const;
 
 export type StatusName = keyof typeof STATUS;
@@ -47,6 +49,8 @@ export const STATUS_MEANING: Readonly<Record<StatusName, string>> = {
   'limit-reached': 'a limit of the array is reached',
   busy: 'the array cannot take the command now',
   internal: 'a mistake inside the array',
+  'permission-denied': 'whoever asks may not ask for this: nothing was executed',
+  'not-authenticated': 'a signature is missing, wrong or of an unknown key: nothing was executed',
 };
 
 export function statusName(code: number): StatusName | undefined {

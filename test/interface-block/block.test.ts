@@ -9,6 +9,7 @@ import {
   encodeSlot,
   type RequestBlock,
 } from '../../src/interface-block/block.ts';
+import { signatureNameOf } from '../../src/interface-block/signature.ts';
 import { describeBlock, describeLabel } from '../../src/interface-block/describe.ts';
 import { decodeLabel, encodeLabel } from '../../src/interface-block/label.ts';
 import { encodeRefusal } from '../../src/interface-block/message.ts';
@@ -103,7 +104,8 @@ describe('a request part', () => {
       fc.property(fc.uint8Array({ maxLength: 64 }), fc.integer({ min: 0, max: 300 }), (noise, offset) => {
         const bytes = forged(slowBlock(CONTROL, REQUEST.input), offset, noise);
         const decoded = decodeRequestPart(bytes);
-        if (decoded.ok) expect(Buffer.from(encodeRequestPart(decoded.value))).toEqual(Buffer.from(bytes));
+        const plain = decoded.ok && signatureNameOf(bytes) === undefined;
+        if (plain) expect(Buffer.from(encodeRequestPart(decoded.value))).toEqual(Buffer.from(bytes));
         expect(describeBlock(bytes).violation === undefined).toBe(decoded.ok);
       }),
       { numRuns: 500 },

@@ -91,5 +91,6 @@ export async function writeBlocks(
   const { channel, task, unit } = context;
   throwIfAborted(channel, task);
   requireWritable(channel, unit);
-  await unit.write(lba, data, { ...options, forceUnitAccess, isAborted: () => isAborted(channel, task) });
+  const origin = { nexus: task.nexus, isAborted: () => isAborted(channel, task) };
+  await unit.write(lba, data, { ...options, ...origin, forceUnitAccess });
 }

@@ -22,6 +22,7 @@ import {
 import { encodeLabel } from '../../interface-block/label.ts';
 import { STATUS } from '../../interface-block/status.ts';
 import { checkCondition, SCSI_STATUS, ScsiFault } from '../../scsi/fault.ts';
+import type { ConductCommand } from '../access/control.ts';
 import type { LogicalUnit } from '../logical-unit.ts';
 import { decideOutcome } from './outcome.ts';
 import { createPageMemory, type PageMemory } from './page-memory.ts';
@@ -44,6 +45,8 @@ export interface CommandDeviceParts {
   /** Commands made durable so far; quoted in the label. */
   readonly commandNumber: () => number;
   readonly execute: ExecuteCommand;
+  /** Decides who may command, and records it; absent: everybody, unrecorded. */
+  readonly conduct?: ConductCommand;
   /** Shared by the command devices of an array, so that pages can be asked for on any of them. */
   readonly pages?: PageMemory;
 }
@@ -77,21 +80,22 @@ export function createCommandDevice(parts: CommandDeviceParts): LogicalUnit {
     slots.complete(slot, deleteNow ? undefined : encodeSlot(answered({ ...request, page }, status, editedData)));
   }
 
-  function submit(slot: number, block: Uint8Array): void {
+  const conduct: ConductCommand =
+    parts.conduct ?? (async (submission, carryOut) => submission.unsound ?? (await carryOut()));
+
+  function submit(slot: number, block: Uint8Array, nexus: string | undefined): void {
     const checked = decodeRequestPart(block);
     const request = checked.ok ? checked.value : unsoundRequest(block, arraySerial);
     const claim = slots.claim(slot, request.requestId, block, () => encodeSlot(unanswered(request, 'executing')));
     if (claim === 'occupied')
       throw new ScsiFault(SCSI_STATUS.reservationConflict, `slot ${slot} holds another request`);
     if (claim === 'joined') return;
-    if (!checked.ok) {
-      void execute(slot, request, refuse('bad-block', describeViolation(checked.violation)));
-    } else if (request.arraySerial !== arraySerial) {
-      const answer = { ...request, arraySerial };
-      void execute(slot, answer, refuse('wrong-array', `this is array ${arraySerial}, not ${request.arraySerial}`));
-    } else {
-      void execute(slot, request, decideOutcome(request, checksum(request.input), parts.execute, pages));
-    }
+    const unsound = checked.ok ? misdirected(request, arraySerial) : notABlock(describeViolation(checked.violation));
+    const submission = { origin: { lun: parts.lun, nexus }, block, request, ...(unsound && { unsound }) };
+    const outcome = conduct(submission, () => {
+      return decideOutcome(request, checksum(request.input), parts.execute, pages);
+    });
+    void execute(slot, { ...request, arraySerial }, outcome);
   }
 
   return {
@@ -109,8 +113,8 @@ export function createCommandDevice(parts: CommandDeviceParts): LogicalUnit {
       if (lba * blockSize < LABEL_SIZE) copyOverlap(label(), 0, bytes, lba * blockSize);
       return bytes;
     },
-    async write(lba, data) {
-      submit(writtenSlot(lba * blockSize, data), new Uint8Array(data));
+    async write(lba, data, { nexus }) {
+      submit(writtenSlot(lba * blockSize, data), new Uint8Array(data), nexus);
     },
     async flush() {
       // The outcome of a command is durable before it can be read.
@@ -118,7 +122,14 @@ export function createCommandDevice(parts: CommandDeviceParts): LogicalUnit {
   };
 }
 
-const refuse = async (...reason: Parameters<typeof refusal>): Promise<CommandOutcome> => refusal(...reason);
+function notABlock(why: string): CommandOutcome {
+  return refusal('bad-block', why);
+}
+
+function misdirected(request: RequestBlock, arraySerial: string): CommandOutcome | undefined {
+  if (request.arraySerial === arraySerial) return undefined;
+  return refusal('wrong-array', `this is array ${arraySerial}, not ${request.arraySerial}`);
+}
 
 /** The slot that a WRITE addresses, or why it stores nothing: INVALID FIELD IN CDB, INVALID FIELD IN PARAMETER LIST. */
 function writtenSlot(offset: number, data: Uint8Array): number {

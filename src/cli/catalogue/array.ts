@@ -4,6 +4,7 @@ const directory: ArgumentDefinition = { name: 'directory', doc: 'directory of th
 const lun: OptionDefinition = { flags: '--lun <lun>', doc: 'LUN on this array', kind: 'lun', required: true };
 const text: CommandDefinition['text'] = () => import('../render/array-edit.ts');
 
+const auditText: CommandDefinition['text'] = () => import('../render/array-audit.ts');
 const accessText: CommandDefinition['text'] = () => import('../render/array-access.ts');
 
 export const ARRAY_COMMANDS: readonly CommandDefinition[] = [
@@ -229,5 +230,21 @@ export const ARRAY_COMMANDS: readonly CommandDefinition[] = [
     arguments: [directory],
     load: () => import('../commands/array-access-reload.ts'),
     text,
+  },
+  {
+    path: 'array audit show',
+    summary: 'show who commanded what, from the audit of a running or stopped array',
+    arguments: [directory],
+    options: [{ flags: '--last <number>', doc: 'only the last so many; 0: all', kind: 'integer', initial: 20 }],
+    load: () => import('../commands/array-audit-show.ts'),
+    text: auditText,
+  },
+  {
+    path: 'array audit verify',
+    summary: 'prove that no record of the audit was changed, taken out or put in',
+    arguments: [directory],
+    options: [{ flags: '--anchor <seq:hash>', doc: 'a record noted elsewhere: it must be in the chain', kind: 'text' }],
+    load: () => import('../commands/array-audit-verify.ts'),
+    text: auditText,
   },
 ];

@@ -12,6 +12,8 @@ export interface ArrayDefinition {
   readonly commandDevices: readonly string[];
   /** `iscsi://host:port/iqn` under which the array's own LUNs are reached, where this site is attached to it. */
   readonly portal: string | undefined;
+  /** The key that signs commands to it; absent: they are not signed. */
+  readonly key?: { readonly name: string; readonly keyFile: string };
 }
 
 export interface Configuration {
@@ -30,7 +32,7 @@ const SERIAL = /^[A-Z0-9]{1,16}$/;
 const PATH = /^(?:\/dev\/\S+|\/\S+|iscsi:\/\/\S+)$/;
 
 const FILE_KEYS = ['version', 'installation', 'arrays', 'groups', 'chap'];
-const ARRAY_KEYS = ['serial', 'command-devices', 'portal'];
+const ARRAY_KEYS = ['serial', 'command-devices', 'portal', 'key'];
 const GROUP_KEYS = ['journals', 'pairs'];
 
 /** Reads the configuration file; throws `ConfigurationError` with a line for whatever is wrong in it. */
@@ -82,7 +84,21 @@ function readArray(path: string, name: string, value: Located): ArrayDefinition 
   if (commandDevices.length === 0)
     throw new ConfigurationError(path, reader.line, `array ${name} has no command device`);
   const portal = reader.optional('portal');
-  return { name, serial, commandDevices, portal: portal && readPortal(path, `arrays.${name}.portal`, portal) };
+  const key = reader.optional('key');
+  return {
+    name,
+    serial,
+    commandDevices,
+    portal: portal && readPortal(path, `arrays.${name}.portal`, portal),
+    ...(key && { key: readKey(path, `arrays.${name}.key`, key) }),
+  };
+}
+
+function readKey(path: string, where: string, value: Located): { name: string; keyFile: string } {
+  const reader = new MapReader(path, where, value, ['name', 'key-file']);
+  const name = reader.text('name');
+  checkName(path, value.line, 'a key', name);
+  return { name, keyFile: reader.text('key-file') };
 }
 
 function readPath(path: string, where: string, item: Located): string {

@@ -42,3 +42,6 @@ export async function readSecret(files: Files, { what, path, key, leastBytes }: 
     `head -c 24 /dev/urandom | base64 > ${path}`,
   );
 }
+
+/** RFC 2104: a key shorter than the hash weakens it. */
+export const LEAST_KEY_BYTES = 32;

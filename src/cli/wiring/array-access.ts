@@ -5,7 +5,7 @@ import type { InitiatorCredentials } from '../../iscsi/initiator-chap.ts';
 import type { TargetChap } from '../../iscsi/target/types.ts';
 import { CliError } from '../cli-error.ts';
 import { parseAccessFile } from '../config/access-file.ts';
-import { readSecret } from '../config/secrets.ts';
+import { LEAST_KEY_BYTES, readSecret } from '../config/secrets.ts';
 import { realFiles } from './files.ts';
 
 /** The access file of an array with the secrets that it names. */
@@ -23,7 +23,6 @@ export interface LoadedAccess {
 const FILE_NAME = 'access.yaml';
 /** RFC 7143 section 9.2.1: at least 96 bits. */
 const LEAST_SECRET_BYTES = 12;
-const LEAST_KEY_BYTES = 32;
 
 export function accessPath(directory: string): string {
   return join(directory, FILE_NAME);

@@ -1,14 +1,16 @@
-import { mkdir, readFile, rm, stat } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { checkStorage } from '../../array/check/check-array.ts';
 import type { AccessDescription, ArrayDescription } from '../../array/description.ts';
+import { verifyAudit } from '../../array/audit/verify.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
 import { createReadOnlyStorage } from '../../lun/file-storage.ts';
 import { CliError } from '../cli-error.ts';
 import { checkAccess, formatAccessFile } from '../config/access-file.ts';
 import { checkDescription, formatArrayFile, parseArrayFile } from '../config/array-file.ts';
-import type { ArrayKeeper, StorageReport } from '../services.ts';
+import type { ArrayKeeper, AuditReport, StorageReport } from '../services.ts';
 import { lockDirectory, storeOf } from './array-directory.ts';
 import { realFiles } from './files.ts';
 import { askManagement } from './management-socket.ts';
@@ -33,6 +35,7 @@ export function createArrayKeeper(parts: KeeperParts): ArrayKeeper {
       await serveArray(settings, parts, hooks);
     },
     check: (directory) => checkArray(resolve(directory), parts.clock),
+    audit: async (directory, anchor) => auditOf(resolve(directory), anchor),
     readAccess: (directory) => readAccess(resolve(directory)),
     writeAccess: (directory, access, timeoutMs) => writeAccess(resolve(directory), access, timeoutMs, parts.clock),
     manage: (directory, request, timeoutMs) => askManagement(resolve(directory), request, timeoutMs, parts.clock),
@@ -116,4 +119,10 @@ async function writeAccess(
 async function restore(path: string, before: string | undefined): Promise<void> {
   if (before === undefined) await rm(path);
   else await realFiles.write(path, before, 0o600);
+}
+
+async function auditOf(directory: string, anchor?: { seq: number; hash: string }): Promise<AuditReport> {
+  const store = storeOf(directory);
+  const names = await readdir(store).catch(() => []);
+  return verifyAudit(names, (name) => new Uint8Array(readFileSync(join(store, name))), anchor);
 }

@@ -1,6 +1,7 @@
 import { chmod, mkdir } from 'node:fs/promises';
 import { createArray, type EmulatedArray } from '../../array/array.ts';
 import { mayDiscover } from '../../array/access/visibility.ts';
+import { openAuditLog } from '../../array/audit/audit-log.ts';
 import type { ArrayDescription } from '../../array/description.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
@@ -114,6 +115,8 @@ async function openArray(
     opener,
     access: () => access.current.description,
     backings,
+    keyOf: (name) => access.current.keys.get(name),
+    audit: openAuditLog,
     storage: createFileStorage(store),
     log: (text) => hooks.event({ from: 'array', text }),
   });

@@ -1,0 +1,130 @@
+import type { RequestBlock } from '../../interface-block/block.ts';
+import { processByNumber } from '../../interface-block/process-table.ts';
+import { signatureNameOf } from '../../interface-block/signature.ts';
+import { STATUS, statusName } from '../../interface-block/status.ts';
+import type { AuditLog, NewEntry } from '../audit/audit-log.ts';
+import { refusal } from '../command-device/request-table.ts';
+import type { CommandOutcome } from '../command-device/types.ts';
+import type { AccessDescription } from './description.ts';
+import { denialOf, groupOf, isQuery, type CommandOrigin } from './guard.ts';
+import { initiatorOf } from './visibility.ts';
+
+/** What was written into a slot: who, the bytes, and what they say where they can be read. */
+export interface Submission {
+  readonly origin: CommandOrigin;
+  readonly block: Uint8Array;
+  readonly request: RequestBlock;
+  /** The answer to a block that is torn, or meant for another array. */
+  readonly unsound?: CommandOutcome;
+}
+
+/**
+ * Every command goes through here: refused where access is not granted, and told to the audit before anything of it
+ * happens. Never rejects.
+ */
+export type ConductCommand = (
+  submission: Submission,
+  carryOut: () => Promise<CommandOutcome>,
+) => Promise<CommandOutcome>;
+
+export interface ControlParts {
+  /** Undefined: everybody may do everything. */
+  readonly access: () => AccessDescription | undefined;
+  readonly keyOf: (name: string) => Uint8Array | undefined;
+  /** Absent where nothing is recorded (simulations). */
+  readonly audit: AuditLog | undefined;
+  /** Whether the outcome of this request is recorded already. */
+  readonly known: (requestId: string) => boolean;
+  readonly log: (text: string) => void;
+}
+
+/** Refusals that are kept, so that a late duplicate of a refused block is not executed once its writer was granted more. */
+const DENIALS_KEPT = 1024;
+
+export function createCommandControl(parts: ControlParts): ConductCommand {
+  const { access, keyOf, audit, known, log } = parts;
+  const denied = new Map<string, CommandOutcome>();
+
+  function denial({ origin, block, request, unsound }: Submission): CommandOutcome | undefined {
+    if (unsound) return unsound;
+    const earlier = denied.get(request.requestId);
+    if (earlier) return earlier;
+    const description = access();
+    const found = description && denialOf(description, keyOf, { origin, block, ...pick(request) });
+    if (!found) return undefined;
+    denied.set(request.requestId, found);
+    const [oldest] = denied.keys();
+    if (denied.size > DENIALS_KEPT && oldest !== undefined) denied.delete(oldest);
+    return found;
+  }
+
+  async function refuse(submission: Submission, outcome: CommandOutcome): Promise<CommandOutcome> {
+    try {
+      await audit?.append(entryOf('refused', submission, outcome));
+    } catch (error) {
+      log(`the audit lacks a refusal: ${String(error)}`);
+    }
+    return outcome;
+  }
+
+  async function change(submission: Submission, carryOut: () => Promise<CommandOutcome>): Promise<CommandOutcome> {
+    try {
+      await audit?.append(entryOf('begun', submission));
+    } catch (error) {
+      return refusal('storage-error', `not executed, because the audit cannot be written: ${String(error)}`);
+    }
+    const outcome = await carryOut();
+    // The outcome is durable with the tables; should it be missing here after a loss of power, the next start adds it.
+    await audit?.note(entryOf('ended', submission, outcome)).catch((error: unknown) => log(`audit: ${String(error)}`));
+    return outcome;
+  }
+
+  async function answer(submission: Submission, carryOut: () => Promise<CommandOutcome>): Promise<CommandOutcome> {
+    const outcome = await carryOut();
+    if (!access()?.auditQueries) return outcome;
+    try {
+      await audit?.append(entryOf('answered', submission, outcome));
+    } catch (error) {
+      return refusal('storage-error', `not answered, because the audit cannot be written: ${String(error)}`);
+    }
+    return outcome;
+  }
+
+  return async (submission, carryOut) => {
+    const denying = denial(submission);
+    if (denying) return refuse(submission, denying);
+    const { process, requestId } = submission.request;
+    const definition = processByNumber(process);
+    const query = !definition || isQuery(definition) || known(requestId);
+    return query ? answer(submission, carryOut) : change(submission, carryOut);
+  };
+}
+
+function pick({ process, input }: RequestBlock): Pick<RequestBlock, 'process' | 'input'> {
+  return { process, input };
+}
+
+function entryOf(
+  event: NewEntry['event'],
+  { origin, block, request, unsound }: Submission,
+  outcome?: CommandOutcome,
+): NewEntry {
+  const { nexus, lun } = origin;
+  const { process, requestId, host, input } = request;
+  const key = unsound ? undefined : signatureNameOf(block);
+  const group = unsound ? undefined : groupOf(process, input);
+  const status = outcome && (statusName(outcome.status) ?? String(outcome.status));
+  const refused = outcome !== undefined && outcome.status !== STATUS.ok;
+  return {
+    event,
+    lun,
+    ...(nexus !== undefined && { initiator: initiatorOf(nexus), nexus }),
+    ...(key !== undefined && { key }),
+    ...(host !== '' && { host }),
+    process: processByNumber(process)?.name ?? `0x${process.toString(16).padStart(4, '0')}`,
+    requestId,
+    ...(group !== undefined && { group }),
+    ...(status !== undefined && { status }),
+    ...(refused && { why: new TextDecoder().decode(outcome.editedData.subarray(0, 512)) }),
+  };
+}

@@ -1,0 +1,38 @@
+import type { AuditShow } from '../commands/array-audit-show.ts';
+import type { AuditVerify } from '../commands/array-audit-verify.ts';
+import { escapeText } from './escape.ts';
+import { renderFacts, renderTable } from './table.ts';
+import type { View } from './view.ts';
+
+export function render(data: AuditShow | AuditVerify, view: View): string {
+  return 'records' in data ? showText(data, view) : verifyText(data, view);
+}
+
+function showText({ records }: AuditShow, view: View): string {
+  const rows = records.map((record) =>
+    [
+      String(record.seq),
+      new Date(record.wallMs).toISOString(),
+      record.event,
+      record.key ? `key ${record.key}` : (record.initiator ?? '-'),
+      record.host ?? '-',
+      record.process ?? '-',
+      record.group ?? '-',
+      record.status ?? '-',
+      record.why ?? '',
+    ].map(escapeText),
+  );
+  return renderTable(['SEQ', 'TIME', 'EVENT', 'WHO', 'SAYS', 'COMMAND', 'GROUP', 'STATUS', 'WHY'], rows, view);
+}
+
+function verifyText(data: AuditVerify, view: View): string {
+  const { recordCount, files, firstSeq, last, findings, tornBytes, anchor } = data;
+  const sound = view.good(`the chain holds from record ${firstSeq} to ${last.seq}`);
+  const wrong = findings.map(({ file, offset, why }) => view.bad(escapeText(`${file} at byte ${offset}: ${why}`)));
+  const facts: [string, string][] = [
+    ['records', `${recordCount} in ${files} files`],
+    ['last', anchor],
+  ];
+  if (tornBytes > 0) facts.push(['unfinished', `${tornBytes} bytes of a last record, not yet answered to`]);
+  return [...(findings.length === 0 ? [sound] : wrong), renderFacts(facts, view)].join('\n');
+}

@@ -1,0 +1,295 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openAuditLog } from '../../../src/array/audit/audit-log.ts';
+import { verifyAudit } from '../../../src/array/audit/verify.ts';
+import type { AccessDescription } from '../../../src/array/description.ts';
+import type { Storage } from '../../../src/base/storage.ts';
+import { createArrayClient, type ArrayClient } from '../../../src/host/array-client.ts';
+import { decodeSlot, encodeRequestPart } from '../../../src/interface-block/block.ts';
+import { FIRST_SLOT_OFFSET, REMEMBERED_REQUESTS } from '../../../src/interface-block/geometry.ts';
+import { decodeLabel } from '../../../src/interface-block/label.ts';
+import { encodeRequest } from '../../../src/interface-block/message.ts';
+import { PROCESSES } from '../../../src/interface-block/process-table.ts';
+import { signRequestPart } from '../../../src/interface-block/signature.ts';
+import { statusName } from '../../../src/interface-block/status.ts';
+import { createRealClock } from '../../../src/lun/real-clock.ts';
+import { createRealRandom } from '../../../src/lun/real-random.ts';
+import type { Lun } from '../../../src/lun/lun.ts';
+import { openStateLog } from '../../../src/array/store/state-log.ts';
+import { createMemoryStorage } from '../../support/memory-storage.ts';
+import { NOTHING, serveTestArray, type ServedArray } from '../../support/served-array.ts';
+
+/** Who may command an array, what becomes of a refused block, and what the audit says of both: over real sockets. */
+
+const MONITOR = 'iqn.2026-11.com.example:monitor';
+const OPERATOR = 'iqn.2026-11.com.example:operator';
+const OWNER = 'iqn.2026-11.com.example:owner';
+const NEAR = 'iqn.2026-11.io.cdctl:osaka.remote';
+const KEY = new TextEncoder().encode('a key of thirty-two bytes or more');
+const SIGNING = { name: 'runbook', key: KEY };
+
+const ACCESS: AccessDescription = {
+  ...NOTHING,
+  initiators: [
+    { name: MONITOR, luns: [0], role: 'monitor' },
+    { name: OPERATOR, luns: [0], role: 'operator', groups: ['oradb'] },
+    { name: OWNER, luns: [0], role: 'administrator' },
+    { name: NEAR, luns: [0], role: 'signed' },
+  ],
+  keys: [{ name: 'runbook', keyFile: 'k', role: 'operator', groups: ['oradb'] }],
+};
+
+let storage: Storage;
+let served: ServedArray;
+const clients: ArrayClient[] = [];
+
+async function serve(access: AccessDescription = ACCESS): Promise<void> {
+  served = await serveTestArray({
+    access,
+    storage,
+    parts: { audit: openAuditLog, keyOf: (name) => (name === 'runbook' ? KEY : undefined) },
+  });
+}
+
+beforeEach(async () => {
+  storage = createMemoryStorage();
+  await serve();
+});
+
+async function stop(): Promise<void> {
+  for (const client of clients.splice(0)) await client.close();
+  await served.stop();
+}
+
+afterEach(stop);
+
+function client(initiator: string, signingKey?: typeof SIGNING): ArrayClient {
+  const made = createArrayClient({
+    array: 'tokyo',
+    serial: 'TOKYO',
+    paths: [`${served.url}/0`],
+    opener: served.opener(initiator),
+    clock: createRealClock(),
+    random: createRealRandom(),
+    host: 'root@db1:7',
+    timeoutMs: 10_000,
+    ...(signingKey && { signingKey }),
+  });
+  clients.push(made);
+  return made;
+}
+
+const show = (from: ArrayClient) => from.call('array.show', { header: {}, rows: [] });
+const split = (from: ArrayClient, group = 'oradb') => from.call('pair.split', { header: { group }, rows: [] });
+
+function audit() {
+  const read = (name: string): Uint8Array => {
+    const file = storage.open(name);
+    const bytes = new Uint8Array(file.size());
+    file.read(bytes, 0);
+    return bytes;
+  };
+  const report = verifyAudit(storage.list(), read);
+  expect(report.findings).toEqual([]);
+  return report.records.map(({ record }) => record).filter(({ event }) => event !== 'opened');
+}
+
+describe('a role', () => {
+  it('lets a monitor ask, and no more', async () => {
+    const monitor = client(MONITOR);
+    expect((await show(monitor)).header).toMatchObject({ serial: 'TOKYO' });
+    await expect(split(monitor)).rejects.toThrow(/is a monitor: it may not ask for pair\.split/);
+    const fence = { header: { group: 'oradb', leaseMs: 1000 }, rows: [] };
+    await expect(monitor.call('pair.fence', fence)).rejects.toThrow(/may not ask for pair\.fence/);
+  });
+
+  it('lets an operator command its own groups, an administrator all', async () => {
+    const operator = client(OPERATOR);
+    // What passes is refused by the command itself: there is no such group.
+    await expect(split(operator)).rejects.toThrow(/has no group oradb|no group "oradb"/);
+    await expect(split(operator, 'others')).rejects.toThrow(/does not reach group others/);
+    await expect(operator.call('pair.show', { header: { group: '' }, rows: [] })).rejects.toThrow(/name one/);
+    await expect(split(client(OWNER), 'others')).rejects.toThrow(/no group "?others/);
+  });
+
+  it('takes effect at once when it is changed', async () => {
+    const operator = client(OPERATOR);
+    await show(operator);
+    served.access = { ...ACCESS, commandDevices: [{ lun: 0, signedOnly: true }] };
+    await expect(show(operator)).rejects.toThrow(/only blocks that are signed/);
+    served.access = { ...ACCESS, commandDevices: [{ lun: 0, signedOnly: false, groups: ['payroll'] }] };
+    await expect(split(operator)).rejects.toThrow(/this command device does not reach group oradb/);
+  });
+});
+
+describe('a signature', () => {
+  it('gives the role of its key, also where the initiator has none, as behind a virtual volume', async () => {
+    await expect(show(client(NEAR))).rejects.toThrow(/only blocks that are signed/);
+    const runbook = client(NEAR, SIGNING);
+    expect((await show(runbook)).header).toMatchObject({ serial: 'TOKYO' });
+    await expect(split(runbook)).rejects.toThrow(/no group "?oradb/);
+    await expect(split(runbook, 'others')).rejects.toThrow(/key runbook does not reach group others/);
+  });
+
+  it.each([
+    ['a wrong key', { name: 'runbook', key: new TextEncoder().encode('another key of thirty-two bytes') }],
+    ['an unknown key', { name: 'stranger', key: KEY }],
+  ])('with %s is worth less than none', async (_what, signing) => {
+    await expect(show(client(OWNER, signing))).rejects.toThrow(
+      /not signed with a key (?:runbook|stranger) that is known/,
+    );
+  });
+});
+
+/** One block as it stands, written by whoever reaches the LUN. */
+async function writeBlock(lun: Lun, block: Uint8Array, slot: number): Promise<string> {
+  const lba = (FIRST_SLOT_OFFSET + slot * 16_384) / 512;
+  await lun.capacity();
+  await lun.write(lba, block);
+  for (;;) {
+    const content = decodeSlot(await lun.read(lba, 32));
+    if (!content.ok || content.value.state === 'free') throw new Error('no answer');
+    if (content.value.state === 'complete') return statusName(content.value.status) ?? 'unknown';
+  }
+}
+
+async function signedSplit(lun: Lun, group: string, admissionNumber?: number): Promise<Uint8Array> {
+  await lun.capacity();
+  const label = decodeLabel((await lun.read(0, 8)).subarray(0, 512));
+  const block = encodeRequestPart({
+    process: PROCESSES['pair.split'].number,
+    editedDataWanted: true,
+    requestId: Buffer.from(createRealRandom().bytes(16)).toString('hex'),
+    arraySerial: 'TOKYO',
+    admissionNumber: admissionNumber ?? (label.ok ? label.value.commandNumber : 0),
+    page: 0,
+    host: 'root@db1:7',
+    input: encodeRequest('pair.split', { header: { group }, rows: [] }),
+  });
+  signRequestPart(block, SIGNING);
+  return block;
+}
+
+/** As many outcomes of other commands as it takes to forget the first, in one record of the log. */
+async function rememberFurther(count: number): Promise<void> {
+  const { log } = await openStateLog<object>(storage, () => []);
+  const requests = Array.from({ length: count }, (_, index) => ({
+    requestId: (index + 1).toString(16).padStart(32, '0'),
+    process: 1,
+    inputCrc: 0,
+    status: 0,
+    editedData: '',
+    commandNumber: index + 2,
+  }));
+  await log.append({ requests });
+  log.close();
+}
+
+describe('a signed block that is written again', () => {
+  const executions = () => audit().filter(({ event }) => event === 'begun').length;
+
+  it('gets the recorded outcome, also after a restart, and is executed once', async () => {
+    let lun = await served.opener(NEAR).open(`${served.url}/0`);
+    const block = await signedSplit(lun, 'oradb');
+    expect(await writeBlock(lun, block, 1)).toBe('not-found');
+    for (const slot of [1, 2, 3]) expect(await writeBlock(lun, block, slot)).toBe('not-found');
+    await stop();
+    await serve();
+    lun = await served.opener(NEAR).open(`${served.url}/0`);
+    expect(await writeBlock(lun, block, 1)).toBe('not-found');
+    expect(executions()).toBe(1);
+    expect(served.array.management.show().commandNumber).toBe(1);
+  });
+
+  it('is refused once its outcome is forgotten, and never executed', async () => {
+    let lun = await served.opener(NEAR).open(`${served.url}/0`);
+    const block = await signedSplit(lun, 'oradb');
+    expect(await writeBlock(lun, block, 1)).toBe('not-found');
+    await stop();
+    await rememberFurther(REMEMBERED_REQUESTS + 1);
+    await serve();
+    lun = await served.opener(NEAR).open(`${served.url}/0`);
+    const before = served.array.management.show().commandNumber;
+    expect(before).toBe(REMEMBERED_REQUESTS + 2);
+    expect(await writeBlock(lun, block, 1)).toBe('request-expired');
+    expect(served.array.management.show().commandNumber).toBe(before);
+  });
+
+  it('is refused with any part of it exchanged, whoever makes the checksums right again', async () => {
+    const lun = await served.opener(NEAR).open(`${served.url}/0`);
+    const block = await signedSplit(lun, 'oradb');
+    const other = await signedSplit(lun, 'payroll');
+    // Name and HMAC of the one on the other.
+    const forged = encodeRequestPart({
+      process: PROCESSES['pair.split'].number,
+      editedDataWanted: true,
+      requestId: Buffer.from(other.subarray(16, 32)).toString('hex'),
+      arraySerial: 'TOKYO',
+      admissionNumber: 0,
+      page: 0,
+      host: 'root@db1:7',
+      input: encodeRequest('pair.split', { header: { group: 'oradb' }, rows: [] }),
+    });
+    signRequestPart(forged, { ...SIGNING, key: new Uint8Array(32) });
+    expect(await writeBlock(lun, forged, 1)).toBe('not-authenticated');
+    expect(await writeBlock(lun, block, 2)).toBe('not-found');
+    expect(audit().map(({ event, status }) => status ?? event)).toEqual(['not-authenticated', 'begun', 'not-found']);
+  });
+});
+
+describe('the audit', () => {
+  it('tells changes twice, refusals once, and queries not', async () => {
+    await show(client(OPERATOR));
+    await expect(split(client(OPERATOR))).rejects.toThrow();
+    await expect(split(client(MONITOR))).rejects.toThrow();
+    const common = { process: 'pair.split', group: 'oradb', host: 'root@db1:7', lun: 0 };
+    expect(audit()).toMatchObject(
+      [
+        { ...common, event: 'begun', initiator: OPERATOR },
+        { ...common, event: 'ended', initiator: OPERATOR, status: 'not-found' },
+        { ...common, event: 'refused', initiator: MONITOR, status: 'permission-denied', why: /is a monitor/ },
+      ].map(({ why: _why, ...record }: Record<string, unknown>) => record),
+    );
+    expect(audit()[0]!.nexus).toMatch(/^iqn\.2026-11\.com\.example:operator,i,0x[0-9a-f]{12}$/);
+  });
+
+  it('tells queries where that is wanted', async () => {
+    served.access = { ...ACCESS, auditQueries: true };
+    await show(client(MONITOR));
+    expect(audit()).toMatchObject([{ event: 'answered', process: 'array.show', status: 'ok' }]);
+  });
+
+  it('tells blocks that are none, and those of other arrays', async () => {
+    const lun = await served.opener(OWNER).open(`${served.url}/0`);
+    const torn = await signedSplit(lun, 'oradb');
+    torn[300]! ^= 1;
+    expect(await writeBlock(lun, torn, 1)).toBe('bad-block');
+    expect(audit()).toMatchObject([{ event: 'refused', status: 'bad-block', initiator: OWNER }]);
+  });
+});
+
+describe('an audit that cannot be written', () => {
+  it('keeps changes from being executed; queries go on', async () => {
+    await stop();
+    const state = { full: false };
+    served = await serveTestArray({
+      access: ACCESS,
+      storage,
+      parts: {
+        async audit(parts) {
+          const log = await openAuditLog(parts);
+          const append: typeof log.append = async (entry) => {
+            if (state.full) throw new Error('no space left on device');
+            await log.append(entry);
+          };
+          return { append, note: append, unfinished: [], close: () => log.close() };
+        },
+      },
+    });
+    state.full = true;
+    await expect(split(client(OWNER))).rejects.toThrow(
+      /not executed, because the audit cannot be written.*no space left/,
+    );
+    expect(served.array.management.show().commandNumber).toBe(0);
+    expect((await show(client(OWNER))).header).toMatchObject({ serial: 'TOKYO' });
+  });
+});
