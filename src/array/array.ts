@@ -26,6 +26,7 @@ import { createRemoteInterface, unitSerial, type RemoteInterface } from './remot
 import { initialState, localLun } from './store/array-state.ts';
 import { chunkBytesFor } from './store/chunk-map.ts';
 import { openGuardedFile } from './store/guarded-file.ts';
+import { createSanitizer, type VolumeSanitizer } from './sanitize/sanitizer.ts';
 import { openStateStore, type StateStore } from './store/state-store.ts';
 import { withAtomicWrites } from './store/atomic-writes.ts';
 import { openThinFile } from './store/thin-file.ts';
@@ -86,6 +87,7 @@ export async function createArray(parts: ArrayParts): Promise<EmulatedArray> {
   const body = createBody({ ...parts, audit }, store, remote);
   for (const volume of store.state().volumes) body.open(volume);
   for (const volume of body.volumes.values()) await volume.atomic?.recover();
+  for (const sanitizer of body.sanitizers.values()) sanitizer.resume();
   for (const entry of store.state().lunMap) body.map(entry);
   await Promise.all([...body.volumes.values()].map(async ({ backing }) => backing?.reach()));
   await body.groups.openAll();
@@ -100,6 +102,7 @@ export async function createArray(parts: ArrayParts): Promise<EmulatedArray> {
     async stop() {
       for (const { lun } of store.state().lunMap) body.unmap(lun);
       body.groups.stop();
+      for (const sanitizer of body.sanitizers.values()) await sanitizer.stop();
       for (const runtime of body.runtimes.values()) await runtime.stop();
       await remote.close();
       for (const volume of body.volumes.values()) {
@@ -120,6 +123,7 @@ interface Body extends EditableParts {
   readonly journals: Map<number, JournalVolume>;
   readonly runtimes: Map<string, GroupRuntime>;
   readonly groups: GroupKeeper;
+  readonly sanitizers: Map<number, VolumeSanitizer>;
 }
 
 /** Until the far array answers: its sizes are shown only then, and arrays are seldom started in the right order. */
@@ -145,6 +149,7 @@ function createBody(parts: BodyParts, store: StateStore, remote: RemoteInterface
   const volumes = new Map<number, Volume>();
   const journals = new Map<number, JournalVolume>();
   const runtimes = new Map<string, GroupRuntime>();
+  const sanitizers = new Map<number, VolumeSanitizer>();
   const holds = new Map<number, Promise<void>>();
   const pages = createPageMemory();
 
@@ -256,6 +261,9 @@ function createBody(parts: BodyParts, store: StateStore, remote: RemoteInterface
     return undefined;
   }
 
+  /** A file that is made when it is first needed. */
+  const fileOf = (file: string) => ({ exists: () => storage.exists(file), open: () => storage.open(file) });
+
   function openFileVolume(volume: VolumeDescription): Volume {
     const volumeBytes = volume.blockSize * volume.blockCount;
     const chunkBytes = chunkBytesFor(volumeBytes);
@@ -263,11 +271,7 @@ function createBody(parts: BodyParts, store: StateStore, remote: RemoteInterface
     const map = openGuardedFile(storage.open(`lun-${volume.lun}.map`), mapBytes);
     const files = { data: storage.open(`lun-${volume.lun}.data`), map };
     const thin = openThinFile(files, { volumeBytes, chunkBytes, blockSize: volume.blockSize });
-    const intents = `lun-${volume.lun}.intents`;
-    return withAtomicWrites(openVolume(volume, thin), {
-      exists: () => storage.exists(intents),
-      open: () => storage.open(intents),
-    });
+    return withAtomicWrites(openVolume(volume, thin), fileOf(`lun-${volume.lun}.intents`));
   }
 
   function openLunVolume(volume: VolumeDescription): Volume {
@@ -285,11 +289,16 @@ function createBody(parts: BodyParts, store: StateStore, remote: RemoteInterface
   function openVolumeUnit(volume: VolumeDescription): LogicalUnit {
     const opened = volume.backing === undefined ? openFileVolume(volume) : openLunVolume(volume);
     volumes.set(volume.lun, opened);
+    const sanitizer =
+      opened.erasure && createSanitizer({ volume: opened, clock, log, file: fileOf(`lun-${volume.lun}.sanitize`) });
+    if (sanitizer) sanitizers.set(volume.lun, sanitizer);
     const unit = createVolumeUnit({
       arraySerial: serial,
       volume: opened,
       paired: () => paired(volume.lun),
       hold: () => holds.get(volume.lun),
+      ...(sanitizer ? { sanitizer } : {}),
+      exclusive: core.exclusive,
     });
     return withObstacles(unit, opened, () => groups.waits(volume.lun));
   }
@@ -340,6 +349,7 @@ function createBody(parts: BodyParts, store: StateStore, remote: RemoteInterface
     runtimes,
     groups,
     backings,
+    sanitizers,
     open(volume) {
       units.set(volume.lun, openers[volume.kind](volume));
     },

@@ -34,7 +34,7 @@ export function withObstacles(unit: LogicalUnit, volume: Volume, waits: () => st
     prepare,
     read: (lba, blockCount) => unit.read(lba, blockCount).catch(told('read')),
     write: (lba, data, options) => unit.write(lba, data, options).catch(told('write')),
-    deallocate: (lba, blockCount) => unit.deallocate!(lba, blockCount).catch(told('write')),
+    deallocate: (lba, blockCount, options) => unit.deallocate!(lba, blockCount, options).catch(told('write')),
     flush: () => unit.flush().catch(told('flush')),
   };
 }

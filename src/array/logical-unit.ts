@@ -1,4 +1,5 @@
 import type { Access, VolumeKind } from '../interface-block/process-table.ts';
+import type { Sanitizer } from './sanitize/sanitizer.ts';
 
 /**
  * What the channel (the SCSI device server) sees of a LUN, whatever it is: a volume, a virtual volume, a journal, a
@@ -38,6 +39,8 @@ export interface LogicalUnit {
   deallocate?(lba: number, blockCount: number, options?: ChangeOptions): Promise<void>;
   /** Thin units only: what is known of the range, from its start, in runs; it may end early (GET LBA STATUS). */
   allocation?(lba: number, blockCount: number): readonly AllocationRun[];
+  /** SANITIZE; absent where nobody can promise that nothing is left. */
+  readonly sanitize?: Sanitizer;
   /** Blocks that take up and give back room together (OPTIMAL UNMAP GRANULARITY); 1 where absent. */
   readonly deallocationGranularity?: number;
 }

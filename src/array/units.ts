@@ -1,8 +1,11 @@
 import { createHash } from 'node:crypto';
-import { taskAborted } from '../scsi/fault.ts';
+import type { Exclusive } from '../base/exclusive.ts';
+import { checkCondition, taskAborted } from '../scsi/fault.ts';
+import { SENSE_KEY } from '../scsi/sense.ts';
 import type { AllocationRun, LogicalUnit } from './logical-unit.ts';
 import type { GroupRuntime } from './group/group-runtime.ts';
 import { PairDissolved } from './group/host-access.ts';
+import { sanitizeFault, type Sanitizer } from './sanitize/sanitizer.ts';
 import { unitSerial } from './remote-interface.ts';
 import type { PairState } from './store/array-state.ts';
 import { announceChange, storeAtomically, storeChange, writeOf, type VolumeChange } from './group/change.ts';
@@ -28,6 +31,10 @@ export interface VolumeUnitParts {
   readonly paired: () => PairedVolume | undefined;
   /** Undefined, or resolves when a pair formation under way on this volume has ended. */
   readonly hold: () => Promise<void> | undefined;
+  /** Absent where the volume's backing cannot be erased. */
+  readonly sanitizer?: Sanitizer;
+  /** Forming pairs and beginning to sanitize, one at a time. */
+  readonly exclusive: Exclusive;
 }
 
 /** A volume as hosts see it: alone, or through the group that its pair belongs to. */
@@ -36,6 +43,11 @@ export function createVolumeUnit(parts: VolumeUnitParts): LogicalUnit {
   const { description } = volume;
   const { blockSize } = description;
 
+  function requireUsable(): void {
+    const sanitizing = parts.sanitizer?.status();
+    if (sanitizing) throw sanitizeFault(sanitizing);
+  }
+
   async function changeAlone(change: VolumeChange, isAborted?: () => boolean): Promise<boolean> {
     const wait = parts.hold() ?? (change.atomic ? undefined : announceChange(volume, change));
     if (wait) {
@@ -43,7 +55,8 @@ export function createVolumeUnit(parts: VolumeUnitParts): LogicalUnit {
       return false;
     }
     if (change.atomic) {
-      return storeAtomically(volume, change, () => !parts.hold() && !parts.paired() && !isAborted?.());
+      const isFree = () => !parts.hold() && !parts.paired() && !parts.sanitizer?.status();
+      return storeAtomically(volume, change, () => isFree() && !isAborted?.());
     }
     const stored = storeChange(volume, change);
     if (stored) await stored;
@@ -53,6 +66,7 @@ export function createVolumeUnit(parts: VolumeUnitParts): LogicalUnit {
   async function carryOut(change: VolumeChange, durable: boolean, isAborted?: () => boolean): Promise<void> {
     for (;;) {
       if (isAborted?.()) throw taskAborted();
+      requireUsable();
       const paired = parts.paired();
       if (paired) {
         if (await changePaired(paired, change, durable, isAborted)) return;
@@ -87,6 +101,7 @@ export function createVolumeUnit(parts: VolumeUnitParts): LogicalUnit {
     blockCount: description.blockCount,
     ...(description.removable ? { removable: true } : {}),
     ...(description.physicalBlockSize ? { physicalBlockSize: description.physicalBlockSize } : {}),
+    ...(parts.sanitizer ? { sanitize: alone(parts.sanitizer, parts) } : {}),
     ...(volume.atomic ? { atomicWriteBlocks: volume.atomic.byteLimit / blockSize } : {}),
     deallocationGranularity: volume.chunkBytes / blockSize,
     access() {
@@ -95,6 +110,7 @@ export function createVolumeUnit(parts: VolumeUnitParts): LogicalUnit {
       return access === 'read-write' && description.readOnly ? 'read-only' : access;
     },
     async read(lba, count) {
+      requireUsable();
       const paired = parts.paired();
       if (paired) return paired.runtime.read(volume, lba * blockSize, count * blockSize);
       return volume.read(lba * blockSize, count * blockSize);
@@ -111,6 +127,25 @@ export function createVolumeUnit(parts: VolumeUnitParts): LogicalUnit {
       await (paired ? paired.runtime.flush(volume) : volume.flush());
     },
   };
+}
+
+/** The data of a volume in a pair stand in a journal and on the other array too: they would be left. */
+function alone(sanitizer: Sanitizer, { volume, paired, exclusive }: VolumeUnitParts): Sanitizer {
+  return {
+    ...sanitizer,
+    begin: (request) =>
+      exclusive.run(async () => {
+        const status = sanitizer.status();
+        if (status?.state === 'running') throw sanitizeFault(status);
+        if (paired()) throw inPair(volume.description.name);
+        await sanitizer.begin(request);
+      }),
+  };
+}
+
+function inPair(name: string): Error {
+  const message = `${name} is in a pair, whose journal and other volume hold its data too: delete the pair first`;
+  return checkCondition(SENSE_KEY.illegalRequest, 0x2c, 0x00, message);
 }
 
 /** At most `RUN_LIMIT` runs from the start of the range. */

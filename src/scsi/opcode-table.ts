@@ -31,11 +31,13 @@ export interface CommandFacts {
    * What the unit must be able to promise: `stored-content`, that a READ returns what a WRITE stored; `exclusive`, also
    * that nobody reaches its blocks except through this device server; `deallocation`, that blocks can be given back;
    * `atomic-write`, that a write is done wholly or not at all, whatever interrupts it; `removable-medium`, that its medium
-   * can be taken out.
+   * can be taken out; `erasable`, that nothing is left of what was ever stored.
    */
-  readonly demands?: 'stored-content' | 'exclusive' | 'deallocation' | 'atomic-write' | 'removable-medium';
+  readonly demands?: 'stored-content' | 'exclusive' | 'deallocation' | 'atomic-write' | 'removable-medium' | 'erasable';
   /** Executed although a unit attention is pending (SAM-5 5.14.1). */
   readonly ignoresAttention?: true;
+  /** Executed also while the unit is being sanitized (SBC-3 4.11), or after that has failed. */
+  readonly duringSanitize?: true | 'failed';
   /** Executed although another nexus holds an SPC-2 reservation (SPC-2 table 10, SBC-2 table 5). */
   readonly ignoresReservation?: true;
   /**
@@ -64,7 +66,13 @@ const WRITE_AND_VERIFY = { ...WRITE, demands: 'stored-content' } as const;
 const ATOMIC = { ...WRITE, atomic: true, demands: 'exclusive' } as const;
 const CACHE = { effect: 'neutral', needsMedium: true, checksLba: true } as const;
 const PLAIN = { effect: 'neutral', needsMedium: false } as const;
-const ANYWHERE = { ...PLAIN, ignoresAttention: true, ignoresReservation: true, reservedAs: 'free' } as const;
+const ANYWHERE = {
+  ...PLAIN,
+  ignoresAttention: true,
+  duringSanitize: true,
+  ignoresReservation: true,
+  reservedAs: 'free',
+} as const;
 const SPC2_RESERVATION = { ...PLAIN, demands: 'exclusive', reservedAs: 'spc2' } as const;
 const PERSISTENT = { ...PLAIN, demands: 'exclusive', reservedAs: 'persistent' } as const;
 const PERSISTENT_IN = { ...PERSISTENT, opcode: OPCODE.persistentReserveIn } as const;
@@ -78,6 +86,14 @@ const CAPACITY = {
 } as const;
 /** The copy manager reaches units itself and checks for each of them what a READ and a WRITE would be checked for. */
 const COPY = { ...PLAIN, demands: 'stored-content', reservedAs: 'write' } as const;
+const SANITIZE = {
+  opcode: OPCODE.sanitize,
+  effect: 'write',
+  needsMedium: true,
+  demands: 'erasable',
+  duringSanitize: 'failed',
+  reservedAs: 'write',
+} as const;
 const DEFECTS = { effect: 'neutral', needsMedium: true, reservedAs: 'read' } as const;
 
 export const COMMANDS = {
@@ -174,6 +190,24 @@ export const COMMANDS = {
     reservedAs: 'write',
     needsMedium: true,
     demands: 'deallocation',
+  },
+  sanitizeOverwrite: {
+    title: 'SANITIZE, OVERWRITE',
+    serviceAction: SERVICE_ACTION.overwrite,
+    usage: '48a10000000000ffff04',
+    ...SANITIZE,
+  },
+  sanitizeBlockErase: {
+    title: 'SANITIZE, BLOCK ERASE',
+    serviceAction: SERVICE_ACTION.blockErase,
+    usage: '48a20000000000ffff04',
+    ...SANITIZE,
+  },
+  sanitizeExitFailureMode: {
+    title: 'SANITIZE, EXIT FAILURE MODE',
+    serviceAction: SERVICE_ACTION.exitFailureMode,
+    usage: '481f0000000000ffff04',
+    ...SANITIZE,
   },
   modeSelect10: {
     title: 'MODE SELECT(10)',

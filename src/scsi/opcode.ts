@@ -21,6 +21,7 @@ export const OPCODE = {
   readDefectData10: 0x37,
   writeSame10: 0x41,
   unmap: 0x42,
+  sanitize: 0x48,
   modeSelect10: 0x55,
   modeSense10: 0x5a,
   persistentReserveIn: 0x5e,
@@ -69,6 +70,9 @@ export const SERVICE_ACTION = {
   extendedCopyLid1: 0x00,
   copyStatusLid1: 0x00,
   operatingParameters: 0x03,
+  overwrite: 0x01,
+  blockErase: 0x02,
+  exitFailureMode: 0x1f,
 } as const;
 
 /** Bytes in a CDB by the group code of its operation code (SPC-4 4.2.5.1). */

@@ -41,7 +41,7 @@ export function encodeFixedSense(sense: Sense): Uint8Array {
   bytes[7] = FIXED_LENGTH - 8;
   bytes[12] = sense.asc;
   bytes[13] = sense.ascq;
-  if (sense.field) writeFieldPointer(bytes, 15, sense.field);
+  writeSpecific(bytes, 15, sense);
   return bytes;
 }
 
@@ -54,15 +54,23 @@ export function encodeDescriptorSense(sense: Sense): Uint8Array {
     writeU64(information, 4, sense.information);
     descriptors.push(information);
   }
-  if (sense.field) {
+  if (sense.field || sense.progress !== undefined) {
     const specific = new Uint8Array(FIELD_DESCRIPTOR_LENGTH);
     specific.set([0x02, FIELD_DESCRIPTOR_LENGTH - 2]);
-    writeFieldPointer(specific, 4, sense.field);
+    writeSpecific(specific, 4, sense);
     descriptors.push(specific);
   }
   const additional = descriptors.reduce((sum, descriptor) => sum + descriptor.length, 0);
   const head = Uint8Array.of(0x72, sense.key, sense.asc, sense.ascq, 0, 0, 0, additional);
   return new Uint8Array(Buffer.concat([head, ...descriptors]));
+}
+
+/** Sense key specific data (SPC-4 4.5.2.4): which of its forms depends on the key. */
+function writeSpecific(bytes: Uint8Array, offset: number, { field, progress }: Sense): void {
+  if (field) writeFieldPointer(bytes, offset, field);
+  if (progress === undefined) return;
+  bytes[offset] = 0x80;
+  writeU16(bytes, offset + 1, progress);
 }
 
 /** Sense key specific data of ILLEGAL REQUEST (SPC-4 4.5.2.4.2). */
@@ -90,7 +98,7 @@ function decodeFixed(bytes: Uint8Array): DecodedSense {
     ascq: end > 13 ? bytes[13]! : 0,
   };
   const informed = (bytes[0]! & 0x80) !== 0 && end >= 7 ? { ...sense, information: readU32(bytes, 3) } : sense;
-  return withFieldPointer(informed, end >= 18 ? bytes.subarray(15, 18) : undefined);
+  return withSpecific(informed, end >= 18 ? bytes.subarray(15, 18) : undefined);
 }
 
 function decodeDescriptors(bytes: Uint8Array): Decoded<DecodedSense> {
@@ -114,14 +122,16 @@ function withDescriptor(sense: DecodedSense, descriptor: Uint8Array): DecodedSen
     return readU32(descriptor, 4) < 2 ** 21 ? { ...sense, information: readU64(descriptor, 4) } : sense;
   }
   if (descriptor[0] === 0x02 && descriptor.length >= FIELD_DESCRIPTOR_LENGTH) {
-    return withFieldPointer(sense, descriptor.subarray(4, 7));
+    return withSpecific(sense, descriptor.subarray(4, 7));
   }
   return sense;
 }
 
-function withFieldPointer(sense: DecodedSense, specific: Uint8Array | undefined): DecodedSense {
-  if (!specific || (specific[0]! & 0x80) === 0 || sense.key !== SENSE_KEY.illegalRequest) return sense;
+function withSpecific(sense: DecodedSense, specific: Uint8Array | undefined): DecodedSense {
+  if (!specific || (specific[0]! & 0x80) === 0) return sense;
   const byte = specific[1]! * 256 + specific[2]!;
+  if (sense.key === SENSE_KEY.notReady || sense.key === SENSE_KEY.noSense) return { ...sense, progress: byte };
+  if (sense.key !== SENSE_KEY.illegalRequest) return sense;
   const inCdb = (specific[0]! & 0x40) !== 0;
   const bit = (specific[0]! & 0x08) !== 0 ? { bit: specific[0]! & 0x07 } : {};
   return { ...sense, field: { inCdb, byte, ...bit } };

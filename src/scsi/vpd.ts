@@ -168,10 +168,14 @@ export function decodeBlockLimits(bytes: Uint8Array): Decoded<BlockLimits> {
   });
 }
 
-/** Page B1h: not rotating, form factor not reported. */
-export function encodeBlockDeviceCharacteristics(): Uint8Array {
+/** WABEREQ 01b: after a SANITIZE BLOCK ERASE reads are answered, with zeros. */
+const READS_AFTER_ERASE = 0x40;
+
+/** Page B1h: not rotating, form factor not reported; `erasable` where the unit has SANITIZE BLOCK ERASE. */
+export function encodeBlockDeviceCharacteristics(erasable = false): Uint8Array {
   const content = new Uint8Array(BLOCK_LIMITS_LENGTH);
   writeU16(content, 0, 1);
+  if (erasable) content[3] = READS_AFTER_ERASE;
   return encodeVpd(VPD_PAGE.blockDeviceCharacteristics, content);
 }
 

@@ -4,7 +4,7 @@ import { COMMAND_LIST, commandsOf, lookUpCommand } from '../../src/scsi/opcode-t
 import { cdbLength } from '../../src/scsi/opcode.ts';
 
 /** Operation codes of a disk that have service actions; the others must be found by byte 0 alone (SPC-4 annex E). */
-const WITH_SERVICE_ACTION = new Set([0x5e, 0x5f, 0x83, 0x84, 0x9e, 0xa3, 0xa4]);
+const WITH_SERVICE_ACTION = new Set([0x48, 0x5e, 0x5f, 0x83, 0x84, 0x9e, 0xa3, 0xa4]);
 
 /** SPC-4 annex E, SBC-3 annex: names as the standards write them; by operation code and, where there is one, service action. */
 const TITLES: Readonly<Record<string, string>> = {
@@ -29,6 +29,9 @@ const TITLES: Readonly<Record<string, string>> = {
   '37': 'READ DEFECT DATA(10)',
   '41': 'WRITE SAME(10)',
   '42': 'UNMAP',
+  '48/1': 'SANITIZE, OVERWRITE',
+  '48/2': 'SANITIZE, BLOCK ERASE',
+  '48/1f': 'SANITIZE, EXIT FAILURE MODE',
   '55': 'MODE SELECT(10)',
   '5a': 'MODE SENSE(10)',
   '5e/0': 'PERSISTENT RESERVE IN, READ KEYS',
@@ -102,8 +105,8 @@ describe('opcode table', () => {
       expect(usage[0]).toBe(command.opcode);
       expect(usage.at(-1)).toBe(0x04);
       expect(command.serviceAction !== undefined).toBe(WITH_SERVICE_ACTION.has(command.opcode));
-      // The ranges of these two are checked by their handlers: one has many, the other no length.
-      const checksItself = ['unmap', 'getLbaStatus'].includes(command.name);
+      // The ranges of two are checked by their handlers: one has many, the other no length. SANITIZE has none.
+      const checksItself = ['unmap', 'getLbaStatus'].includes(command.name) || command.demands === 'erasable';
       if (command.effect !== 'neutral') expect(command.needsMedium && (command.checksLba || checksItself)).toBe(true);
       if (command.effect !== 'neutral') expect(command.reservedAs).toBe(command.effect);
       if (command.atomic) expect(['exclusive', 'atomic-write']).toContain(command.demands);

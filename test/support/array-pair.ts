@@ -41,6 +41,7 @@ export interface ArrayPairOptions {
   /** What stands behind a volume, by its path; `openBacking` opens it. */
   readonly backing?: (array: ArrayName, volume: VolumeName) => string | undefined;
   readonly openBacking?: (path: string) => Promise<Lun>;
+  readonly volumeOptions?: { readonly sanitizeMinimum?: number };
 }
 
 /** LUNs differ between the arrays, as they do in life. */
@@ -71,7 +72,15 @@ export function describeArray(
     listen: { host: '127.0.0.1', port: 0 },
     volumes: [
       { lun: 0, name: 'command', kind: 'command-device', blockSize: 512, blockCount: 4096 },
-      { lun: LUNS[name].data, name: 'data', kind: 'volume', blockSize: 512, blockCount, ...behind('data') },
+      {
+        lun: LUNS[name].data,
+        name: 'data',
+        kind: 'volume',
+        blockSize: 512,
+        blockCount,
+        ...behind('data'),
+        ...options.volumeOptions,
+      },
       {
         lun: LUNS[name].log,
         name: 'log',

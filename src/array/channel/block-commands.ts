@@ -56,21 +56,22 @@ export async function writeAtomic(context: CommandContext): Promise<CommandResul
 }
 
 /**
- * One block of Data-Out, written to every block of the range; without ANCHOR and NDOB. With UNMAP, a thin unit gives the
+ * One block of Data-Out, or zeros with NDOB, written to every block of the range; without ANCHOR. With UNMAP, a thin unit gives the
  * blocks back where they would hold what it then reads: zeros (SBC-3 5.46).
  */
 export async function writeSame(context: CommandContext): Promise<CommandResult> {
   const { fields, task, unit } = context;
   refuseOption(context, BLOCK_OPTION.anchor, 4, 'ANCHOR');
   if (!isThin(unit)) refuseOption(context, BLOCK_OPTION.unmap, 3, 'UNMAP');
-  if (task.cdb[0] === OPCODE.writeSame16) refuseOption(context, BLOCK_OPTION.noDataOut, 0, 'NDOB');
-  if (task.expectedDataOut !== unit.blockSize) {
-    throw invalidFieldInCdb(0, undefined, `${task.expectedDataOut} bytes announced, one block is needed`);
+  const withoutData = task.cdb[0] === OPCODE.writeSame16 && (fields.options & BLOCK_OPTION.noDataOut) !== 0;
+  const wantedDataOut = withoutData ? 0 : unit.blockSize;
+  if (task.expectedDataOut !== wantedDataOut) {
+    throw invalidFieldInCdb(0, undefined, `${task.expectedDataOut} bytes announced, ${wantedDataOut} are needed`);
   }
-  const block = receivedData(task, unit.blockSize);
+  const block = withoutData ? new Uint8Array(unit.blockSize) : receivedData(task, unit.blockSize);
   if ((fields.options & BLOCK_OPTION.unmap) !== 0 && isAllZero(block)) {
     await deallocate(context, fields.lba, fields.blockCount);
-    return { wantedDataOut: unit.blockSize };
+    return { wantedDataOut };
   }
   const piece = Math.min(fields.blockCount, blockLimits(unit).optimalTransfer);
   const data = repeated(block, piece);
@@ -78,7 +79,7 @@ export async function writeSame(context: CommandContext): Promise<CommandResult>
     const count = Math.min(piece, fields.blockCount - done);
     await writeBlocks(context, fields.lba + done, data.subarray(0, count * unit.blockSize), false);
   }
-  return { wantedDataOut: unit.blockSize };
+  return { wantedDataOut };
 }
 
 function refuseOption(context: CommandContext, option: number, bit: number, name: string): void {

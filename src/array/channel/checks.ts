@@ -3,6 +3,7 @@ import { commandsOf, lookUpCommand, type Command } from '../../scsi/opcode-table
 import { cdbLength } from '../../scsi/opcode.ts';
 import type { ScsiTask } from '../../scsi/task.ts';
 import type { LogicalUnit } from '../logical-unit.ts';
+import { sanitizeFault } from '../sanitize/sanitizer.ts';
 import type { Channel } from './command-context.ts';
 import { cdbValue, invalidFieldInCdb, invalidOpcode, lbaOutOfRange, mediumNotPresent, notReady } from './faults.ts';
 import { blockLimits } from './limits.ts';
@@ -21,6 +22,13 @@ export function findCommand(task: ScsiTask, unit: LogicalUnit): Command {
     throw invalidFieldInCdb(1, 4, 'the unit has no such service action');
   }
   throw invalidOpcode(found.opcode);
+}
+
+/** While a unit is being sanitized it is there for nothing else. */
+export function checkSanitize(unit: LogicalUnit, { duringSanitize }: Command): void {
+  if (duringSanitize === true) return;
+  const status = unit.sanitize?.status();
+  if (status && status.state !== duringSanitize) throw sanitizeFault(status);
 }
 
 /** NOT READY comes before everything that looks at LBAs and fields. A virtual unit may have to be reached first. */

@@ -4,7 +4,7 @@ import { lookUpCommand } from '../../scsi/opcode-table.ts';
 import { encodeFixedSense } from '../../scsi/sense.ts';
 import type { DeviceServer, ScsiReply, ScsiTask } from '../../scsi/task.ts';
 import type { LogicalUnit, LogicalUnits } from '../logical-unit.ts';
-import { checkedFields, checkReady, checkWriteProtection, findCommand } from './checks.ts';
+import { checkedFields, checkReady, checkSanitize, checkWriteProtection, findCommand } from './checks.ts';
 import { createChannel } from './channel.ts';
 import { throwIfAborted, type Channel, type CommandContext, type CommandResult } from './command-context.ts';
 import { internalFailure } from './faults.ts';
@@ -98,7 +98,7 @@ export function createDeviceServer(parts: DeviceServerParts): ChannelDeviceServe
 }
 
 /**
- * The order of checks that initiators count on: unit attention, operation code, reservation, readiness, write
+ * The order of checks that initiators count on: unit attention, operation code, reservation, sanitize, readiness, write
  * protection, and only then what the CDB says in its fields.
  */
 async function admit(channel: Channel, task: ScsiTask, unit: LogicalUnit): Promise<CommandContext> {
@@ -109,6 +109,7 @@ async function admit(channel: Channel, task: ScsiTask, unit: LogicalUnit): Promi
   }
   const command = findCommand(task, unit);
   checkReservation(channel, task, unit.lun, command);
+  checkSanitize(unit, command);
   await checkReady(channel, unit, command);
   checkWriteProtection(channel, unit, command);
   return { channel, task, lun: unit.lun, unit, command, fields: checkedFields(task, unit, command) };

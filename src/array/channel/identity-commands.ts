@@ -6,6 +6,7 @@ import { encodeReportLuns } from '../../scsi/report-luns.ts';
 import { encodeDescriptorSense, encodeFixedSense, SENSE_KEY } from '../../scsi/sense.ts';
 import type { ScsiTask } from '../../scsi/task.ts';
 import type { LogicalUnit } from '../logical-unit.ts';
+import { sanitizeFault } from '../sanitize/sanitizer.ts';
 import { allocated, type Channel, type CommandContext, type CommandResult } from './command-context.ts';
 import { cdbValue, invalidFieldInCdb, mediumNotPresent, noSuchUnit, notReady } from './faults.ts';
 import { unitSupports } from './unit-support.ts';
@@ -70,6 +71,8 @@ export function requestSense(context: CommandContext): CommandResult {
 
 function pollableSense(channel: Channel, unit: LogicalUnit): Sense {
   const none = { key: SENSE_KEY.noSense, asc: 0, ascq: 0 };
+  const sanitizing = unit.sanitize?.status();
+  if (sanitizing) return sanitizeFault(sanitizing).sense ?? none;
   if (channel.media.isEjected(unit.lun)) return mediumNotPresent().sense ?? none;
   return (unit.access() === 'none' ? notReady('').sense : undefined) ?? none;
 }

@@ -21,6 +21,8 @@ export function unitSupports(unit: LogicalUnit, command: Pick<Command, 'demands'
       return isThin(unit);
     case 'atomic-write':
       return (unit.atomicWriteBlocks ?? 0) > 0 && promises(unit, 'exclusive');
+    case 'erasable':
+      return unit.sanitize !== undefined && promises(unit, 'exclusive');
     case 'removable-medium':
       return unit.removable === true;
     default:

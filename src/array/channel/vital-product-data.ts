@@ -23,7 +23,7 @@ const PAGES: ReadonlyMap<number, PageBuilder> = new Map<number, PageBuilder>([
   [VPD_PAGE.unitSerialNumber, (_channel, unit) => encodeUnitSerial(unit.serial)],
   [VPD_PAGE.deviceIdentification, (channel, unit) => encodeDeviceIdentification(designators(channel, unit))],
   [VPD_PAGE.blockLimits, (_channel, unit) => encodeBlockLimits(blockLimits(unit))],
-  [VPD_PAGE.blockDeviceCharacteristics, () => encodeBlockDeviceCharacteristics()],
+  [VPD_PAGE.blockDeviceCharacteristics, (_channel, unit) => encodeBlockDeviceCharacteristics(!!unit.sanitize)],
   [VPD_PAGE.logicalBlockProvisioning, (_channel, unit) => encodeLogicalBlockProvisioning(isThin(unit))],
 ]);
 

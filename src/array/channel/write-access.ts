@@ -1,4 +1,5 @@
 import type { LogicalUnit } from '../logical-unit.ts';
+import { sanitizeFault } from '../sanitize/sanitizer.ts';
 import type { Channel } from './command-context.ts';
 import { mediumNotPresent, notReady, softwareWriteProtected, writeProtected } from './faults.ts';
 
@@ -10,6 +11,8 @@ export function requireUnprotected(channel: Channel, unit: LogicalUnit): void {
 
 /** NOT READY where hosts may not even read. */
 export function requireReadable(channel: Channel, unit: LogicalUnit): void {
+  const sanitizing = unit.sanitize?.status();
+  if (sanitizing?.state === 'running') throw sanitizeFault(sanitizing);
   if (channel.media.isEjected(unit.lun)) throw mediumNotPresent();
   if (unit.access() === 'none') throw notReady(`${unit.name} is not ready for host commands`);
 }

@@ -124,6 +124,8 @@ function checkVolume(core: ArrayCore, existing: GroupState | undefined, request:
   if (!unit) refuse('not-found', `array ${core.name} has no LUN ${lun}`);
   const volume = core.volume(lun);
   if (!volume) refuse('in-use', `LUN ${lun} of array ${core.name} is a ${unit.kind}, not a volume that can be paired`);
+  if (unit.sanitize?.status())
+    refuse('in-use', `LUN ${lun} of array ${core.name} is being sanitized, or that has failed`);
   for (const group of core.store.state().groups) {
     const pair = group.pairs.find((candidate) => localLun(group, candidate) === lun);
     if (pair) refuse('in-use', `LUN ${lun} is in pair ${pair.name} of group ${group.name} already`);

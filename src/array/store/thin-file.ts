@@ -1,6 +1,7 @@
 import { readU32, writeU32 } from '../../base/bytes.ts';
 import { createExclusive } from '../../base/exclusive.ts';
 import type { StorageFile } from '../../base/storage.ts';
+import type { Erasure } from './volume.ts';
 
 /**
  * The bytes of a thin volume: chunks live in slots of a data file, in the order in which they were first written, and a
@@ -24,6 +25,8 @@ export interface ThinFile {
   deallocate(offset: number, length: number): void;
   /** Whether the block at `offset` is known to hold no data, and where the run of blocks like it ends, at the latest with its chunk. */
   holeAt(offset: number): { readonly hole: boolean; readonly end: number };
+  /** For SANITIZE: nothing else may touch the file meanwhile. */
+  readonly erasure: Erasure;
   allocatedCount(): number;
   /** Chunks that may hold data: chunk n is bit n modulo 8 of byte n / 8. */
   allocatedBits(): Uint8Array;
@@ -132,6 +135,21 @@ export function openThinFile(
     free.push(...released);
   }
 
+  /** The map first: a slot that it names must lie inside the file. */
+  async function forgetAll(): Promise<void> {
+    map.write(new Uint8Array(chunkCount * 4), 0);
+    await map.flush();
+    data.truncate(0);
+    await data.flush();
+    slots.fill(0);
+    free.length = 0;
+    freed = [];
+    nextSlot = 0;
+    allocated = 0;
+    inFlight.clear();
+    holes.clear();
+  }
+
   /** Calls back for each piece of the range that lies in one chunk. */
   function eachPiece(
     offset: number,
@@ -201,6 +219,12 @@ export function openThinFile(
       const hole = known.has(block);
       while (block < blocksPerChunk && known.has(block) === hole) block += 1;
       return { hole, end: Math.min(end, chunk * chunkBytes + block * blockSize) };
+    },
+    erasure: {
+      byteLength: () => data.size(),
+      overwrite: (offset, bytes) => data.write(bytes, offset),
+      flush: () => data.flush(),
+      reset: () => queue.run(forgetAll),
     },
     flush: settleFreed,
     allocatedCount: () => allocated,

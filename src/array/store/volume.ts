@@ -27,6 +27,8 @@ export interface Volume {
   /** A bit for each chunk that may hold data; all others are zeros. */
   allocatedBits(): Uint8Array;
   allocatedBytes(): number;
+  /** Absent where what was overwritten may still stand somewhere. */
+  readonly erasure?: Erasure;
   /** Writes that happen wholly or not at all; absent where nobody keeps an intent log for the volume. */
   readonly atomic?: AtomicWrites;
   /** Everything written before is durable when it resolves. */
@@ -61,6 +63,16 @@ export interface VolumeBacking {
   serve(): void;
 }
 
+/** Everything that the backing of a volume keeps, by whomever and whenever it was written; offsets are bytes of it. */
+export interface Erasure {
+  byteLength(): number;
+  overwrite(offset: number, bytes: Uint8Array): void;
+  /** What was overwritten is durably so when it resolves. */
+  flush(): Promise<void>;
+  /** Gives everything back: the volume reads as zeros, durably when it resolves. */
+  reset(): Promise<void>;
+}
+
 export function openVolume(description: VolumeDescription, file: ThinFile): Volume {
   return {
     description,
@@ -80,6 +92,7 @@ export function openVolume(description: VolumeDescription, file: ThinFile): Volu
       file.deallocate(offset, length);
       return undefined;
     },
+    erasure: file.erasure,
     holeAt: (offset) => file.holeAt(offset),
     allocatedBits: () => file.allocatedBits(),
     allocatedBytes: () => file.allocatedCount() * file.chunkBytes,

@@ -6,6 +6,7 @@ import {
   type ChannelDeviceServer,
   type DeviceServerParts,
 } from '../../../src/array/channel/device-server.ts';
+import type { SanitizeRequest, Sanitizer, SanitizeStatus } from '../../../src/array/sanitize/sanitizer.ts';
 import { encodeLunField } from '../../../src/scsi/lun-field.ts';
 import type { ScsiReply } from '../../../src/scsi/task.ts';
 
@@ -29,10 +30,44 @@ export interface MemoryUnitOptions {
   readonly thin?: boolean;
   readonly removable?: boolean;
   readonly atomicWriteBlocks?: number;
+  /** Its backing can be erased; what it answers is under the test's control. */
+  readonly sanitize?: Sanitizer;
 }
 
 /** Of a unit that has all commands. */
-export const EVERYTHING = { thin: true, removable: true, atomicWriteBlocks: 64 } as const;
+export const EVERYTHING = {
+  thin: true,
+  removable: true,
+  atomicWriteBlocks: 64,
+  sanitize: {
+    status: () => undefined,
+    begin: async () => undefined,
+    step: async () => undefined,
+    exitFailure: async () => undefined,
+  },
+} as const;
+
+/** The test says how far it is. */
+export function sanitizerDouble() {
+  const state = { status: undefined as SanitizeStatus | undefined, begun: [] as SanitizeRequest[] };
+  let wake = (): void => undefined;
+  const sanitizer: Sanitizer = {
+    status: () => state.status,
+    async begin(request) {
+      state.begun.push(request);
+      state.status = { state: 'running', progress: 0, allowExit: request.allowExit };
+    },
+    step: () => new Promise((resolve) => (wake = resolve)),
+    async exitFailure() {
+      state.status = undefined;
+    },
+  };
+  const goOn = (status: SanitizeStatus | undefined): void => {
+    state.status = status;
+    wake();
+  };
+  return { state, sanitizer, goOn };
+}
 
 /** The thin unit of the double tells no more than this at a time, as it may. */
 const RUNS_AT_A_TIME = 3;
@@ -80,6 +115,7 @@ export function memoryUnit(options: MemoryUnitOptions = {}): MemoryUnit {
     access: () => access,
     ...(options.prepare ? { prepare: options.prepare } : {}),
     ...(options.removable ? { removable: true } : {}),
+    ...(options.sanitize ? { sanitize: options.sanitize } : {}),
     ...(options.atomicWriteBlocks ? { atomicWriteBlocks: options.atomicWriteBlocks } : {}),
     ...(options.thin
       ? thinMethods(calls, mapped, (lba, count) => content.fill(0, lba * blockSize, (lba + count) * blockSize))

@@ -190,9 +190,11 @@ describe('operation codes', () => {
     expect(await absent(0)).toEqual([]);
     const persistent = COMMAND_LIST.filter((command) => command.reservedAs === 'persistent').map(({ title }) => title);
     expect(persistent).toHaveLength(12);
+    const sanitize = ['SANITIZE, OVERWRITE', 'SANITIZE, BLOCK ERASE', 'SANITIZE, EXIT FAILURE MODE'];
     expect(await absent(1)).toEqual([
       'RESERVE(6)',
       'RELEASE(6)',
+      ...sanitize,
       ...persistent,
       'COMPARE AND WRITE',
       'ORWRITE(16)',
@@ -203,6 +205,7 @@ describe('operation codes', () => {
       'RELEASE(6)',
       'WRITE AND VERIFY(10)',
       'WRITE SAME(10)',
+      ...sanitize,
       ...persistent,
       'EXTENDED COPY(LID1)',
       'RECEIVE COPY STATUS(LID1)',
@@ -223,6 +226,7 @@ describe('operation codes', () => {
     expect(missing).toEqual([
       'PREVENT ALLOW MEDIUM REMOVAL 5/20/00',
       'UNMAP 5/20/00',
+      ...sanitize.map((title) => `${title} 5/20/00`),
       'WRITE ATOMIC(16) 5/20/00',
       // READ CAPACITY(16) shares the operation code.
       'GET LBA STATUS 5/24/00',

@@ -145,9 +145,14 @@ describe.each(WRITE_SAMES)('WRITE SAME %i', (opcode) => {
 });
 
 describe('WRITE SAME(16)', () => {
-  it('refuses NDOB', async () => {
-    const { send } = await filled();
-    expect((await send(blockCdb(OPCODE.writeSame16, 0, 1, 0x01))).verdict).toBe('5/24/00');
+  it('with NDOB writes zeros, and wants no data', async () => {
+    const { send, unit } = await filled();
+    const reply = await send(blockCdb(OPCODE.writeSame16, 5, 1, 0x01));
+    expect(reply).toMatchObject({ verdict: 'good', wantedDataOut: 0 });
+    expect(unit.calls).toEqual(['write 5+1']);
+    expect([unit.content[5 * 512], unit.content[6 * 512]]).toEqual([0, DATA[512]]);
+    const withData = await send(blockCdb(OPCODE.writeSame16, 5, 1, 0x01), { data: new Uint8Array(512) });
+    expect(withData.verdict).toBe('5/24/00');
   });
 });
 

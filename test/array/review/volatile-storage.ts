@@ -20,6 +20,7 @@ export interface VolatileStorage extends Storage {
   stall(name: string): { resume(): void; begun(): number };
   /** Called after each write and at the beginning of each flush. */
   watch(step: (name: string) => void): void;
+  watchWrites(written: (name: string, offset: number, data: Uint8Array) => void): void;
   /** From now on the file's flushes fail. */
   breakFlush(name: string, times?: number): void;
 }
@@ -57,6 +58,7 @@ export function createVolatileStorage(clock: Clock): VolatileStorage {
   const stalled = new Map<string, { promise: Promise<void>; begun: number }>();
   const broken = new Map<string, number>();
   let step: (name: string) => void = () => undefined;
+  let written: (name: string, offset: number, data: Uint8Array) => void = () => undefined;
 
   async function flush(name: string, file: File): Promise<void> {
     const covered = file.unflushed.length;
@@ -88,6 +90,7 @@ export function createVolatileStorage(clock: Clock): VolatileStorage {
         const write = { offset, data: source.slice() };
         file.unflushed.push(...piecesOf(write));
         file.cached = patched(file.cached, write);
+        written(name, offset, source);
         step(name);
       },
       truncate(size) {
@@ -131,6 +134,9 @@ export function createVolatileStorage(clock: Clock): VolatileStorage {
     },
     watch(listener) {
       step = listener;
+    },
+    watchWrites(listener) {
+      written = listener;
     },
     breakFlush: (name, times = Infinity) => void broken.set(name, times),
   };

@@ -18,6 +18,7 @@ export interface WorldOptions {
   readonly backing?: NonNullable<ArrayPairOptions['backing']>;
   /** Called once the clock is there; what opens the backings. */
   readonly backings?: (clock: FakeClock) => (path: string) => Promise<Lun>;
+  readonly volumeOptions?: { readonly sanitizeMinimum?: number };
 }
 
 export async function inWorld(work: (world: World) => Promise<void>, options: WorldOptions = {}): Promise<void> {

@@ -1,0 +1,59 @@
+import { defineLayout, type ValueOf } from '../../base/layout.ts';
+import type { StorageFile } from '../../base/storage.ts';
+import { openGuardedFile } from '../store/guarded-file.ts';
+
+/**
+ * That a volume is being sanitized, or that this has failed, on disk: a guarded file, whose first piece decides, and behind
+ * it the pattern, which is durable before that piece says so.
+ */
+const recordLayout = defineLayout('sanitize', 32, [
+  { name: 'magic', offset: 0, size: 8, kind: 'constant', constant: 'CDCTLSAN', doc: 'magic' },
+  { name: 'state', offset: 8, size: 1, kind: 'enum', values: { none: 0, running: 1, failed: 2 }, doc: 'what goes on' },
+  { name: 'overwrite', offset: 9, size: 1, kind: 'flag', doc: 'with a pattern, not with zeros' },
+  { name: 'passes', offset: 10, size: 1, kind: 'u8', doc: 'times that everything is overwritten' },
+  { name: 'invert', offset: 11, size: 1, kind: 'flag', doc: 'each pass with the complement of the one before' },
+  { name: 'allowExit', offset: 12, size: 1, kind: 'flag', doc: 'whether a host may end a failure' },
+  { name: 'patternLength', offset: 14, size: 2, kind: 'u16', doc: 'bytes of the pattern' },
+]);
+
+const PATTERN_AT = 504;
+const PATTERN_LIMIT = 4096;
+
+/** What is to be done, and what came of it. */
+export type SanitizeRecord = Omit<ValueOf<typeof recordLayout>, 'patternLength'> & { readonly pattern: Uint8Array };
+
+export const NOTHING: SanitizeRecord = {
+  state: 'none',
+  overwrite: false,
+  passes: 0,
+  invert: false,
+  allowExit: false,
+  pattern: new Uint8Array(0),
+};
+
+export interface SanitizeFile {
+  load(): SanitizeRecord;
+  /** Durable when it resolves. */
+  save(record: SanitizeRecord): Promise<void>;
+}
+
+export function openSanitizeFile(stored: StorageFile): SanitizeFile {
+  const file = openGuardedFile(stored, PATTERN_AT + PATTERN_LIMIT);
+  return {
+    load() {
+      const bytes = new Uint8Array(recordLayout.size);
+      file.read(bytes, 0);
+      const record = recordLayout.decode(bytes);
+      if (!record.ok) return NOTHING;
+      const pattern = new Uint8Array(Math.min(record.value.patternLength, PATTERN_LIMIT));
+      file.read(pattern, PATTERN_AT);
+      return { ...record.value, pattern };
+    },
+    async save(record) {
+      file.write(record.pattern, PATTERN_AT);
+      await file.flush();
+      file.write(recordLayout.encode({ ...record, patternLength: record.pattern.length }), 0);
+      await file.flush();
+    },
+  };
+}
