@@ -60,7 +60,13 @@ function checkGroupJournal(
 /** Files that belong to nothing the tables name: nobody reads them, and they take room. */
 function checkStrays(state: ArrayState, storage: Storage, report: Report): void {
   const expected = new Set(
-    state.volumes.flatMap(({ lun }) => [`lun-${lun}.data`, `lun-${lun}.map`, `lun-${lun}.journal`]),
+    state.volumes.flatMap(({ lun }) => [
+      `lun-${lun}.data`,
+      `lun-${lun}.map`,
+      `lun-${lun}.intents`,
+      `lun-${lun}.sanitize`,
+      `lun-${lun}.journal`,
+    ]),
   );
   for (const group of state.groups) for (const name of differenceFiles(group)) expected.add(name);
   for (const name of storage.list()) {
