@@ -51,8 +51,10 @@ export function failureOf(error: unknown, command: string): Failure {
 }
 
 /** What ended it, in its own class, and how far it had come. */
-function transferFailure({ cause, verb, doneBytes, totalBytes }: TransferError, command: string): Failure {
-  const ending = failureOf(cause, command);
+function transferFailure(error: TransferError, command: string): Failure {
+  const { cause, verb, doneBytes, totalBytes, marked } = error;
+  const ending =
+    marked && cause instanceof LunError ? lunFailure(cause, LUN_ERROR_CLASS[cause.kind]) : failureOf(cause, command);
   const progress = `${formatBytes(doneBytes)} of ${formatBytes(totalBytes)} had been ${verb}`;
   return { ...ending, why: `${ending.why}; ${progress}`, doneBytes, totalBytes };
 }
@@ -103,6 +105,7 @@ const LUN_ADVICE: Readonly<Partial<Record<LunErrorKind, string>>> = {
   'no-medium': 'load a medium, or correct the path',
   'unit-attention': 'something about the unit has changed since: look at it with cdctl lun show, then run it again',
   'refused-for-safety': 'unmount it, or end what holds it, or correct the path',
+  'io-error': 'see the log of the kernel (dmesg) or of the array for the cause, then run it again',
   'bad-argument': 'see the form of paths: cdctl lun show --help',
 };
 
@@ -114,9 +117,11 @@ function withoutPath({ message, path }: LunError): string {
   return message.startsWith(`${path}: `) ? message.slice(path.length + 2) : message;
 }
 
-function lunFailure(error: LunError): Failure {
-  const name =
-    error.outcome === 'unknown' && error.kind !== 'timeout' ? 'outcome-unknown' : LUN_ERROR_CLASS[error.kind];
+function classOfLunError({ outcome, kind }: LunError): ExitClassName {
+  return outcome === 'unknown' && kind !== 'timeout' ? 'outcome-unknown' : LUN_ERROR_CLASS[kind];
+}
+
+function lunFailure(error: LunError, name = classOfLunError(error)): Failure {
   return failure(name, {
     what: `${UNANSWERED.includes(error.kind) ? 'the LUN is not reached' : 'the LUN answered'}: ${error.kind}`,
     where: error.path,

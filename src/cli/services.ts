@@ -54,6 +54,8 @@ export interface Files {
    * else what it has stays.
    */
   openImage(path: string, byteLength: number, fresh: boolean): Promise<FileImage>;
+  /** Rejects where something is there that is no regular file: a device, a pipe, a directory must not be replaced by a file. */
+  checkReplaceable(path: string): Promise<void>;
   /** Replaces what is there; durable when it resolves. */
   rename(from: string, to: string): Promise<void>;
   /** Permission bits, for files that hold secrets. */

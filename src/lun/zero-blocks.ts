@@ -24,6 +24,8 @@ const WRITE_SAME_UNMAPS = 0x40;
 const READS_ZEROS = 0x04;
 /** A unit without a limit of its own is not asked for more at once. */
 const LARGEST_WRITE_SAME = 0xffff;
+/** Zeros of one WRITE, where they have to be sent. */
+const SENT_BYTES = 1 << 20;
 const STATUS_BYTES = 8 + 16 * 64;
 
 /** Asks the unit what it promises; nothing of a path without SCSI commands, or where it does not answer these. */
@@ -34,7 +36,7 @@ export async function zeroBlocksOf(lun: Lun, blockSize: number, options: IoOptio
     const bytes = await ask(scsi, 'READ CAPACITY(16)', readCapacity16Cdb(), 32, options);
     const capacity = decodeCapacity16(bytes);
     if (!capacity.ok || !capacity.value.thin || !capacity.value.readsZeros) return {};
-    const write = await writerOf(scsi, blockSize, options);
+    const write = await writerOf(lun, scsi, blockSize, options);
     return { runAt: (lba, callOptions) => runAt(lun, scsi, lba, callOptions), ...(write && { write }) };
   } catch (error) {
     if (isRefusal(error)) return {};
@@ -72,6 +74,7 @@ function joined(
 }
 
 async function writerOf(
+  lun: Lun,
   scsi: ScsiAccess,
   blockSize: number,
   options: IoOptions,
@@ -81,18 +84,46 @@ async function writerOf(
   if ((promises & WRITE_SAME_UNMAPS) === 0 || (promises & READS_ZEROS) === 0) return undefined;
   const limits = decodeBlockLimits(await page(scsi, VPD_PAGE.blockLimits, options));
   const limit = Math.min((limits.ok && limits.value.maximumWriteSame) || LARGEST_WRITE_SAME, LARGEST_WRITE_SAME);
+  let refused = false;
+  const same = (lba: number, count: number, callOptions: IoOptions): Promise<unknown> =>
+    scsi.execute({
+      what: `WRITE SAME(16) of ${count} blocks at block ${lba}`,
+      cdb: blockCdb(OPCODE.writeSame16, lba, count, BLOCK_OPTION.unmap),
+      dataOut: new Uint8Array(blockSize),
+      repeatable: true,
+      ...callOptions,
+    });
   return async (lba, blockCount, callOptions) => {
-    for (let at = 0; at < blockCount; at += limit) {
-      const count = Math.min(limit, blockCount - at);
-      await scsi.execute({
-        what: `WRITE SAME(16) of ${count} blocks at block ${lba + at}`,
-        cdb: blockCdb(OPCODE.writeSame16, lba + at, count, BLOCK_OPTION.unmap),
-        dataOut: new Uint8Array(blockSize),
-        repeatable: true,
-        ...callOptions,
-      });
+    const largest = refused ? Math.max(1, Math.floor(SENT_BYTES / blockSize)) : limit;
+    for (let at = 0; at < blockCount; at += largest) {
+      const count = Math.min(largest, blockCount - at);
+      if (!refused) {
+        const error = await same(lba + at, count, callOptions).then(
+          () => undefined,
+          (reason: unknown) => reason,
+        );
+        if (error === undefined) continue;
+        if (!isRefusal(error)) throw error;
+        refused = true;
+      }
+      await writeOut(lun, lba + at, count, blockSize, callOptions);
     }
   };
+}
+
+/** Zeros sent as data, to a unit that has promised more than it does. */
+async function writeOut(
+  lun: Lun,
+  lba: number,
+  blockCount: number,
+  blockSize: number,
+  options: IoOptions,
+): Promise<void> {
+  const step = Math.max(1, Math.floor(SENT_BYTES / blockSize));
+  for (let at = 0; at < blockCount; at += step) {
+    const zeros = new Uint8Array(Math.min(step, blockCount - at) * blockSize);
+    await lun.write(lba + at, zeros, { ...options, repeatable: true });
+  }
 }
 
 async function page(scsi: ScsiAccess, code: number, options: IoOptions): Promise<Uint8Array> {
@@ -109,6 +140,7 @@ function ask(
   return scsi.execute({ what, cdb, dataInLength, repeatable: true, ...options });
 }
 
+/** ILLEGAL REQUEST: the unit does not know the command, or not like this. */
 function isRefusal(error: unknown): boolean {
-  return error instanceof LunError && error.kind === 'check-condition';
+  return error instanceof LunError && error.kind === 'check-condition' && error.sense?.key === 5;
 }

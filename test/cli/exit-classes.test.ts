@@ -4,6 +4,8 @@ import { EXIT_CLASSES, classOfSeveral } from '../../src/cli/exit-classes.ts';
 import { failureOf } from '../../src/cli/failure.ts';
 import { CommandError, type CommandErrorKind } from '../../src/host/command-error.ts';
 import { STATUS, type StatusName } from '../../src/interface-block/status.ts';
+import { TransferError } from '../../src/cli/transfer/transfer-error.ts';
+import { deviceError } from '../../src/lun/device-errors.ts';
 import { LunError, type LunErrorKind } from '../../src/lun/lun.ts';
 import { ReplicationRefusal, type RefusalKind } from '../../src/replication/refusal.ts';
 
@@ -83,6 +85,26 @@ describe('the class of an error', () => {
 
   it('of a write that was lost on its way is that the outcome is unknown', () => {
     expect(failureOf(new LunError('no-path', 'p', 'lost', { outcome: 'unknown' }), '').exit).toBe(10);
+  });
+
+  /** Linux' error numbers as a block device reports them: EBADE, EREMOTEIO, ENODATA, ENOSPC, ENOLINK, EIO. */
+  it.each([
+    [52, 7, 'reserved for another host'],
+    [121, 5, 'refused the request'],
+    [61, 5, 'medium error'],
+    [28, 5, 'thin pool'],
+    [67, 4, 'transport'],
+    [5, 5, 'input/output error'],
+  ] as const)('of a copy onto a block device that answers errno %i', (errno, code, words) => {
+    const answer = Object.assign(new Error('E'), { errno: -errno });
+    const cause = deviceError('/dev/sdb', 'WRITE of 8 blocks at block 0', answer, true);
+    const failure = failureOf(new TransferError(cause, 'copied', 4096, 8192, true), 'lun copy');
+    expect(failure).toMatchObject({ exit: code, where: '/dev/sdb', doneBytes: 4096, totalBytes: 8192 });
+    expect(failure.why).toContain(words);
+    expect(failure.why).toMatch(/4 KiB of 8 KiB had been copied$/);
+    // Of a WRITE that nothing marks, whether it was done matters more than why it failed.
+    const plain = failureOf(new TransferError(cause, 'copied', 0, 8192), 'lun write');
+    expect(plain.exit).toBe(cause.outcome === 'unknown' ? 10 : code);
   });
 
   it.each(Object.entries(COMMAND_CODES))('of a command: %s', (kind, code) => {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { program, temporaryDirectory, type Ended } from './support/run-program.ts';
@@ -269,6 +269,12 @@ describe('lun copy', () => {
     const nowhere = await json(['lun', 'read', 'tokyo/data', '--output', join(place.path, 'absent', 'x')]);
     expect(nowhere.error).toMatchObject({ exit: 5, what: 'the file cannot be written' });
     expect(nowhere.error.why).toContain('ENOENT');
+    // Renaming onto a device would replace it.
+    const pipe = join(place.path, 'pipe');
+    mkdirSync(pipe);
+    expect((await json(['lun', 'read', 'tokyo/data', '--output', pipe])).error).toMatchObject({ exit: 5 });
+    expect((await copy('tokyo/data', pipe)).error).toMatchObject({ exit: 5 });
+    expect(existsSync(`${pipe}.partial`)).toBe(false);
   });
 });
 

@@ -136,6 +136,17 @@ describe('zero blocks', () => {
     expect(unit.sent.map((data) => data.length)).toEqual([512, 512]);
   });
 
+  it('are sent as data to a unit that refuses what it promised', async () => {
+    const unit = createScriptedUnit({ '9e10': THIN, '1201b2': B2, '1201b0': B0 });
+    const sent: string[] = [];
+    unit.write = async (lba, data) => void sent.push(`${lba}+${data.length / 512}`);
+    const zero = await zeroBlocksOf(unit, 512, {});
+    await zero.write!(5, 100, {});
+    await zero.write!(5, 3000, {});
+    expect(sent).toEqual(['5+64', '69+36', '5+2048', '2053+952']);
+    expect(unit.seen.filter((cdb) => cdb.startsWith('93'))).toHaveLength(1);
+  });
+
   it('are not believed of a unit that promises no zeros, nor asked of one without SCSI', async () => {
     const vague = new Uint8Array(THIN);
     vague[14] = 0x80;

@@ -114,6 +114,7 @@ class Job {
     if (request.toOffset)
       throw usageError('--to-offset is for LUNs', `${path} is a file`, 'copy into a file of its own');
     const range = this.#range(from, undefined, 1);
+    await inWords(path, 'written', () => files.checkReplaceable(path));
     if (await files.exists(path)) await confirmName(context, path, `This replaces the file ${path}`);
     const facts = this.#facts(range, 0);
     if (context.dryRun) return { changed: false, data: facts };

@@ -72,6 +72,7 @@ async function read(request: Request, context: CommandContext, open: OpenLun): P
 async function toFile(from: Endpoint, range: Range, output: string, context: CommandContext): Promise<number> {
   const { files, clock } = context.services;
   const partial = `${output}.partial`;
+  await inWords(output, 'written', () => files.checkReplaceable(output));
   const image = await inWords(partial, 'written', () => files.openImage(partial, range.length, true));
   const pace = createPace(clock, range.length, (text) => context.progress(text));
   let figures: CopyFigures;

@@ -46,7 +46,7 @@ export async function copyRange(parts: CopyParts): Promise<CopyFigures> {
   try {
     return await copy.carryOut();
   } catch (error) {
-    throw new TransferError(error, 'copied', copy.figures.doneBytes, parts.range.length);
+    throw new TransferError(error, 'copied', copy.figures.doneBytes, parts.range.length, parts.marker !== undefined);
   }
 }
 

@@ -74,7 +74,8 @@ export function cellsOf(
   async function zerosUntil(at: number): Promise<number> {
     let until = Infinity;
     for (const [index, { end, offset }] of ends.entries()) {
-      if (known[index]!.until <= at) {
+      // That blocks are zeros holds for now only: a host may write there before the turn of the next cells.
+      if (known[index]!.until <= at || known[index]!.zeros) {
         const run = await end.runAt!(offset + at);
         known[index] = { zeros: run.zeros, until: at + run.length };
       }

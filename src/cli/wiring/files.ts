@@ -28,6 +28,13 @@ export const realFiles: Files = {
       flush: () => file.datasync(),
     };
   },
+  async checkReplaceable(path) {
+    const facts = await stat(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return undefined;
+      throw error;
+    });
+    if (facts && !facts.isFile()) throw new Error('there is something that is no regular file, and would be replaced');
+  },
   async rename(from, to) {
     await rename(from, to);
     const directory = await open(dirname(to), 'r');

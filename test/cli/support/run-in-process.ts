@@ -112,6 +112,7 @@ function memoryFiles({ files = {}, modes = {} }: Surroundings): Files {
     openImage: async () => {
       throw new Error('this test writes no images');
     },
+    checkReplaceable: async () => undefined,
     rename: async () => undefined,
   };
 }
