@@ -62,9 +62,19 @@ export interface Files {
   mode(path: string): Promise<number>;
 }
 
+/** What proves a CHAP user; with `target`, what the target must prove in return. */
+export interface ChapSecret {
+  readonly secret: string;
+  readonly target?: { readonly name: string; readonly secret: string };
+}
+
+/** CHAP secrets by user name. */
+export interface ChapSecrets {
+  get(user: string): ChapSecret | undefined;
+}
+
 export interface LunSettings {
-  /** CHAP secret by user name. */
-  readonly secrets: ReadonlyMap<string, string>;
+  readonly secrets: ChapSecrets;
   /**
    * 16 hex digits: come as the initiator port that goes with this reservation key on this host, so that a registration made
    * by one command belongs to the next one too. Absent: a port of its own for each run.

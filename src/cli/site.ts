@@ -3,9 +3,9 @@ import type { SigningKey } from '../interface-block/signature.ts';
 import { operationsOf, type ArrayOperations } from '../host/operations.ts';
 import { CliError } from './cli-error.ts';
 import type { ArrayDefinition, Configuration } from './config/configuration.ts';
-import { loadSecrets } from './config/secrets.ts';
+import { loadSecrets, type SecretPlaces } from './config/secrets.ts';
 import type { CommandContext } from './context.ts';
-import type { LunAccess, LunSettings } from './services.ts';
+import type { ChapSecrets, LunAccess, LunSettings } from './services.ts';
 import { loadSigningKeys } from './signing-keys.ts';
 
 /** The arrays of the configuration, ready to be commanded; nothing is opened before the first command. */
@@ -24,7 +24,7 @@ export async function withSite<T>(
   settings: Pick<LunSettings, 'reservationKey'> = {},
 ): Promise<T> {
   const configuration = await context.configuration();
-  const secrets = await loadSecrets(context.services.files, configuration);
+  const secrets = await loadSecrets(secretPlaces(context), configuration);
   const keys = await loadSigningKeys(context.services.files, configuration);
   const access = await context.services.luns({ secrets, ...settings });
   const clients = new Map(
@@ -71,9 +71,12 @@ async function closingOnAbort<T>(
   }
 }
 
-async function secretsIfAny(context: CommandContext): Promise<ReadonlyMap<string, string>> {
-  const configuration = await context.configuration().catch(() => undefined);
-  return configuration ? loadSecrets(context.services.files, configuration) : new Map();
+async function secretsIfAny(context: CommandContext): Promise<ChapSecrets> {
+  return loadSecrets(secretPlaces(context), await context.configuration().catch(() => undefined));
+}
+
+export function secretPlaces({ services, environment }: CommandContext): SecretPlaces {
+  return { files: services.files, environment };
 }
 
 export function openArray(

@@ -160,6 +160,34 @@ describe('the configuration file', () => {
     expect(shown.stdout).toContain('/etc/cdctl/secret');
     expect(shown.stdout + shown.stderr).not.toContain('sesame');
   });
+
+  it('names variables that hold secrets, which must be set, and never shows a secret', async () => {
+    const source = EXAMPLE.replace(
+      'secret-file: /etc/cdctl/secret',
+      'secret-env: BACKUP_SECRET\n    target: { user: tokyo, secret-env: TOKYO_SECRET }',
+    );
+    const files = { 'c.yaml': source };
+    const environment = { BACKUP_SECRET: 'sesame', TOKYO_SECRET: 'sesame too' };
+    expect((await run(['config', 'check', '--config', 'c.yaml'], { files, environment })).code).toBe(0);
+    const shown = await run(['config', 'show', '--config', 'c.yaml', '--json'], { files, environment });
+    expect(parseJson(shown)['chap']).toEqual([
+      { user: 'backup', secretVariable: 'BACKUP_SECRET', target: { user: 'tokyo', secretVariable: 'TOKYO_SECRET' } },
+    ]);
+    expect(shown.stdout + shown.stderr).not.toContain('sesame');
+    for (const [value, why] of [
+      [undefined, 'it is not set'],
+      ['', 'it is empty'],
+    ] as const) {
+      const refused = await run(['config', 'check', '--config', 'c.yaml'], {
+        files,
+        environment: { BACKUP_SECRET: 'sesame', ...(value !== undefined && { TOKYO_SECRET: value }) },
+      });
+      expect(refused.code).toBe(3);
+      expect(refused.stderr).toContain('the CHAP secret of tokyo cannot be used');
+      expect(refused.stderr).toContain('environment variable TOKYO_SECRET');
+      expect(refused.stderr).toContain(why);
+    }
+  });
 });
 
 describe('what is not foreseen', () => {

@@ -313,4 +313,26 @@ describe('the command line with tgt', () => {
     const refused = await program(['lun', 'show', tgt.url(MAIN, 'hana'), '--config', config]);
     expect([refused.code, refused.stderr]).toEqual([4, expect.stringMatching(/authentication failed/)]);
   });
+
+  it('authenticates with secrets of the environment, both ways where the configuration wants it', async () => {
+    tgt.account('hana', 'correct horse battery', 'target');
+    tgt.account('tokyo', 'anothersecrethere', 'target', true);
+    const argv = ['lun', 'show', tgt.url(MAIN, 'hana')];
+    expect((await program(argv, { CDCTL_CHAP_SECRET: 'correct horse battery' })).code).toBe(0);
+    expect((await program(argv, { CDCTL_CHAP_SECRET: 'something else' })).code).toBe(4);
+    const missing = await program(argv);
+    expect([missing.code, missing.stderr]).toEqual([2, expect.stringMatching(/no CHAP secret is known for user/)]);
+    const config = join(place.path, 'mutual.yaml');
+    const lines = [
+      'version: 1',
+      `arrays: { tokyo: { serial: TK000001, command-devices: ["${tgt.url(MAIN, 'hana')}"] } }`,
+      'chap: { hana: { secret-env: HANA, target: { user: tokyo, secret-env: TOKYO } } }',
+    ];
+    writeFileSync(config, lines.join('\n'));
+    const mutual = (TOKYO: string): ReturnType<typeof program> =>
+      program([...argv, '--config', config], { HANA: 'correct horse battery', TOKYO });
+    expect((await mutual('anothersecrethere')).code).toBe(0);
+    const liar = await mutual('what another one knows');
+    expect([liar.code, liar.stderr]).toEqual([4, expect.stringMatching(/proof that the target knows its secret/)]);
+  });
 });

@@ -1,6 +1,7 @@
 import type { CommandContext } from '../context.ts';
 import type { CommandResult } from '../definition.ts';
 import { loadSecrets } from '../config/secrets.ts';
+import { secretPlaces } from '../site.ts';
 
 export interface ConfigCheck {
   readonly file: string;
@@ -10,10 +11,10 @@ export interface ConfigCheck {
   readonly secrets: number;
 }
 
-/** Everything that can be said of the file without asking an array; the secret files are read too. */
+/** Everything that can be said of the file without asking an array; the secrets are looked for too. */
 export async function run(_request: object, context: CommandContext): Promise<CommandResult<ConfigCheck>> {
   const configuration = await context.configuration();
-  const secrets = await loadSecrets(context.services.files, configuration);
+  await loadSecrets(secretPlaces(context), configuration);
   const groups = [...configuration.groups.values()];
   return {
     data: {
@@ -21,7 +22,7 @@ export async function run(_request: object, context: CommandContext): Promise<Co
       arrays: configuration.arrays.size,
       groups: groups.length,
       pairs: groups.reduce((sum, group) => sum + group.pairs.length, 0),
-      secrets: secrets.size,
+      secrets: configuration.chap.size,
     },
   };
 }

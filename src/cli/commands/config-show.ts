@@ -1,4 +1,5 @@
 import type { ArrayDefinition } from '../config/configuration.ts';
+import type { SecretSource } from '../config/chap.ts';
 import type { CommandContext } from '../context.ts';
 import type { CommandResult } from '../definition.ts';
 import type { GroupDefinition } from '../../replication/definition.ts';
@@ -8,12 +9,27 @@ export interface ConfigShow {
   readonly installation: string | undefined;
   readonly arrays: readonly ArrayDefinition[];
   readonly groups: readonly GroupDefinition[];
-  /** CHAP user and the file that holds the secret; never the secret. */
-  readonly chap: readonly { readonly user: string; readonly secretFile: string }[];
+  /** CHAP users, and where their secrets stand; never a secret. */
+  readonly chap: readonly (Place & { readonly target?: Place })[];
+}
+
+interface Place {
+  readonly user: string;
+  readonly secretFile?: string;
+  readonly secretVariable?: string;
 }
 
 export async function run(_request: object, context: CommandContext): Promise<CommandResult<ConfigShow>> {
-  const { path, installation, arrays, groups, secretFiles } = await context.configuration();
-  const chap = [...secretFiles].map(([user, secretFile]) => ({ user, secretFile }));
-  return { data: { file: path, installation, arrays: [...arrays.values()], groups: [...groups.values()], chap } };
+  const { path, installation, arrays, groups, chap } = await context.configuration();
+  const users = [...chap].map(([user, { secret, target }]) => ({
+    ...place(user, secret),
+    ...(target && { target: place(target.user, target.secret) }),
+  }));
+  return {
+    data: { file: path, installation, arrays: [...arrays.values()], groups: [...groups.values()], chap: users },
+  };
+}
+
+function place(user: string, source: SecretSource): Place {
+  return 'file' in source ? { user, secretFile: source.file } : { user, secretVariable: source.variable };
 }

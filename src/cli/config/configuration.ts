@@ -1,5 +1,6 @@
 import type { GroupDefinition, PairDefinition } from '../../replication/definition.ts';
 import { LUN_LIMIT } from '../values.ts';
+import { readChap, type ChapDefinition } from './chap.ts';
 import { ConfigurationError } from './configuration-error.ts';
 import { parseLocated, type Located } from './located.ts';
 import { integerOf, MapReader, textOf } from './reader.ts';
@@ -22,8 +23,8 @@ export interface Configuration {
   readonly installation: string | undefined;
   readonly arrays: ReadonlyMap<string, ArrayDefinition>;
   readonly groups: ReadonlyMap<string, GroupDefinition>;
-  /** CHAP: file that holds the secret, by user name of an `iscsi://user@...` URL. */
-  readonly secretFiles: ReadonlyMap<string, string>;
+  /** By user name of an `iscsi://user@...` URL. */
+  readonly chap: ReadonlyMap<string, ChapDefinition>;
 }
 
 /** Layouts hold names of up to 32 bytes and serials of up to 16. */
@@ -43,8 +44,8 @@ export function parseConfiguration(source: string, path: string): Configuration 
   const arrays = readArrays(path, top.required('arrays'));
   const groupsValue = top.optional('groups');
   const groups = groupsValue === undefined ? new Map<string, GroupDefinition>() : readGroups(path, groupsValue, arrays);
-  const secretFiles = readSecretFiles(path, top.optional('chap'));
-  return { path, installation, arrays, groups, secretFiles };
+  const chap = readChap(path, top.optional('chap'));
+  return { path, installation, arrays, groups, chap };
 }
 
 function readArrays(path: string, value: Located): Map<string, ArrayDefinition> {
@@ -107,7 +108,11 @@ function readPath(path: string, where: string, item: Located): string {
     throw new ConfigurationError(path, item.line, `"${text}" is neither a device file nor an iscsi:// URL`);
   }
   if (/^iscsi:\/\/[^/]*:[^/]*@/.test(text)) {
-    throw new ConfigurationError(path, item.line, 'a secret does not belong into a URL: name its file under chap');
+    throw new ConfigurationError(
+      path,
+      item.line,
+      'a secret does not belong into a URL: name its file or variable under chap',
+    );
   }
   return text;
 }
@@ -211,19 +216,6 @@ function refuseSharedLuns(path: string, reader: MapReader, groups: ReadonlyMap<s
       }
     }
   }
-}
-
-function readSecretFiles(path: string, value: Located | undefined): Map<string, string> {
-  if (value === undefined) return new Map();
-  const reader = new MapReader(path, 'chap', value);
-  return new Map(
-    reader.entries().map(({ key, value: item }) => {
-      const user = new MapReader(path, `chap.${key}`, item);
-      const file = user.text('secret-file');
-      user.end();
-      return [key, file];
-    }),
-  );
 }
 
 function checkName(path: string, line: number, what: string, name: string): void {

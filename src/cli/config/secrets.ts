@@ -1,20 +1,48 @@
 import { CliError } from '../cli-error.ts';
-import type { Files } from '../services.ts';
+import type { Environment } from '../render/terminal.ts';
+import type { ChapSecret, ChapSecrets, Files } from '../services.ts';
+import type { SecretSource } from './chap.ts';
 import type { Configuration } from './configuration.ts';
 
 /** Bits that let somebody else than the owner at the file. */
 const OTHERS = 0o077;
 
-/** CHAP secrets by user name, from files that only their owner can read. They are never printed. */
-export async function loadSecrets(files: Files, configuration: Configuration): Promise<ReadonlyMap<string, string>> {
-  const secrets = new Map<string, string>();
-  for (const [user, path] of configuration.secretFiles) {
-    secrets.set(
-      user,
-      await readSecret(files, { what: `the CHAP secret of ${user}`, path, key: 'chap', leastBytes: 1 }),
-    );
+/** The secret of a user that a URL names and the configuration does not, so that a single command needs no file. */
+export const SECRET_VARIABLE = 'CDCTL_CHAP_SECRET';
+
+/** Where secrets are looked for. */
+export interface SecretPlaces {
+  readonly files: Files;
+  readonly environment: Environment;
+}
+
+/**
+ * CHAP secrets by user name, from files that only their owner can read and from the environment. They are never
+ * printed. Throws `CliError` where one that is named is not there.
+ */
+export async function loadSecrets(places: SecretPlaces, configuration?: Configuration): Promise<ChapSecrets> {
+  const known = new Map<string, ChapSecret>();
+  for (const [user, { secret, target }] of configuration?.chap ?? []) {
+    known.set(user, {
+      secret: await find(places, user, secret),
+      ...(target && { target: { name: target.user, secret: await find(places, target.user, target.secret) } }),
+    });
   }
-  return secrets;
+  const other = places.environment[SECRET_VARIABLE];
+  return { get: (user) => known.get(user) ?? (other ? { secret: other } : undefined) };
+}
+
+async function find({ files, environment }: SecretPlaces, user: string, source: SecretSource): Promise<string> {
+  const what = `the CHAP secret of ${user}`;
+  if ('file' in source) return readSecret(files, { what, path: source.file, key: 'chap', leastBytes: 1 });
+  const secret = environment[source.variable];
+  if (secret) return secret;
+  throw new CliError('configuration', {
+    what: `${what} cannot be used`,
+    where: `environment variable ${source.variable}`,
+    why: secret === undefined ? 'it is not set' : 'it is empty',
+    next: `export ${source.variable}, or name a secret-file under chap`,
+  });
 }
 
 export interface SecretFile {

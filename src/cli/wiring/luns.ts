@@ -20,8 +20,8 @@ export function createLunAccess({ clock, random, settings }: LunParts): LunAcces
     random,
     initiatorName: initiatorName(),
     credentials: (user) => {
-      const secret = settings.secrets.get(user);
-      return secret === undefined ? undefined : { name: user, secret };
+      const known = settings.secrets.get(user);
+      return known && { name: user, ...known };
     },
     ...(settings.reservationKey !== undefined && { isid: portOf(settings.reservationKey) }),
     openBlockDevice: async (path, options) => {

@@ -29,7 +29,7 @@ describe('a configuration', () => {
         { name: 'log', luns: { tokyo: 11, osaka: 13 } },
       ],
     });
-    expect([...configuration.secretFiles]).toEqual([['backup', '/etc/cdctl/secret']]);
+    expect([...configuration.chap]).toEqual([['backup', { secret: { file: '/etc/cdctl/secret' } }]]);
   });
 
   it('may name its installation, where serials are not unique on a machine', () => {
@@ -190,3 +190,33 @@ function errorOf(source: string): ConfigurationError {
   }
   throw new Error('it was accepted');
 }
+
+describe('CHAP users', () => {
+  const withChap = (...lines: string[]): string =>
+    EXAMPLE.replace('    secret-file: /etc/cdctl/secret\n', lines.map((line) => `    ${line}\n`).join(''));
+
+  it('have their secret in a file or in the environment, and may want proof of the target', () => {
+    const source = withChap('secret-env: BACKUP_SECRET', 'target: { user: tokyo, secret-file: /etc/cdctl/tokyo }');
+    expect(parseConfiguration(source, 'c.yaml').chap.get('backup')).toEqual({
+      secret: { variable: 'BACKUP_SECRET' },
+      target: { user: 'tokyo', secret: { file: '/etc/cdctl/tokyo' } },
+    });
+    const other = withChap('secret-file: /s', 'target: { user: tokyo, secret-env: TOKYO_SECRET }');
+    expect(parseConfiguration(other, 'c.yaml').chap.get('backup')?.target?.secret).toEqual({
+      variable: 'TOKYO_SECRET',
+    });
+  });
+
+  it.each([
+    ['two places', ['secret-file: /s', 'secret-env: S'], /chap\.backup needs one of "secret-file" and "secret-env"/],
+    ['no place', ['target: { user: tokyo, secret-env: S }'], /chap\.backup needs one of/],
+    ['no place for the target', ['secret-env: S', 'target: { user: tokyo }'], /chap\.backup\.target needs one of/],
+    ['no user of the target', ['secret-env: S', 'target: { secret-env: T }'], /chap\.backup\.target lacks "user"/],
+    ['no name of a variable', ['secret-env: correct horse'], /"correct horse" cannot name a variable/],
+    ['a secret', ['secret: sesame'], /unknown key "secret"/],
+  ])('with %s are a mistake', (_, lines, message) => {
+    const error = errorOf(withChap(...lines));
+    expect(error.message).toMatch(message);
+    expect(error.exit).toBe('configuration');
+  });
+});
