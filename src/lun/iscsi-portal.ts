@@ -7,7 +7,6 @@ import { CHECK_CONDITION, PROTOCOL_SENSE } from '../iscsi/target/protocol-sense.
 import { IscsiTarget } from '../iscsi/target/target.ts';
 import type { TargetTask } from '../iscsi/target/task.ts';
 import type { TargetChap, TargetConfiguration, TargetEvent, TargetMove } from '../iscsi/target/types.ts';
-import { DataInBudget } from './data-in-budget.ts';
 import type { DeviceServer, ScsiReply } from '../scsi/task.ts';
 
 export interface PortalEvent extends Omit<TargetEvent, 'kind'> {
@@ -176,7 +175,6 @@ class PortalConnection {
   private readonly stream: Connection;
   private readonly engine: TargetConnection;
   private readonly gone: () => void;
-  private readonly budget = new DataInBudget<TargetTask>((task) => this.execute(task));
   private timer: Timer | undefined;
   private scheduled = false;
   private blocked = false;
@@ -192,7 +190,7 @@ class PortalConnection {
       remoteAddress: stream.remoteAddress,
       nowMs: parts.clock.monotonicMs(),
       wake: () => this.schedule(),
-      execute: (task) => this.budget.submit(task),
+      execute: (task) => this.execute(task),
     });
     stream.handlers = {
       data: (bytes) => this.guard(() => this.engine.feed(bytes, parts.clock.monotonicMs())),
@@ -252,19 +250,13 @@ class PortalConnection {
 
   private execute(task: TargetTask): void {
     this.replyTo(task).then(
-      (reply) => this.answer(task, reply),
+      (reply) => this.complete(() => this.engine.complete(task, reply)),
       (error: unknown) => {
         if (!task.aborted) this.report(error);
-        this.answer(task, { status: CHECK_CONDITION, sense: PROTOCOL_SENSE.internalFailure });
+        const reply = { status: CHECK_CONDITION, sense: PROTOCOL_SENSE.internalFailure };
+        this.complete(() => this.engine.complete(task, reply));
       },
     );
-  }
-
-  private answer(task: TargetTask, reply: ScsiReply): void {
-    this.budget.ended(task);
-    this.complete(() => this.engine.complete(task, reply));
-    // An aborted task has no answer that would make a batch.
-    if (task.aborted) this.schedule();
   }
 
   /** A device server that throws at once must not leave a task that never ends. */
@@ -297,9 +289,8 @@ class PortalConnection {
     if (this.engine.closing === 'now') return this.abandon();
     if (this.blocked) return;
     const batch = this.engine.takeOutput();
-    const taken = batch.length === 0 || this.stream.send(batch);
-    if (!taken) this.block();
-    this.budget.sent(taken);
+    if (batch.length > 0 && !this.stream.send(batch)) this.block();
+    else this.engine.outputSent();
     if (this.engine.closing === 'after-output') this.end();
   }
 
@@ -312,7 +303,7 @@ class PortalConnection {
     if (!this.blocked || this.over) return;
     this.blocked = false;
     this.stream.resume();
-    this.budget.drained();
+    this.guard(() => this.engine.outputSent());
     this.schedule();
   }
 

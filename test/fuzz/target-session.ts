@@ -36,6 +36,7 @@ function playSession(random: Random, wire: Wire): number {
     const pdu = kind === 0 ? anyPdu(random) : request(random, wire);
     wire.connection.feed(kind === 1 ? spoil(random, pdu) : pdu, wire.nowMs);
     const answers = Buffer.concat(wire.connection.takeOutput());
+    wire.connection.outputSent();
     ensure(answers.length < ANSWER_LIMIT, () => `${answers.length} bytes of answer to ${pdu.length}`);
     readPdus(answers);
     const task = chance(random, 3) ? wire.tasks.shift() : undefined;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Connection, Transport } from '../../src/base/transport.ts';
-import { DATA_IN_BUDGET } from '../../src/lun/data-in-budget.ts';
+import { DATA_IN_BUDGET } from '../../src/iscsi/target/data-in-budget.ts';
 import { createPortal, type Portal, type PortalEvent } from '../../src/lun/iscsi-portal.ts';
 import type { DeviceServer, ScsiReply, ScsiTask } from '../../src/scsi/task.ts';
 import { readPdus, slowPdu, textData, type SeenPdu, type SlowPdu } from '../iscsi/slow-pdu.ts';

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createPortal, type Portal } from '../../src/lun/iscsi-portal.ts';
-import { DATA_IN_BUDGET } from '../../src/lun/data-in-budget.ts';
+import { DATA_IN_BUDGET } from '../../src/iscsi/target/data-in-budget.ts';
 import type { Lun } from '../../src/lun/lun.ts';
 import { createLunOpener, type PathOpener } from '../../src/lun/opener.ts';
 import { createRealClock } from '../../src/lun/real-clock.ts';

@@ -84,12 +84,17 @@ export class TargetConnection implements TargetLink {
     this.reads.ended(task);
   }
 
-  /** The chunks to send now; the caller owns the array. */
+  /** The chunks to send now; the caller owns the array, and says with `outputSent` when it is rid of them. */
   takeOutput(): Uint8Array[] {
     const batch = this.batch;
     this.batch = [];
     this.reads.taken();
     return batch;
+  }
+
+  /** Whatever was taken has gone, or the transport has room for more at least. */
+  outputSent(): void {
+    this.reads.sent();
   }
 
   /** When `tick` wants to be called next; milliseconds on the caller's clock. */

@@ -6,13 +6,14 @@ export const DATA_IN_BUDGET = 64 * 1024 * 1024;
 /**
  * Holds commands back while what was read for the same connection has not been taken by its initiator: a slow reader, or
  * one that asks for everything at once, costs this much memory and no more. A command counts with all the data that it
- * expects from the moment at which it is carried out, and its data until the transport has taken it.
+ * expects from the moment at which it is carried out, and its data until the transport has sent it.
  */
 export class DataInBudget {
   private readonly execute: (task: TargetTask) => void;
   private readonly waiting: TargetTask[] = [];
   private held = 0;
   private unsent = 0;
+  private inTransport = 0;
 
   constructor(execute: (task: TargetTask) => void) {
     this.execute = execute;
@@ -36,9 +37,15 @@ export class DataInBudget {
     this.proceed();
   }
 
-  /** The transport has taken everything. */
+  /** The transport has been given everything that was produced. */
   taken(): void {
+    this.inTransport += this.unsent;
     this.unsent = 0;
+  }
+
+  /** The transport has sent what it was given. */
+  sent(): void {
+    this.inTransport = 0;
     this.proceed();
   }
 
@@ -54,7 +61,7 @@ export class DataInBudget {
 
   /** A read longer than the whole budget is let through when it is alone. */
   private hasRoomFor(task: TargetTask): boolean {
-    return this.held + this.unsent + shareOf(task) <= DATA_IN_BUDGET;
+    return this.held + this.unsent + this.inTransport + shareOf(task) <= DATA_IN_BUDGET;
   }
 
   private start(task: TargetTask): void {

@@ -28,6 +28,8 @@ describe('Data-In of one connection', () => {
     answer(wire, 1, 16 * MIB);
     expect(wire.tasks).toHaveLength(4);
     wire.connection.takeOutput();
+    expect(wire.tasks).toHaveLength(4);
+    wire.connection.outputSent();
     expect(wire.tasks).toHaveLength(6);
     expect(wire.tasks.map((task) => task.initiatorTaskTag)).toEqual([1, 2, 3, 4, 5, 6]);
   });
@@ -49,7 +51,7 @@ describe('Data-In of one connection', () => {
     expect(wire.tasks).toHaveLength(1);
     answer(wire, 0, 512);
     expect(wire.tasks).toHaveLength(1);
-    wire.connection.takeOutput();
+    wire.output();
     expect(wire.tasks).toHaveLength(2);
     answer(wire, 1, 0);
     expect(wire.tasks).toHaveLength(3);
@@ -78,7 +80,7 @@ describe('Data-In of one connection', () => {
     });
     expect([done!.opcode, done!.at(2, 1)]).toEqual([0x22, 0]);
     wire.connection.complete(wire.tasks[0]!, GOOD);
-    wire.connection.takeOutput();
+    wire.output();
     expect(wire.tasks).toHaveLength(1);
   });
 

@@ -75,7 +75,9 @@ export class Wire {
   }
 
   output(): SeenPdu[] {
-    return readPdus(Buffer.concat(this.connection.takeOutput()), this.digests);
+    const seen = readPdus(Buffer.concat(this.connection.takeOutput()), this.digests);
+    this.connection.outputSent();
+    return seen;
   }
 
   /** `stages`: CSG, and NSG where the T bit is to be set. */
