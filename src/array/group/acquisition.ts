@@ -31,7 +31,8 @@ import { follow, judgeHeader } from './follow-rules.ts';
  * auxiliary journal, as far as it was ordered to (1534). What is counted as read (1533) is durable here.
  */
 const BATCH_RECORDS = 512;
-const BATCH_BLOCKS = 8192;
+/** 16 MiB: each batch costs two flushes. */
+const BATCH_BLOCKS = 32_768;
 const WAIT_MS = 250;
 
 export async function acquisitionStep(context: FollowerContext): Promise<StepResult> {

@@ -34,8 +34,9 @@ export interface ThinFile {
   close(): void;
 }
 
-/** A sequential writer is given slots for this many further chunks at once, so that it seldom waits. */
+/** A sequential writer is given slots for further chunks at once, as many as lie behind it, so that it seldom waits. */
 const ALLOCATE_AHEAD = 32;
+const MOST_AHEAD = 1024;
 
 export class ThinFileError extends Error {
   override readonly name = 'ThinFileError';
@@ -74,11 +75,15 @@ export function openThinFile(
     return false;
   }
 
+  /** Ascending; neighbours in one write. */
   function writeEntries(chunks: readonly number[]): void {
-    for (const chunk of chunks) {
-      const entry = new Uint8Array(4);
-      writeU32(entry, 0, slots[chunk]!);
-      map.write(entry, chunk * 4);
+    for (let at = 0; at < chunks.length;) {
+      let end = at + 1;
+      while (end < chunks.length && chunks[end] === chunks[end - 1]! + 1) end += 1;
+      const entries = new Uint8Array((end - at) * 4);
+      for (let index = at; index < end; index += 1) writeU32(entries, (index - at) * 4, slots[chunks[index]!]!);
+      map.write(entries, chunks[at]! * 4);
+      at = end;
     }
   }
 
@@ -88,10 +93,17 @@ export function openThinFile(
   function chunksToAllocate(first: number, last: number): number[] {
     const chunks: number[] = [];
     for (let chunk = first; chunk <= last; chunk += 1) if (slots[chunk] === 0) chunks.push(chunk);
-    if (chunks.length === 0 || free.length > 0 || first === 0 || !hasData(first - 1)) return chunks;
-    const end = Math.min(chunkCount - 1, last + ALLOCATE_AHEAD);
+    if (chunks.length === 0 || free.length > 0 || first === 0 || slots[first - 1] === 0) return chunks;
+    const end = Math.min(chunkCount - 1, last + Math.max(ALLOCATE_AHEAD, givenBefore(first)));
     for (let chunk = last + 1; chunk <= end && slots[chunk] === 0; chunk += 1) chunks.push(chunk);
     return chunks;
+  }
+
+  /** How many chunks before this one have slots without a gap, as far as that matters. */
+  function givenBefore(first: number): number {
+    let count = 0;
+    while (count < MOST_AHEAD && count < first && slots[first - count - 1] !== 0) count += 1;
+    return count;
   }
 
   /** Entries that could not be made durable when they were given are tried again, and fail again, for whoever needs them. */
