@@ -67,3 +67,18 @@ it('ends with its own exit code and says what, where, what it means and what to 
   expect(finding).toMatchObject({ severity: 'damage', file: 'state', offset: 0 });
   expect(contents()).toBe(before);
 });
+
+it('is not served as it is, and that is no mistake of the program', async () => {
+  const before = contents();
+  const { code, stderr } = await program(['array', 'serve', directory, '--listen', '127.0.0.1:0']);
+  expect(code).toBe(11);
+  expect(stderr).toMatch(/storage of array kyoto cannot be used[^]*no record in it can be read[^]*cdctl array check/);
+  expect(contents()).toBe(before);
+});
+
+it('refuses a description of a later format in words', async () => {
+  const file = join(directory, 'array.yaml');
+  writeFileSync(file, readFileSync(file, 'utf8').replace('format: 1', 'format: 2'));
+  const { code, stderr } = await program(['array', 'check', directory]);
+  expect([code, stderr]).toEqual([3, expect.stringMatching(/format 2 is unknown to this version/)]);
+});

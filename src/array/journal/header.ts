@@ -60,6 +60,9 @@ const pairLayout = defineLayout('journal-header-pair', 32, [
   { name: 'blockCount', offset: 16, size: 8, kind: 'u64', doc: 'blocks of the volume here' },
 ]);
 
+/** For the documentation. */
+export const HEADER_LAYOUTS = { fixed: fixedLayout, lineage: lineageLayout, pair: pairLayout } as const;
+
 export type HeaderPair = ValueOf<typeof pairLayout>;
 export type JournalHeader = Omit<LayoutValue<typeof fixedLayout.fields>, 'lineageCount' | 'pairCount'> & {
   readonly lineage: readonly LineageEntry[];

@@ -33,7 +33,7 @@ const FILE_KEYS = [
 /** Reads `array.yaml`; throws `ConfigurationError` with a line for whatever is wrong in it. */
 export function parseArrayFile(source: string, path: string): ArrayDescription {
   const top = new MapReader(path, 'the file', parseLocated(source, path), FILE_KEYS);
-  top.integer('format', 1, 1);
+  readFormat(top, path);
   const description: ArrayDescription = {
     format: 1,
     serial: matching(top, path, 'serial', SERIAL, '1 to 16 characters of A-Z and 0-9'),
@@ -83,6 +83,14 @@ export function formatArrayFile(description: ArrayDescription): string {
     })),
   };
   return dump(plain, { flowLevel: 2, lineWidth: 120, noRefs: true });
+}
+
+/** A file of a later format may mean other things by the same words. */
+function readFormat(top: MapReader, path: string): void {
+  const format = top.integer('format', 1, Number.MAX_SAFE_INTEGER);
+  if (format === 1) return;
+  const why = `format ${format} is unknown to this version, which reads format 1`;
+  throw new ConfigurationError(path, top.required('format').line, why, 'use the version of cdctl that wrote it');
 }
 
 function matching(reader: MapReader, path: string, key: string, form: RegExp, expected: string): string {

@@ -1,5 +1,8 @@
 import { chmod, mkdir } from 'node:fs/promises';
 import { createArray, type EmulatedArray } from '../../array/array.ts';
+import { StateLogError } from '../../array/store/state-log.ts';
+import { StateStoreError } from '../../array/store/state-store.ts';
+import { ThinFileError } from '../../array/store/thin-file.ts';
 import { mayDiscover } from '../../array/access/visibility.ts';
 import { openAuditLog } from '../../array/audit/audit-log.ts';
 import type { ArrayDescription } from '../../array/description.ts';
@@ -119,7 +122,7 @@ async function openArray(
     audit: openAuditLog,
     storage: createFileStorage(store),
     log: (text) => hooks.event({ from: 'array', text }),
-  });
+  }).catch((error: unknown) => unusable(directory, description, error));
   const stop = async (): Promise<void> => {
     await array.stop();
     await opener.close();
@@ -180,6 +183,19 @@ async function openPortal(
       next: 'free the address, or give another one with --listen',
     });
   }
+}
+
+const UNUSABLE = [StateLogError, StateStoreError, ThinFileError];
+
+/** Storage that must not be served is no mistake of this program. */
+function unusable(directory: string, { name }: ArrayDescription, error: unknown): never {
+  if (!UNUSABLE.some((kind) => error instanceof kind)) throw error;
+  throw new CliError('damaged', {
+    what: `the storage of array ${name} cannot be used`,
+    where: storeOf(directory),
+    why: (error as Error).message,
+    next: `see all that is wrong with it: cdctl array check ${directory}`,
+  });
 }
 
 function stopServing(array: EmulatedArray, error: unknown): never {

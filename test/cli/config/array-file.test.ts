@@ -79,7 +79,7 @@ describe('array.yaml', () => {
       7,
       /unknown key "colour" in volumes\[0\]/,
     ],
-    ['another format', 'format: 1', 'format: 2', 1, /format must be 1$/m],
+    ['another format', 'format: 1', 'format: 2', 1, /format 2 is unknown to this version, which reads format 1$/m],
     ['a target name', 'iqn.2026-11.io.cdctl:tokyo\n', 'Tokyo\n', 4, /must be an iqn\. name/],
     ['a port', 'port: 3260', 'port: 65536', 5, /from 0 to 65535/],
     ['a kind', 'kind: journal', 'kind: diary', 9, /must be one of volume, journal, command-device/],
