@@ -6,7 +6,7 @@ import { CHAIN_START, readChain, type ChainEnd } from './chain.ts';
 import { auditFileName, auditFileNumbers } from './files.ts';
 import { encodeRecord, type AuditEntry, type AuditRecord } from './record.ts';
 
-/** The audit keeps at least the last 31 x 4 MiB, some 400,000 records; what is older goes, a file at a time. */
+/** The audit keeps at least the last 31 x 4 MiB, some 300,000 records; what is older goes, a file at a time. */
 export const AUDIT_FILE_BYTES = 4 * 1024 * 1024;
 export const AUDIT_FILES = 32;
 

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { openAuditLog, type AuditLog } from '../../../src/array/audit/audit-log.ts';
+import { encodeRecord } from '../../../src/array/audit/record.ts';
 import { verifyAudit } from '../../../src/array/audit/verify.ts';
 import type { Storage, StorageFile } from '../../../src/base/storage.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
@@ -94,6 +95,21 @@ describe('the audit', () => {
       .slice(0, -1);
     put('audit-00000001', new TextEncoder().encode(`${change(lines).join('\n')}\n`));
     expect(verify().findings).toHaveLength(1);
+  });
+
+  it('shows a record that was written anew, its own hash made right again', async () => {
+    const lines = Buffer.from(await written(4))
+      .toString()
+      .split('\n')
+      .slice(0, -1);
+    const { record } = verify().records[2]!;
+    const forged = Buffer.from(encodeRecord({ ...record, host: 'somebody else' }).line)
+      .toString()
+      .trimEnd();
+    put('audit-00000001', new TextEncoder().encode(`${lines.with(2, forged).join('\n')}\n`));
+    expect(verify().findings.map(({ why }) => why)).toEqual([
+      'record 4 does not follow the one before it: that is another now',
+    ]);
   });
 
   it('shows a missing file', async () => {
