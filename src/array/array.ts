@@ -106,7 +106,7 @@ export async function createArray(parts: ArrayParts): Promise<EmulatedArray> {
       for (const runtime of body.runtimes.values()) await runtime.stop();
       await remote.close();
       for (const volume of body.volumes.values()) {
-        if (volume.backing?.isUsable() !== false) await volume.flush();
+        await flushForStop(volume, body.core);
         await volume.close();
       }
       for (const journal of body.journals.values()) journal.close();
@@ -114,6 +114,16 @@ export async function createArray(parts: ArrayParts): Promise<EmulatedArray> {
       audit?.close();
     },
   };
+}
+
+/** What a backing that is away lacks is in the journal, or was acknowledged only as a cache acknowledges. */
+async function flushForStop(volume: Volume, core: ArrayCore): Promise<void> {
+  try {
+    await volume.flush();
+  } catch (error) {
+    if (!volume.backing) throw error;
+    core.log(`volume ${volume.description.name} could not be flushed: ${String(error)}`);
+  }
 }
 
 interface Body extends EditableParts {

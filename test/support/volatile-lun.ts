@@ -11,6 +11,7 @@ export interface VolatileLun {
   breakConnections(options?: { powerCut: boolean }): void;
   /** Commands that write to this block are refused with the sense, until told otherwise. */
   refuse(lba: number | undefined, sense?: SenseFacts): void;
+  refuseFlush(refused: boolean): void;
   /** Another disk answers at the path. */
   replace(serial: string): void;
   resize(blockCount: number): void;
@@ -31,6 +32,7 @@ export function createVolatileLun(clock: Clock, blocks: number, latencyMs = 1): 
   let serial = 'DISK-1';
   let blockCount = blocks;
   let refused: { lba: number; sense: SenseFacts } | undefined;
+  let flushRefused = false;
   const counts = { writes: 0, flushes: 0, opens: 0 };
 
   const fault = (kind: LunErrorKind, path: string, outcome: 'not-done' | 'unknown', sense?: SenseFacts): LunError =>
@@ -72,6 +74,7 @@ export function createVolatileLun(clock: Clock, blocks: number, latencyMs = 1): 
       flush: () =>
         carryOut(() => {
           counts.flushes += 1;
+          if (flushRefused) throw fault('check-condition', path, 'unknown', MEDIUM_ERROR);
           durable = cached.slice();
         }),
       close: async () => undefined,
@@ -91,6 +94,9 @@ export function createVolatileLun(clock: Clock, blocks: number, latencyMs = 1): 
     },
     refuse(lba, sense = MEDIUM_ERROR) {
       refused = lba === undefined ? undefined : { lba, sense };
+    },
+    refuseFlush(on) {
+      flushRefused = on;
     },
     replace(other) {
       serial = other;

@@ -13,7 +13,7 @@ export interface LunLink {
   connected(): Promise<Lun>;
   /** Told that `used` has failed; of no effect where it is not in use any more. */
   lost(used: Lun | undefined, error: unknown): void;
-  /** Everything that was sent again has arrived: losses before count no more. */
+  /** It does what it is for: losses before count no more. */
   proved(): void;
   /** Tries once, where it is away. */
   reach(): Promise<void>;

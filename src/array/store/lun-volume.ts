@@ -41,6 +41,8 @@ export function createLunVolume(parts: LunVolumeParts): LunVolume {
   const { description } = parts;
   const { blockSize, backing: path = '' } = description;
   const byteLength = blockSize * description.blockCount;
+  /** Since the last flush that ended well. */
+  let flushFailed = false;
   let use: 'none' | 'catching-up' | 'served' = 'none';
   /** That of the LUN, of which the volume's is a multiple. */
   let lunBlockSize: number = blockSize;
@@ -67,6 +69,7 @@ export function createLunVolume(parts: LunVolumeParts): LunVolume {
     isOpen: () => link.state() === 'open',
     isRefusal: (error) => !isLoss(error),
     failed: (error) => link.lost(link.lun(), error),
+    idle: prove,
     send,
   });
 
@@ -79,6 +82,11 @@ export function createLunVolume(parts: LunVolumeParts): LunVolume {
       const piece = zeros.subarray(0, Math.min(zeros.length, length - at));
       await used.write((offset + at) / lunBlockSize, piece, options);
     }
+  }
+
+  /** What was sent again has arrived: not a loss that comes again at once. */
+  function prove(): void {
+    if (!flushFailed && writes.isIdle()) link.proved();
   }
 
   /** Not before its owner knows that it lacks something. */
@@ -101,7 +109,10 @@ export function createLunVolume(parts: LunVolumeParts): LunVolume {
             link.lost(used, error);
             return undefined;
           });
-        if (data) return read.lay(data);
+        if (data) {
+          prove();
+          return read.lay(data);
+        }
       }
     } finally {
       read.end();
@@ -139,12 +150,14 @@ export function createLunVolume(parts: LunVolumeParts): LunVolume {
       await used.flush({ timeoutMs: FLUSH_TIMEOUT_MS });
     } catch (error) {
       if (!hasNoCache(error)) {
+        flushFailed = true;
         link.lost(used, error);
         return false;
       }
     }
     if (generation !== writes.generation()) return false;
     writes.forget(durable);
+    flushFailed = false;
     link.proved();
     return true;
   }
@@ -192,6 +205,21 @@ export function createLunVolume(parts: LunVolumeParts): LunVolume {
     return link.state() === 'reconnecting' ? 'reconnecting' : 'away';
   }
 
+  function control(): VolumeBacking {
+    return {
+      condition: () => ({ state: stateNow(), why: link.state() === 'open' ? '' : textOf(link.failure()) }),
+      failure: () => link.failure(),
+      isUsable: () => use !== 'none',
+      reach: () => link.reach(),
+      beginCatchUp() {
+        if (link.state() === 'open' || link.state() === 'reconnecting') use = 'catching-up';
+      },
+      serve() {
+        if (use === 'catching-up') use = 'served';
+      },
+    };
+  }
+
   return {
     description,
     byteLength,
@@ -216,18 +244,7 @@ export function createLunVolume(parts: LunVolumeParts): LunVolume {
       await link.close();
       writes.abandon(new LunError('no-path', path, `${description.name} is closed`));
     },
-    backing: {
-      condition: () => ({ state: stateNow(), why: link.state() === 'open' ? '' : textOf(link.failure()) }),
-      failure: () => link.failure(),
-      isUsable: () => use !== 'none',
-      reach: () => link.reach(),
-      beginCatchUp() {
-        if (link.state() === 'open' || link.state() === 'reconnecting') use = 'catching-up';
-      },
-      serve() {
-        if (use === 'catching-up') use = 'served';
-      },
-    },
+    backing: control(),
   };
 }
 

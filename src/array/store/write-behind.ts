@@ -24,6 +24,7 @@ export interface WriteBehind {
   abandon(error: unknown): void;
   heldBytes(): number;
   heldCount(): number;
+  isIdle(): boolean;
 }
 
 export interface ReadUnderWay {
@@ -39,6 +40,8 @@ export interface WriteBehindParts {
   /** Whether the unit itself has refused the write, so that it is not the path's or the unit's general state. */
   readonly isRefusal: (error: unknown) => boolean;
   readonly failed: (error: unknown) => void;
+  /** Everything has been answered. */
+  readonly idle: () => void;
 }
 
 const DEPTH = 16;
@@ -112,6 +115,7 @@ export function createWriteBehind(parts: WriteBehindParts): WriteBehind {
       write.caller.resolve();
     }
     settleWaiters();
+    if (unanswered.size === 0) parts.idle();
     pump();
   }
 
@@ -209,6 +213,7 @@ export function createWriteBehind(parts: WriteBehindParts): WriteBehind {
     },
     heldBytes: () => bytes,
     heldCount: () => held.size,
+    isIdle: () => unanswered.size === 0,
   };
 }
 

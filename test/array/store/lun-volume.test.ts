@@ -140,6 +140,20 @@ describe('a volume on a LUN', () => {
     expect(at.events).toContain('lost');
   });
 
+  it('takes any number of broken connections that come back, but not the same failure for ever', async () => {
+    const at = await stand();
+    for (let round = 1; round <= 12; round += 1) {
+      void at.volume.write(0, block(round));
+      at.disk.breakConnections({ powerCut: true });
+      expect(await readByte(at, 0)).toBe(round);
+      await at.clock.advance(100);
+    }
+    expect(at.events).toEqual(['returned']);
+    at.disk.refuseFlush(true);
+    await expect(at.clock.run(at.volume.flush())).rejects.toMatchObject({ sense: { key: 3 } });
+    expect(at.events).toContain('lost');
+  });
+
   it('holds no more than its limit in memory', async () => {
     const at = await stand();
     let most = 0;

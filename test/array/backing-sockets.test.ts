@@ -1,0 +1,91 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { createLunOpener, type PathOpener } from '../../src/lun/opener.ts';
+import type { LogicalUnit } from '../../src/array/logical-unit.ts';
+import { createRealClock } from '../../src/lun/real-clock.ts';
+import { createRealRandom } from '../../src/lun/real-random.ts';
+import { createTcpTransport } from '../../src/lun/socket.ts';
+import { createMemoryStorage } from '../support/memory-storage.ts';
+import { serveTestArray, type ServedArray } from '../support/served-array.ts';
+
+/** One array in front of another, over real sockets. */
+
+const common = { transport: createTcpTransport(), clock: createRealClock(), random: createRealRandom() };
+const block = (fill: number, blocks = 1): Uint8Array => new Uint8Array(512 * blocks).fill(fill);
+const SAFE = { forceUnitAccess: false };
+
+const stopping: Array<() => Promise<void>> = [];
+
+afterEach(async () => {
+  for (const stop of stopping.splice(0).toReversed()) await stop();
+});
+
+async function served(settings: Parameters<typeof serveTestArray>[0] = {}): Promise<ServedArray> {
+  const array = await serveTestArray(settings);
+  stopping.push(() => array.stop());
+  return array;
+}
+
+function backings(): PathOpener {
+  const initiatorName = 'iqn.2026-11.io.cdctl:front.backing';
+  const opener = createLunOpener({ ...common, initiatorName, reconnectPausesMs: [], bindToConnection: true });
+  stopping.push(() => opener.close());
+  return opener;
+}
+
+const FRONT = {
+  format: 1,
+  serial: 'FRONT',
+  name: 'front',
+  targetName: 'iqn.2026-11.io.cdctl:front',
+  listen: { host: '127.0.0.1', port: 0 },
+  remotes: [],
+  lunMap: [],
+  commandDevices: [],
+} as const;
+
+async function frontOf(path: string): Promise<{ front: ServedArray; unit: LogicalUnit }> {
+  const volume = { lun: 5, name: 'data', kind: 'volume', blockSize: 512, blockCount: 256, backing: path } as const;
+  const front = await served({
+    storage: createMemoryStorage(),
+    parts: { description: { ...FRONT, volumes: [volume] }, backings: backings() },
+  });
+  return { front, unit: front.array.units.unit(5)! };
+}
+
+describe('an array in front of another', () => {
+  it('shows the data that was there, writes through, and outlives broken connections in mid-write', async () => {
+    const back = await served();
+    const inner = back.array.units.unit(10)!;
+    await inner.write(3, block(33), SAFE);
+    const { front, unit } = await frontOf(`${back.url}/10`);
+    expect((await unit.read(3, 1))[0]).toBe(33);
+    for (let round = 0; round < 20; round += 1) {
+      const writes = Array.from({ length: 8 }, (_, at) => unit.write(8 + at, block(round * 8 + at), SAFE));
+      back.portal.drop(() => true);
+      await Promise.all(writes);
+      for (let at = 0; at < 8; at += 1) expect((await unit.read(8 + at, 1))[0]).toBe((round * 8 + at) & 0xff);
+    }
+    await unit.flush();
+    for (let at = 0; at < 8; at += 1) expect((await inner.read(8 + at, 1))[0]).toBe((19 * 8 + at) & 0xff);
+    await unit.deallocate!(8, 2);
+    expect(await inner.read(8, 2)).toEqual(block(0, 2));
+    expect(front.array.management.show().backings).toMatchObject([{ lun: 5, condition: 'ready', why: '' }]);
+  });
+
+  it('starts without its backing, says NOT READY, and refuses itself and what is too small', async () => {
+    const { front, unit } = await frontOf('iscsi://127.0.0.1:1/iqn.2026-11.io.cdctl:nobody/1');
+    expect(unit.access()).toBe('none');
+    await expect(unit.prepare!()).rejects.toThrow(/no connection/);
+    const more = { lun: 6, name: 'more', kind: 'volume', blockSize: 512 } as const;
+    const { management } = front.array;
+    const back = await served();
+    const add = (path: string, blockCount: number) => management.addVolume({ ...more, blockCount, backing: path });
+    await expect(add(`${front.url}/5`, 0)).rejects.toThrow(/no LUN|this array itself/);
+    await expect(add(`${back.url}/10`, 257)).rejects.toThrow(/has 256 blocks/);
+    await add(`${back.url}/10`, 0);
+    expect(front.array.units.unit(6)).toMatchObject({ blockCount: 256 });
+    await expect(management.addVolume({ ...more, lun: 7, blockCount: 0, backing: `${back.url}/10` })).rejects.toThrow(
+      /LUN 6 already/,
+    );
+  });
+});
