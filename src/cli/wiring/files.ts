@@ -16,7 +16,7 @@ export const realFiles: Files = {
   write: writeAtomically,
   async open(path) {
     const file = await open(path, 'r');
-    return sourceOf(file, await lengthOf(file));
+    return closingOnError(file, () => openedSource(file));
   },
   async openImage(path, byteLength, fresh) {
     const { O_RDWR, O_CREAT, O_TRUNC } = constants;
@@ -46,13 +46,14 @@ export const realFiles: Files = {
   },
 };
 
-/** Regular files only: anything else has no length to rely on. */
-async function lengthOf(file: FileHandle): Promise<number> {
-  return closingOnError(file, async () => {
-    const facts = await file.stat();
-    if (facts.isFile()) return facts.size;
-    throw new Error('not a regular file; a block device is named /dev/...');
-  });
+/** A pipe, or a file of /proc, tells no length: it is read to its end first. */
+async function openedSource(file: FileHandle): Promise<FileSource> {
+  const facts = await file.stat();
+  if (facts.isBlockDevice()) throw new Error('a block device is named /dev/...');
+  if (facts.isFile() && facts.size > 0) return sourceOf(file, facts.size);
+  const bytes = new Uint8Array(await file.readFile());
+  const read = async (offset: number, length: number): Promise<Uint8Array> => bytes.subarray(offset, offset + length);
+  return { byteLength: bytes.length, read, close: () => file.close() };
 }
 
 async function closingOnError<T>(file: FileHandle, use: () => Promise<T>): Promise<T> {
