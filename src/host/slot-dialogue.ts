@@ -9,17 +9,12 @@ import { CommandError } from './command-error.ts';
 import { escapeText, fitText } from './escape-text.ts';
 import { createPace } from './pace.ts';
 import { pathFailure, type ProvenPath } from './path-list.ts';
+import { mayBeConflict, UNNAMED_CONFLICT_LIMIT } from './unnamed-conflict.ts';
 
 /** Answers that do not check, and blocks that arrived damaged, before the device counts as broken. */
 const SETBACK_LIMIT = 3;
 /** A READ that the array did not hold: wait before the next one. */
 const NOT_HELD_MS = 50;
-/**
- * Only a SCSI disk of the kernel passes RESERVATION CONFLICT on by name (EBADE). Under virtio, a loop device or QEMU an
- * occupied slot looks like a broken device (EIO): so many other slots are tried before the path counts as broken.
- */
-const UNNAMED_CONFLICT_LIMIT = 8;
-
 /**
  * Fig. 8 for one page of the answer: submits the request until a complete answer with its id is read. A slot whose
  * answer was lost, a path that failed and a slot that another host holds all lead to the same thing: the same request
@@ -107,7 +102,7 @@ async function writeSlot(
       call.problem = { kind: 'busy', text: `${path.path} is busy` };
       return 'busy';
     }
-    if (error instanceof LunError && isUnnamedConflict(call, error)) {
+    if (mayBeConflict(error) && isUnnamedConflict(call)) {
       announce(call, 'conflict', slot, { detail: escapeText(error.message) });
       call.slot = (slot + 1) % SLOT_COUNT;
       call.problem = { kind: 'busy', text: escapeText(error.message) };
@@ -122,9 +117,8 @@ async function writeSlot(
   return 'accepted';
 }
 
-/** Counts; false where the limit is passed, and for what is surely something else. The label is read again before the next try. */
-function isUnnamedConflict(call: CallState, error: LunError): boolean {
-  if (error.kind !== 'io-error' || error.outcome !== 'unknown') return false;
+/** Counts; false where the limit is passed. The label is read again before the next try. */
+function isUnnamedConflict(call: CallState): boolean {
   call.unnamedConflicts = (call.unnamedConflicts + 1) % (UNNAMED_CONFLICT_LIMIT + 1);
   return call.unnamedConflicts > 0;
 }

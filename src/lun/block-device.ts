@@ -2,7 +2,16 @@ import { delay, type Clock } from '../base/clock.ts';
 import { createAlignedBuffers, type AlignedBuffers } from './aligned-buffers.ts';
 import { within } from './deadline.ts';
 import { deviceError } from './device-errors.ts';
-import { capacityOf, findDevice, heldIdentityOf, identityOf, userOf, type DeviceFacts } from './device-facts.ts';
+import {
+  capacityOf,
+  deviceNumber,
+  findDevice,
+  heldIdentityOf,
+  identityOf,
+  userOf,
+  type DeviceFacts,
+} from './device-facts.ts';
+import { differenceOf, fingerprintOf, type DeviceFingerprint } from './device-fingerprint.ts';
 import { realDeviceSystem, type DeviceSystem } from './device-system.ts';
 import { checkExtent, checkWholeBlocks } from './extent.ts';
 import { LunError, type IoOptions, type Lun, type LunCapacity, type LunIdentity, type WriteOptions } from './lun.ts';
@@ -35,6 +44,8 @@ const PROBE_PAUSES_MS: readonly number[] = [5, 20, 50, 100];
 export async function openBlockDevice(parts: BlockDeviceParts, path: string, options: IoOptions = {}): Promise<Lun> {
   const { clock, system = realDeviceSystem } = parts;
   const facts = findDevice(system, path);
+  refusePartition(path, facts);
+  const fingerprint = fingerprintOf(system, path, facts);
   const user = userOf(system, facts);
   if (user !== undefined) throw new LunError('refused-for-safety', path, `${path}: in use by this machine: ${user}`);
   const capacity = capacityOf(system, path, facts);
@@ -49,10 +60,19 @@ export async function openBlockDevice(parts: BlockDeviceParts, path: string, opt
     clock,
     fd,
     writable,
+    fingerprint,
     timeoutMs: parts.timeoutMs ?? DEFAULT_TIMEOUT_MS,
     capacity,
     identify: parts.held ? () => heldIdentityOf(system, facts) : () => identityOf(system, facts),
   });
+}
+
+/** Its block 0 is not the LUN's: a label would be sought, and data written, in the wrong place. */
+function refusePartition(path: string, { partition, diskDirectory }: DeviceFacts): void {
+  if (partition === undefined) return;
+  const disk = diskDirectory.slice(diskDirectory.lastIndexOf('/') + 1);
+  const message = `${path}: partition ${partition} of ${disk}: a partition is not a LUN; name the whole disk`;
+  throw new LunError('refused-for-safety', path, message);
 }
 
 /** Whether anyone holds the device exclusively shows only in trying the same, for a moment. */
@@ -86,13 +106,33 @@ function openAsAllowed(
 ): { fd: number; writable: boolean } {
   for (const writable of [true, false]) {
     try {
-      return { fd: system.open(facts.file, { writable, exclusive }), writable };
+      const fd = system.open(facts.file, { writable, exclusive });
+      refuseExchanged(system, path, facts, fd);
+      return { fd, writable };
     } catch (error) {
       const failure = deviceError(path, 'open', error);
       if (!writable || failure.kind !== 'write-protected') throw failure;
     }
   }
   throw new LunError('no-path', path, `${path}: cannot be opened`);
+}
+
+/** A name can pass to another device between the look at its facts and the open. */
+function refuseExchanged(system: DeviceSystem, path: string, facts: DeviceFacts, fd: number): void {
+  const number = deviceNumber(system.deviceOf(fd));
+  if (number === facts.number) return;
+  system.close(fd);
+  const message = `${path}: became device ${number} while it was opened, it was ${facts.number}`;
+  throw new LunError('no-path', path, message);
+}
+
+/** Undefined where the device has gone. */
+function sizeNow(system: DeviceSystem, path: string, facts: DeviceFacts): number | undefined {
+  try {
+    return capacityOf(system, path, facts).blockCount;
+  } catch {
+    return undefined;
+  }
 }
 
 function isBusy(error: unknown): boolean {
@@ -106,6 +146,8 @@ interface OpenParts {
   readonly clock: Clock;
   readonly fd: number;
   readonly writable: boolean;
+  /** When it was opened. */
+  readonly fingerprint: DeviceFingerprint;
   readonly timeoutMs: number;
   readonly capacity: LunCapacity;
   readonly identify: () => LunIdentity;
@@ -168,6 +210,7 @@ class BlockDevice implements Lun {
     checkExtent(this.path, this.known, lba, blockCount);
     if (!this.parts.writable) throw new LunError('write-protected', this.path, `${this.path}: the device is read-only`);
     const what = `WRITE of ${blockCount} blocks at block ${lba}`;
+    if (options.onlyAsLastRead === true) this.checkUnchanged(what);
     const move: Move = (buffer, offset, position) => {
       buffer.set(data.subarray(offset, offset + buffer.length));
       return this.parts.system.write(this.parts.fd, buffer, position);
@@ -199,7 +242,7 @@ class BlockDevice implements Lun {
         const moved = await this.request(call, () => move(buffer, from * blockSize, (lba + from) * blockSize));
         if (moved !== buffer.length) throw new Error(`${moved} of ${buffer.length} bytes`);
       } catch (error) {
-        throw deviceError(this.path, call.what, error, call.writing);
+        throw this.shrunk(call, lba + from + count) ?? deviceError(this.path, call.what, error, call.writing);
       } finally {
         this.buffers.giveBack(whole);
       }
@@ -249,6 +292,24 @@ class BlockDevice implements Lun {
       const message = `${this.path}: ${call.what}: no answer in ${Math.round(timeoutMs)} ms`;
       return new LunError('timeout', this.path, message, { outcome });
     });
+  }
+
+  /** What was read stood on this device: it must be the one that the path means now. */
+  private checkUnchanged(what: string): void {
+    const { system, facts, fingerprint } = this.parts;
+    const difference = differenceOf(fingerprint, fingerprintOf(system, this.path, facts));
+    if (difference === undefined) return;
+    throw new LunError('no-path', this.path, `${this.path}: ${what}: not sent: ${difference}`);
+  }
+
+  /** The kernel has several words for a transfer beyond the end, none of them clear. */
+  private shrunk(call: Call, end: number): LunError | undefined {
+    const { system, facts } = this.parts;
+    const blockCount = sizeNow(system, this.path, facts);
+    if (blockCount === undefined || end <= blockCount) return undefined;
+    const outcome = call.writing ? 'unknown' : 'not-done';
+    const message = `${this.path}: ${call.what}: the device has become smaller, it has ${blockCount} blocks now`;
+    return new LunError('io-error', this.path, message, { outcome });
   }
 
   private checkOpen(): void {

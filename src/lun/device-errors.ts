@@ -8,31 +8,40 @@ interface Meaning {
 
 /**
  * What the kernel's error numbers mean on a block device, by Linux number: Node has no names for some of them. The
- * SCSI layer reports the precise ones to O_DIRECT users only (`blk_status_t` and `errno` in Linux's block/blk-core.c).
+ * SCSI layer reports the precise ones to O_DIRECT users only (`blk_status_t` and `errno` in Linux's block/blk-core.c; which
+ * sense becomes which of them: drivers/scsi/scsi_error.c and scsi_lib.c).
  */
 const MEANINGS: ReadonlyMap<number, Meaning> = new Map(
   Object.entries({
     1: meaning('no-path', 'not-done', 'not permitted: block devices need root or the group "disk"'),
     2: meaning('no-path', 'not-done', 'no such device'),
-    5: meaning('io-error', 'unknown', 'input/output error (the kernel log says more)'),
+    5: meaning(
+      'io-error',
+      'unknown',
+      'input/output error: the kernel has no better name for it (NOT READY, ABORTED COMMAND, a lost path; under virtio and loop devices any SCSI condition); its log says more',
+    ),
     6: meaning('no-path', 'unknown', 'the device is gone'),
     11: meaning('busy', 'not-done', 'the device can take no request now'),
     13: meaning('no-path', 'not-done', 'permission denied: block devices need root or the group "disk"'),
     16: meaning('busy', 'not-done', 'the device is in use'),
     19: meaning('no-path', 'unknown', 'the device is gone'),
     22: meaning('io-error', 'not-done', 'the kernel takes no such request on this device'),
-    28: meaning('io-error', 'unknown', 'no space: the thin pool behind the device is full'),
+    28: meaning(
+      'io-error',
+      'unknown',
+      'DATA PROTECT, space allocation failed: the thin pool behind the device is full',
+    ),
     30: meaning('write-protected', 'not-done', 'the device is read-only'),
-    52: meaning('reservation-conflict', 'not-done', 'the device is reserved for another host'),
-    61: meaning('io-error', 'unknown', 'medium error: the blocks cannot be read or written'),
+    52: meaning('reservation-conflict', 'not-done', 'RESERVATION CONFLICT: the device is reserved for another host'),
+    61: meaning('io-error', 'unknown', 'MEDIUM ERROR: the blocks cannot be read or written'),
     62: meaning('timeout', 'unknown', 'the device did not answer in time'),
-    67: meaning('no-path', 'unknown', 'the transport to the device has failed'),
+    67: meaning('no-path', 'unknown', 'transport failure: the kernel has lost its paths to the device'),
     84: meaning('check-condition', 'unknown', 'protection information does not match'),
     110: meaning('timeout', 'unknown', 'the device did not answer in time'),
     121: meaning(
       'check-condition',
       'unknown',
-      'the device refused the request (its sense data stands in the kernel log)',
+      'the device refused the request: ILLEGAL REQUEST, WRITE PROTECTED, MISCOMPARE or HARDWARE ERROR (its sense data stands in the kernel log)',
     ),
     123: meaning('no-medium', 'not-done', 'there is no medium'),
   }).map(([errno, entry]) => [Number(errno), entry]),

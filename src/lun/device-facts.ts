@@ -13,6 +13,8 @@ export interface DeviceFacts {
   readonly directory: string;
   /** The same for a whole disk; a partition's disk otherwise. */
   readonly diskDirectory: string;
+  /** Of a partition; undefined for a whole disk. */
+  readonly partition: string | undefined;
 }
 
 /** Sizes in sysfs are in units of 512 bytes, whatever the block size. */
@@ -26,8 +28,9 @@ export function findDevice(system: DeviceSystem, path: string): DeviceFacts {
     if (!status.isBlockDevice()) throw new LunError('bad-argument', path, `${path}: not a block device`);
     const number = deviceNumber(status.rdev);
     const directory = system.resolve(`/sys/dev/block/${number}`);
-    const isPartition = readText(system, `${directory}/partition`) !== '';
-    return { file, number, directory, diskDirectory: isPartition ? parentOf(directory) : directory };
+    const partition = readText(system, `${directory}/partition`) || undefined;
+    const diskDirectory = partition === undefined ? directory : parentOf(directory);
+    return { file, number, directory, diskDirectory, partition };
   } catch (error) {
     throw deviceError(path, 'open', error);
   }
@@ -130,7 +133,8 @@ function holderOf(system: DeviceSystem, directories: readonly string[]): string 
   return holder === undefined ? undefined : `${printable(holder)} is built on it`;
 }
 
-function numberOf(system: DeviceSystem, file: string): string {
+/** "8:1" of the block device behind a path; empty where there is none. */
+export function numberOf(system: DeviceSystem, file: string): string {
   try {
     const status = system.stat(system.resolve(file));
     return status.isBlockDevice() ? deviceNumber(status.rdev) : '';
@@ -139,8 +143,13 @@ function numberOf(system: DeviceSystem, file: string): string {
   }
 }
 
-/** glibc's layout of dev_t. */
-function deviceNumber(rdev: number): string {
+/** What the kernel counts up for each device and medium that it meets (`diskseq`, since Linux 5.15); empty where it does not. */
+export function diskSequenceOf(system: DeviceSystem, facts: DeviceFacts): string {
+  return readText(system, `${facts.diskDirectory}/diskseq`);
+}
+
+/** glibc's layout of dev_t: "8:1". */
+export function deviceNumber(rdev: number): string {
   return `${(rdev >>> 8) & 0xfff}:${(rdev & 0xff) | ((rdev >>> 12) & 0xfff00)}`;
 }
 

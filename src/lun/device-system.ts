@@ -12,6 +12,8 @@ export interface DeviceSystem {
   list(path: string): string[];
   /** `exclusive` fails with EBUSY where the kernel or another process has claimed the device. */
   open(path: string, options: { readonly writable: boolean; readonly exclusive: boolean }): number;
+  /** Of what is open. */
+  deviceOf(fd: number): number;
   close(fd: number): void;
   read(fd: number, target: Uint8Array, offset: number): Promise<number>;
   write(fd: number, source: Uint8Array, offset: number): Promise<number>;
@@ -38,6 +40,7 @@ export const realDeviceSystem: DeviceSystem = {
     const { O_RDWR, O_RDONLY, O_DIRECT, O_EXCL } = fs.constants;
     return fs.openSync(path, (writable ? O_RDWR : O_RDONLY) | O_DIRECT | (exclusive ? O_EXCL : 0));
   },
+  deviceOf: (fd) => fs.fstatSync(fd).rdev,
   close: (fd) => fs.closeSync(fd),
   read: async (fd, target, offset) => (await inKernel(() => read(fd, target, 0, target.length, offset))).bytesRead,
   write: async (fd, source, offset) => (await inKernel(() => write(fd, source, 0, source.length, offset))).bytesWritten,

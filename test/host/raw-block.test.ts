@@ -55,6 +55,28 @@ describe('sending a block as it is', () => {
     expect((await bench.clock.run(send(bench, block(), { beforeWrite }))).slot).toBe(1);
   });
 
+  it('takes other slots where the path has no name for an occupied one, and proves the device again before each', async () => {
+    const bench = hostBench();
+    const order: string[] = [];
+    let failures = 3;
+    const faults: LunFaults = {
+      beforeWrite() {
+        order.push('write');
+        if (failures-- > 0) throw new LunError('io-error', 'one', 'EIO', { outcome: 'unknown' });
+      },
+      afterRead(data) {
+        order.push('read');
+        return data;
+      },
+    };
+    expect((await bench.clock.run(send(bench, block(), faults))).slot).toBe(1);
+    expect(order.slice(0, 8)).toEqual(['read', 'write', 'read', 'write', 'read', 'write', 'read', 'write']);
+    order.length = 0;
+    failures = Number.POSITIVE_INFINITY;
+    expect(await failureOf(bench.clock, send(bench, block(), faults))).toMatchObject({ kind: 'outcome-unknown' });
+    expect(order.filter((what) => what === 'write').length).toBe(9);
+  });
+
   it('writes nothing to what is not proven', async () => {
     const bench = hostBench();
     let writes = 0;

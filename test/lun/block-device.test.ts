@@ -66,8 +66,11 @@ describe('a block device', () => {
     expect((await lun.identify()).worldWideName).toBe('5001405f01020304');
   });
 
-  it('takes the block size of a partition from its disk', async () => {
-    expect(await (await open('/dev/sda1')).capacity()).toEqual({ blockSize: BLOCK, blockCount: 1 });
+  it('is no partition: block 0 of one is not block 0 of the LUN', async () => {
+    const error = await failureOf(open('/dev/sda1'));
+    expect(error.kind).toBe('refused-for-safety');
+    expect(error.message).toContain('partition 1 of sda: a partition is not a LUN');
+    expect(system.calls).toEqual([]);
   });
 
   it('reads and writes whole aligned blocks, large ones in pieces', async () => {
@@ -133,23 +136,113 @@ describe('a device in use', () => {
   });
 });
 
+describe('a path that leads to another device than it did', () => {
+  const byId = '/dev/disk/by-id/wwn-0x5001405f01020304';
+  const disk = '/sys/devices/pci0/block/sda';
+  const commandBlock = { onlyAsLastRead: true };
+
+  /** /dev/sdb (8:16), another LUN. */
+  function addOther(): void {
+    const other = '/sys/devices/pci1/block/sdb';
+    system.files.set(`${other}/dev`, '8:16').set(`${other}/size`, '16');
+    system.files.set(`${other}/queue/logical_block_size`, String(BLOCK));
+    system.devices.set('/dev/sdb', [8, 16]);
+    system.links.set('/sys/dev/block/8:16', other);
+  }
+
+  it('is not opened where it changes meanwhile', async () => {
+    addOther();
+    const original = system.open;
+    system.open = (path, options) => original(options.exclusive ? path : '/dev/sdb', options);
+    const error = await failureOf(open(byId));
+    expect([error.kind, error.outcome]).toEqual(['no-path', 'not-done']);
+    expect(error.message).toContain('8:16');
+    expect(system.openDescriptors.size).toBe(0);
+  });
+
+  it.each<[string, () => void, RegExp]>([
+    [
+      'its name is given to another',
+      () => {
+        addOther();
+        system.links.set(byId, '/dev/sdb');
+      },
+      /leads to device 8:16 now, not to 8:0/,
+    ],
+    ['its name is gone', () => system.links.delete(byId), /leads to no device/],
+    ['another has its number', () => system.files.set(`${disk}/diskseq`, '8'), /taken its place/],
+    [
+      'its LUN was mapped anew',
+      () => system.files.set(`${disk}/device/wwid`, 'naa.5001405fffffffff'),
+      /LUN 5001405fffffffff now, not 5001405f01020304/,
+    ],
+    ['its serial number is another', () => system.files.set(`${disk}/device/serial`, 'S2'), /serial number is S2 now/],
+  ])('takes no command block when %s', async (_name, change, why) => {
+    system.files.set(`${disk}/diskseq`, '7').set(`${disk}/device/serial`, 'S1');
+    const lun = await open(byId);
+    await lun.read(0, 1);
+    await lun.write(0, new Uint8Array(BLOCK).fill(1), commandBlock);
+    change();
+    const error = await failureOf(lun.write(0, new Uint8Array(BLOCK).fill(2), commandBlock));
+    expect([error.kind, error.outcome]).toEqual(['no-path', 'not-done']);
+    expect(error.message).toMatch(why);
+    expect(system.disk[0]).toBe(1);
+  });
+
+  it('is the same where a multipath map has only lost its paths', async () => {
+    const mapped = '/sys/devices/virtual/block/dm-0';
+    system.files.set(`${mapped}/dev`, '253:0').set(`${mapped}/size`, '16').set(`${mapped}/dm/uuid`, 'mpath-3500');
+    system.files.set(`${mapped}/queue/logical_block_size`, '512').set(`${mapped}/slaves/sda/dev`, '8:0');
+    system.links.set(`${mapped}/slaves/sda`, disk).set('/sys/dev/block/253:0', mapped);
+    system.devices.set('/dev/dm-0', [253, 0]);
+    const lun = await open('/dev/dm-0');
+    system.files.delete(`${mapped}/slaves/sda/dev`);
+    await lun.write(0, new Uint8Array(512).fill(3), commandBlock);
+    expect(system.disk[0]).toBe(3);
+    system.files.set(`${mapped}/slaves/sdb/dev`, '8:16');
+    system.links.set(`${mapped}/slaves/sdb`, '/sys/devices/pci1/block/sdb');
+    system.files.set('/sys/devices/pci1/block/sdb/device/wwid', 'naa.600a');
+    expect((await failureOf(lun.write(0, new Uint8Array(512), commandBlock))).message).toContain('LUN 600a now');
+  });
+});
+
+describe('a device whose size changes', () => {
+  it('grows, which a new look at its capacity shows', async () => {
+    const lun = await open();
+    system.files.set('/sys/devices/pci0/block/sda/size', String(SIZE / 512 + 16));
+    expect((await lun.capacity()).blockCount).toBe(SIZE / BLOCK + 2);
+  });
+
+  it('shrinks, and says so instead of what the kernel says', async () => {
+    const lun = await open();
+    system.files.set('/sys/devices/pci0/block/sda/size', '16');
+    system.failures.push(systemError('ENOSPC', 28));
+    const error = await failureOf(lun.write(2, new Uint8Array(BLOCK)));
+    expect([error.kind, error.outcome]).toEqual(['io-error', 'unknown']);
+    expect(error.message).toContain('has become smaller, it has 2 blocks now');
+    await lun.capacity();
+    expect((await failureOf(lun.read(2, 1))).kind).toBe('bad-argument');
+  });
+});
+
 describe('failures', () => {
-  it.each<[string, number, LunErrorKind, 'not-done' | 'unknown']>([
-    ['EBADE', 52, 'reservation-conflict', 'not-done'],
-    ['EREMOTEIO', 121, 'check-condition', 'unknown'],
-    ['ENODATA', 61, 'io-error', 'unknown'],
-    ['ENOSPC', 28, 'io-error', 'unknown'],
-    ['ENOLINK', 67, 'no-path', 'unknown'],
-    ['ENXIO', 6, 'no-path', 'unknown'],
-    ['EIO', 5, 'io-error', 'unknown'],
-    ['ETIMEDOUT', 110, 'timeout', 'unknown'],
-    ['Unknown system error -99', 99, 'io-error', 'unknown'],
-  ])('%s of a write', async (code, errno, kind, outcome) => {
+  it.each<[string, number, LunErrorKind, 'not-done' | 'unknown', RegExp]>([
+    ['EBADE', 52, 'reservation-conflict', 'not-done', /RESERVATION CONFLICT/],
+    ['EREMOTEIO', 121, 'check-condition', 'unknown', /ILLEGAL REQUEST, WRITE PROTECTED, MISCOMPARE or HARDWARE ERROR/],
+    ['ENODATA', 61, 'io-error', 'unknown', /MEDIUM ERROR/],
+    ['ENOSPC', 28, 'io-error', 'unknown', /thin pool/],
+    ['ENOLINK', 67, 'no-path', 'unknown', /transport failure/],
+    ['ENXIO', 6, 'no-path', 'unknown', /gone/],
+    ['EIO', 5, 'io-error', 'unknown', /NOT READY, ABORTED COMMAND, a lost path/],
+    ['ETIMEDOUT', 110, 'timeout', 'unknown', /did not answer in time/],
+    ['Unknown system error -99', 99, 'io-error', 'unknown', /operating system/],
+  ])('%s of a write', async (code, errno, kind, outcome, words) => {
     const lun = await open();
     system.failures.push(systemError(code, errno));
     const error = await failureOf(lun.write(0, new Uint8Array(BLOCK)));
     expect([error.kind, error.outcome]).toEqual([kind, outcome]);
     expect(error.message).toContain('WRITE of 1 blocks at block 0');
+    expect(error.message).toMatch(words);
     system.failures.push(systemError(code, errno));
     expect((await failureOf(lun.read(0, 1))).outcome).toBe('not-done');
   });

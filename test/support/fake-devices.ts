@@ -22,6 +22,12 @@ export function systemError(code: string, errno: number): Error {
 export function createFakeDevices(diskBytes: number): FakeDevices {
   let nextDescriptor = 3;
   const absent = (path: string): Error => systemError(`ENOENT ${path}`, 2);
+  const opened = new Map<number, number>();
+  /** glibc's dev_t. */
+  const rdevOf = (path: string): number => {
+    const [major, minor] = system.devices.get(path) ?? [0, 0];
+    return (major << 8) | (minor & 0xff) | ((minor >> 8) << 20);
+  };
   const fail = (): void => {
     const failure = system.failures.shift();
     if (failure) throw failure;
@@ -41,11 +47,7 @@ export function createFakeDevices(diskBytes: number): FakeDevices {
       if (!known.some((name) => name === found || name.startsWith(`${found}/`))) throw absent(path);
       return found;
     },
-    stat(path) {
-      const number = system.devices.get(path);
-      const rdev = number ? (number[0] << 8) | (number[1] & 0xff) | ((number[1] >> 8) << 20) : 0;
-      return { isBlockDevice: () => number !== undefined, rdev };
-    },
+    stat: (path) => ({ isBlockDevice: () => system.devices.has(path), rdev: rdevOf(path) }),
     readBytes(path) {
       const content = system.files.get(path);
       if (content === undefined) throw absent(path);
@@ -60,8 +62,10 @@ export function createFakeDevices(diskBytes: number): FakeDevices {
       fail();
       nextDescriptor += 1;
       system.openDescriptors.add(nextDescriptor);
+      opened.set(nextDescriptor, rdevOf(path));
       return nextDescriptor;
     },
+    deviceOf: (fd) => opened.get(fd)!,
     close(fd) {
       if (!system.openDescriptors.delete(fd)) throw new Error(`descriptor ${fd} is not open`);
     },

@@ -62,6 +62,39 @@ describe('a loop device', () => {
     for (const lun of luns) await lun.close();
   });
 
+  it('is no LUN where it is a partition', async () => {
+    run('addpart', device, '1', '2048', '4096');
+    try {
+      const failure = await openBlockDevice({ clock }, `${device}p1`).catch((error: unknown) => error);
+      expect(failure).toMatchObject({
+        kind: 'refused-for-safety',
+        message: expect.stringContaining('is not a LUN') as string,
+      });
+    } finally {
+      run('delpart', device, '1');
+    }
+  });
+
+  it('may change its size while it is open', async () => {
+    const lun = await openBlockDevice({ clock }, device);
+    const resize = (bytes: number): void => {
+      fs.truncateSync(backing, bytes);
+      run('losetup', '--set-capacity', device);
+    };
+    resize(SIZE / 2);
+    const last = SIZE / 512 - 8;
+    await expect(lun.write(last, new Uint8Array(4096))).rejects.toMatchObject({
+      outcome: 'unknown',
+      message: expect.stringContaining(`it has ${SIZE / 1024} blocks now`) as string,
+    });
+    expect(await kindOf(lun.read(last, 8))).toBe('io-error');
+    resize(2 * SIZE);
+    expect(await lun.capacity()).toEqual({ blockSize: 512, blockCount: (2 * SIZE) / 512 });
+    await lun.write(last, new Uint8Array(4096).fill(7), { onlyAsLastRead: true });
+    expect(await lun.read(last, 8)).toEqual(new Uint8Array(4096).fill(7));
+    await lun.close();
+  });
+
   it('is refused while it is mounted or held exclusively', async () => {
     const holder = fs.openSync(device, fs.constants.O_RDWR | fs.constants.O_EXCL);
     expect(await kindOf(openBlockDevice({ clock }, device))).toBe('refused-for-safety');

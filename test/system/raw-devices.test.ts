@@ -2,6 +2,8 @@ import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { openBlockDevice } from '../../src/lun/block-device.ts';
+import { createRealClock } from '../../src/lun/real-clock.ts';
 import { ended, lineOf, program, start, temporaryDirectory } from '../cli/support/run-program.ts';
 import {
   attach,
@@ -117,8 +119,14 @@ describe('a host with raw devices only', () => {
     expect(await json(['config', 'check'])).toMatchObject({ ok: true, arrays: 2, groups: 1 });
     const { port, targetName } = arrays['tokyo']!;
     for (const [device, lun] of [[command, 0] as const, [virtual, 1] as const]) {
-      const here = await json(['lun', 'show', device.device]);
-      const there = await json(['lun', 'show', `iscsi://127.0.0.1:${port}/${targetName}/${lun}`], iscsi);
+      // The kernel is asked for what it keeps of a device, the LUN for what it says.
+      const { examination: kept, ...here } = await json(['lun', 'show', device.device]);
+      const { examination: said, ...there } = await json(
+        ['lun', 'show', `iscsi://127.0.0.1:${port}/${targetName}/${lun}`],
+        iscsi,
+      );
+      expect(kept).toMatchObject({ source: 'kernel' });
+      expect(said).toMatchObject({ source: 'unit' });
       expect(here['label']).toEqual(there['label']);
       expect(here['capacity']).toEqual(there['capacity']);
       expect(shapeOf(here)).toEqual(shapeOf(there));
@@ -174,6 +182,8 @@ describe('a host with raw devices only', () => {
     expect(() => write(block, occupied[0]!)).toThrow(/Input\/output error|Invalid exchange/);
     const { code, stderr } = await program(['lun', 'list', 'tokyo', '--verbose'], raw);
     expect(code, stderr).toBe(0);
+    const sent = await program(['block', 'send', 'tokyo', '--file', block, '--confirm', 'tokyo'], raw);
+    expect(sent.code, sent.stderr).toBe(0);
     for (const slot of occupied) readSlot(slot);
   });
 
@@ -257,6 +267,60 @@ describe('blocks of 4096 bytes', () => {
       }
     } finally {
       server.kill('SIGTERM');
+    }
+  });
+});
+
+describe('names of devices', () => {
+  const folder = '/dev/disk/by-id';
+  const byId = `${folder}/cdctl-test-${process.pid}`;
+  let made: string | undefined;
+
+  beforeAll(() => {
+    made = fs.mkdirSync(folder, { recursive: true });
+  });
+
+  afterAll(() => {
+    fs.rmSync(byId, { force: true });
+    if (made !== undefined) fs.rmSync(made, { recursive: true });
+  });
+
+  function lead(device: string): void {
+    fs.rmSync(byId, { force: true });
+    fs.symlinkSync(device, byId);
+  }
+
+  it('are followed, and one that leads elsewhere between two commands writes to nothing', async () => {
+    const environment = { CDCTL_CONFIG: join(place.path, 'by-id.yaml') };
+    writeConfiguration(environment.CDCTL_CONFIG, { tokyo: byId, osaka: virtual.device });
+    lead(command.device);
+    expect(await json(['journal', 'show', 'oradb'], environment)).toMatchObject({ ok: true });
+    const before = await json(['lun', 'show', data.device]);
+    for (const [device, kind] of [
+      [data.device, 'not-a-command-device'],
+      [virtual.device, 'wrong-array'],
+    ] as const) {
+      lead(device);
+      expect(await failure(['lun', 'list', 'tokyo'], environment)).toMatchObject({ code: 8, kind });
+    }
+    expect(await json(['lun', 'show', data.device])).toEqual(before);
+    lead(command.device);
+    expect(await json(['lun', 'list', 'tokyo'], environment)).toMatchObject({ ok: true });
+  });
+
+  it('that are given to another device between two requests of a program are noticed', async () => {
+    lead(command.device);
+    const lun = await openBlockDevice({ clock: createRealClock() }, byId);
+    try {
+      const label = await lun.read(0, 8);
+      lead(virtual.device);
+      await expect(lun.write(0, label, { onlyAsLastRead: true })).rejects.toMatchObject({
+        kind: 'no-path',
+        outcome: 'not-done',
+        message: expect.stringMatching(/leads to device \d+:\d+ now/) as string,
+      });
+    } finally {
+      await lun.close();
     }
   });
 });
