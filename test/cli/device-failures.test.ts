@@ -42,7 +42,7 @@ const TABLE: readonly Expected[] = [
 
 const SIZE = 2 << 20;
 
-function machine(): { system: FakeDevices; clock: FakeClock; open(): Promise<Lun> } {
+function machine(): { system: FakeDevices; clock: FakeClock; readonly open: () => Promise<Lun> } {
   const system = createFakeDevices(SIZE);
   addScsiDisk(system, 512);
   const clock = createFakeClock();

@@ -152,8 +152,8 @@ describe('a path that leads to another device than it did', () => {
 
   it('is not opened where it changes meanwhile', async () => {
     addOther();
-    const original = system.open;
-    system.open = (path, options) => original(options.exclusive ? path : '/dev/sdb', options);
+    const plain = { ...system };
+    system.open = (path, options) => plain.open(options.exclusive ? path : '/dev/sdb', options);
     const error = await failureOf(open(byId));
     expect([error.kind, error.outcome]).toEqual(['no-path', 'not-done']);
     expect(error.message).toContain('8:16');
