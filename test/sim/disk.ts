@@ -60,12 +60,17 @@ export interface DiskOptions {
   readonly stallRate: number;
   /** Whether a sector that was being written may hold garbage after a power cut. */
   readonly garbage: boolean;
+  /** What a power cut does to everything that was not flushed; absent: each write has a fate of its own. */
+  readonly fate?: Fate;
 }
+
+export const FATES = ['lost', 'torn', 'garbage'] as const;
+export type Fate = (typeof FATES)[number];
 
 /**
  * A disk with a volatile cache. A write is in the cache at once and durable after a flush that began later. The death of
  * a process leaves the cache; a power cut decides for each write that was not flushed, and, where it is torn, for each
- * of its 512-byte sectors: new, old or garbage. Names are durable after the first flush of the file, renames and
+ * of its 512-byte sectors: new, old or garbage. Names are durable after the first flush of a new file, renames and
  * removals when their promise resolves.
  */
 export interface SimDisk {
@@ -76,6 +81,8 @@ export interface SimDisk {
   strike(name: string, kind: Strike): void;
   /** Nothing can be written that makes a file larger: ENOSPC. */
   full: boolean;
+  /** Told of each write, flush, rename and removal, before it is begun, with its number. */
+  onOperation: ((count: number) => void) | undefined;
   /** A checker looks: strikes are not for it. */
   quiet: boolean;
   files(): string[];
@@ -98,6 +105,8 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
   let durableDirectory = new Map<string, SimFile>();
   let order = 0;
   const strikes = new Map<string, Strike>();
+  let operations = 0;
+  const begun = (): void => disk.onOperation?.((operations += 1));
   const wounds = { hurt: false, doubtful: false };
 
   function struck(name: string, kind: Strike): boolean {
@@ -122,7 +131,9 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
   function makeDurable(file: SimFile, upTo: number): void {
     for (const entry of file.pending) if (entry.order <= upTo) file.durable.apply(entry.operation);
     file.pending = file.pending.filter((entry) => entry.order > upTo);
-    if (directory.get(file.name) === file) durableDirectory.set(file.name, file);
+    // The first flush of a file is one of the directory too, and that makes every name in it durable.
+    const isNew = directory.get(file.name) === file && durableDirectory.get(file.name) !== file;
+    if (isNew) durableDirectory = new Map(directory);
   }
 
   function add(file: SimFile, operation: Operation): void {
@@ -149,6 +160,7 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
       },
       write(source, offset) {
         if (!life.alive) return;
+        begun();
         const data = source.slice();
         if (struck(opened.name, 'write')) {
           // Half a change on a volume is nothing that its readers are promised not to see before it is tried again.
@@ -171,6 +183,7 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
         disk.watcher?.truncated(opened.name, size);
       },
       flush() {
+        begun();
         const upTo = order;
         if (struck(opened.name, 'flush')) {
           broken = true;
@@ -204,6 +217,7 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
 
   const disk: SimDisk = {
     watcher: undefined,
+    onOperation: undefined,
     full: false,
     quiet: false,
     options,
@@ -212,6 +226,7 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
       exists: (name) => directory.has(name),
       list: () => [...directory.keys()].toSorted(),
       rename(from, to) {
+        begun();
         const file = directory.get(from);
         if (!file) return Promise.reject(new Error(`no file ${from}`));
         directory.delete(from);
@@ -223,6 +238,7 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
         });
       },
       remove(name) {
+        begun();
         if (!directory.delete(name)) return Promise.reject(new Error(`no file ${name}`));
         return later(life, flushDelay(), () => {
           if (!directory.has(name)) durableDirectory.delete(name);
@@ -258,6 +274,8 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
 
   /** The fate of one operation that was not flushed. */
   function settle(durable: Content, operation: Operation, all: boolean): void {
+    const { fate } = disk.options;
+    if (fate) return suffer(durable, operation, fate);
     if (all || draws.chance(0.4)) return durable.apply(operation);
     if (operation.kind === 'truncate' || draws.chance(0.5)) return;
     const { offset, data } = operation;
@@ -266,6 +284,18 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
       const fate = draws.random.below(disk.options.garbage ? 5 : 4);
       if (fate < 2) durable.apply({ kind: 'write', offset: offset + at, data: data.subarray(at, at + length) });
       if (fate === 4) durable.apply({ kind: 'write', offset: offset + at, data: draws.random.bytes(length) });
+      at += length;
+    }
+  }
+
+  /** Torn: every other sector is new. Garbage: bytes of no one in all of them. */
+  function suffer(durable: Content, operation: Operation, fate: Fate): void {
+    if (fate === 'lost' || operation.kind === 'truncate') return;
+    const { offset, data } = operation;
+    for (let at = 0, sector = 0; at < data.length; sector += 1) {
+      const length = Math.min(data.length - at, SECTOR - ((offset + at) % SECTOR));
+      const bytes = fate === 'garbage' ? draws.random.bytes(length) : data.subarray(at, at + length);
+      if (fate === 'garbage' || sector % 2 === 0) durable.apply({ kind: 'write', offset: offset + at, data: bytes });
       at += length;
     }
   }

@@ -7,6 +7,7 @@ import { asFlags, shrink } from './shrink.ts';
 import { runSeed, type SimParts, type SimResult } from './simulation.ts';
 import { EXIT, exitCodeOf, INVARIANTS } from './verdict.ts';
 
+export { exhaust, OPERATIONS } from './exhaustive.ts';
 export { runSeed };
 
 const USAGE = `npm run sim -- [--seed N] [--count N] [--trace] [--twice] [--keep-going] [--bytes] [--flush-faults] [--set KNOB=VALUE]

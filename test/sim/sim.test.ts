@@ -4,7 +4,7 @@ import { MUTANTS } from './mutants.mjs';
 import type { SimParts } from './simulation.ts';
 import { checkMutation, load } from './transform.mjs';
 
-const { reportOf, runSeed } = await load('main.ts');
+const { exhaust, reportOf, runSeed } = await load('main.ts');
 
 const FIRST_SEED = 1;
 const SEEDS = 8;
@@ -52,6 +52,12 @@ describe('the simulation', { timeout: 120_000 }, () => {
       found = (await mutant.runSeed(seed, { options: options ?? {} })).invariant;
     }
     expect(names).toContain(found);
+  });
+
+  it.each(['acquire', 'swap'])('loses nothing where the power is cut in the middle of: %s', async (name) => {
+    let cuts = 0;
+    await exhaust(name, 2, () => (cuts += 1));
+    expect(cuts).toBe(12);
   });
 
   it('finds the text of every mutant in the product, and does not plant what has none', async () => {

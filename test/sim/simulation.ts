@@ -79,7 +79,7 @@ function watchProbes(world: World): Set<string> {
   return seen;
 }
 
-function setTunables(values: SimOptions['tunables']): void {
+export function setTunables(values: SimOptions['tunables']): void {
   for (const [name, { usual, set }] of globalThis.cdctlTunables ?? []) set(values[name] ?? usual);
 }
 
@@ -103,7 +103,8 @@ async function play(world: World): Promise<void> {
   await heal(world, (done) => runUntil(world, done));
 }
 
-async function runUntil(world: World, done: () => boolean): Promise<void> {
+/** Steps until `done`, every checker looking after each. */
+export async function runUntil(world: World, done: () => boolean): Promise<void> {
   while (!done()) {
     const moved = await world.scheduler.step();
     await world.model.check();

@@ -1,0 +1,171 @@
+import { createGroup, deleteGroup, splitGroup } from '../../src/replication/change.ts';
+import type { ReplicationContext } from '../../src/replication/context.ts';
+import { drainGroup } from '../../src/replication/drain.ts';
+import { acquireJournal, purgeJournal, restoreJournal } from '../../src/replication/journal.ts';
+import { resyncGroup } from '../../src/replication/resync.ts';
+import { swapGroup } from '../../src/replication/swap.ts';
+import { takeOver } from '../../src/replication/takeover.ts';
+import { startApplication } from './application.ts';
+import { FATES, type Fate } from './disk.ts';
+import { heal } from './heal.ts';
+import { drawOptions, type SimOptions } from './options.ts';
+import { attempt, createReplicationHost } from './replicator.ts';
+import { sleep, type Life } from './scheduler.ts';
+import { runUntil, setTunables } from './simulation.ts';
+import { createWorld, describeError, type World } from './world.ts';
+
+/** Nothing fails by chance: an application writes, and one command runs, cut at one place. */
+const QUIET: Partial<SimOptions> = {
+  ringRecords: 128,
+  volumes: 2,
+  sectors: 128,
+  applications: 1,
+  depth: 1,
+  thinkMs: 15,
+  longestWrite: 8,
+  latencyMs: 0.2,
+  flushMs: 0.5,
+  stallRate: 0,
+  killEveryMs: 0,
+  powerCutEveryMs: 0,
+  linkEveryMs: 0,
+  operatorEveryMs: 0,
+  loss: 0,
+  deletes: true,
+  bytes: false,
+  deallocateRate: 0.1,
+  diskFaultEveryMs: 0,
+  pauseEveryMs: 0,
+  tunables: {},
+};
+
+type Act = (context: ReplicationContext, world: World) => Promise<unknown>;
+
+interface Operation {
+  /** What has been done when it begins; every one begins with arrays that serve. */
+  readonly before: readonly Act[];
+  readonly act: Act;
+  readonly options?: Partial<SimOptions>;
+}
+
+const create: Act = (context, world) => createGroup(context, world.group, { primary: 'tokyo' });
+const drain: Act = (context, world) => drainGroup(context, world.group);
+const split: Act = (context, world) => splitGroup(context, world.group);
+const acquire: Act = (context, world) => acquireJournal(context, world.group, {});
+const restore: Act = (context, world) => restoreJournal(context, world.group, {});
+const writeOn: Act = (_context, world) => sleep(world.scheduler, { alive: true }, 60);
+const PAIR = [create, drain];
+
+export const OPERATIONS: Readonly<Record<string, Operation>> = {
+  create: { before: [], act: create },
+  'first copy': { before: [create], act: drain },
+  acquire: { before: PAIR, act: acquire },
+  restore: { before: [...PAIR, writeOn, acquire], act: restore },
+  purge: {
+    before: [...PAIR, writeOn, acquire, restore],
+    act: (context, world) => purgeJournal(context, world.group, {}),
+  },
+  split: { before: PAIR, act: split },
+  resync: {
+    before: [...PAIR, split, writeOn],
+    act: async (context, world) => {
+      await resyncGroup(context, world.group);
+      await drain(context, world);
+    },
+  },
+  swap: { before: PAIR, act: (context, world) => swapGroup(context, world.group, {}) },
+  takeover: {
+    before: [...PAIR, writeOn],
+    act: (context, world) => takeOver(context, world.group, { at: 'osaka', peerIsLost: true }),
+  },
+  delete: { before: PAIR, act: (context, world) => deleteGroup(context, world.group) },
+  'journal full': { before: PAIR, act: writeOn, options: { ringRecords: 3, thinkMs: 4 } },
+  'thin allocation': {
+    before: [],
+    act: writeOn,
+    options: { thinkMs: 3, deallocateRate: 0.3, longestWrite: 24, tunables: { SMALLEST_CHUNK_BYTES: 4_096 } },
+  },
+  'state log rotation': { before: [], act: create, options: { tunables: { COMPACT_BYTES: 2_048 } } },
+};
+
+export interface Cut {
+  readonly array: 0 | 1;
+  /** Before the n-th operation of its disk since the command began. */
+  readonly at: number;
+  readonly fate: Fate;
+}
+
+const COMMAND_TIMEOUT_MS = 2_000;
+const DOWN_MS = 40;
+
+/** Plays one command, cut or not, and heals; resolves to the operations that each disk saw while it ran. */
+export async function playCut(name: string, cut?: Cut): Promise<readonly number[]> {
+  const operation = OPERATIONS[name]!;
+  const options = { ...drawOptions(1, 'first'), ...QUIET, ...operation.options };
+  setTunables(options.tunables);
+  const world = createWorld(1, options);
+  const life: Life = { alive: true };
+  const counts = [0, 0];
+  const state = { prepared: false, done: false };
+  const { scheduler, arrays } = world;
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 4;
+  try {
+    scheduler.after(0, () => arrays.forEach((array) => world.start(array)));
+    await runUntil(world, () => arrays.every((array) => array.side.ready));
+    startApplication(world, 'host0', life);
+    const context = createReplicationHost(world, 'operator', life, COMMAND_TIMEOUT_MS);
+    void inOrder(world, context, operation.before).then(() => (state.prepared = true));
+    await runUntil(world, () => state.prepared);
+    arrays.forEach((array, index) => {
+      array.disk.options = { ...array.disk.options, ...(cut ? { fate: cut.fate } : {}) };
+      array.disk.onOperation = () => {
+        counts[index]! += 1;
+        if (cut?.array === index && cut.at === counts[index]) lose(world, index);
+      };
+    });
+    void inOrder(world, context, [operation.act]).then(() => (state.done = true));
+    await runUntil(world, () => state.done && arrays.every((array) => array.life !== undefined));
+    for (const array of arrays) array.disk.onOperation = undefined;
+    world.chaos = false;
+    await heal(world, (done) => runUntil(world, done));
+    return counts;
+  } catch (error) {
+    const where = cut ? `power of ${arrays[cut.array].name} cut at operation ${cut.at}, ${cut.fate}` : 'no cut';
+    throw new Error(`${name}, ${where}: ${describeError(error)}\n${world.story().slice(-30).join('\n')}`, {
+      cause: error,
+    });
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
+
+async function inOrder(world: World, context: ReplicationContext, acts: readonly Act[]): Promise<void> {
+  for (const act of acts) await attempt(world, 'operator', () => act(context, world));
+}
+
+function lose(world: World, index: number): void {
+  const array = world.arrays[index]!;
+  world.stop(array, true);
+  world.scheduler.after(DOWN_MS, () => {
+    if (!array.life) world.start(array);
+  });
+}
+
+/**
+ * Cuts at `places` of the operations that each disk sees, evenly spread, or at all of them where there are no more; each with
+ * every fate. Calls back for each cut.
+ */
+export async function exhaust(name: string, places: number, played: (cut: Cut) => void): Promise<void> {
+  const counts = await playCut(name);
+  for (const array of [0, 1] as const) {
+    const stride = Math.max(1, counts[array]! / places);
+    for (let place = 1; place <= counts[array]!; place += stride) {
+      for (const fate of FATES) {
+        const cut = { array, at: Math.floor(place), fate };
+        await playCut(name, cut);
+        played(cut);
+      }
+    }
+  }
+}
