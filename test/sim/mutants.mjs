@@ -122,7 +122,7 @@ export const MUTANTS = [
     file: `${GROUP}recover.ts`,
     find: 'const reached = await redoRestoration(context);',
     replace: 'const reached = { sequence: group.toBeRestored, offset: group.read.offset };',
-    expect: ['I1-prefix', 'I9-liveness', 'no-crash'],
+    expect: ['check-clean', 'I1-prefix', 'I9-liveness', 'no-crash'],
     options: CRASHES,
     within: 60,
   },

@@ -231,14 +231,18 @@ export function acceptAcquisition(group: GroupState, toSequence: number): GroupS
   return { ...group, toBeRead: toSequence };
 }
 
-/** The reading has come to `read`; S1608 compares it with the to-be-read pointer. */
+/**
+ * The reading has come to `read`; S1608 compares it with the to-be-read pointer. A split takes that back while a batch is still on
+ * its way: what arrives all the same was to be read.
+ */
 export function acquired(
   group: GroupState,
   read: Position,
   readProof: number,
   seen: { sequence: number; wallMs: number },
 ): GroupState {
-  return { ...group, read, readProof, peerSeenSequence: seen.sequence, peerSeenWallMs: seen.wallMs };
+  const toBeRead = Math.max(group.toBeRead, read.sequence);
+  return { ...group, read, toBeRead, readProof, peerSeenSequence: seen.sequence, peerSeenWallMs: seen.wallMs };
 }
 
 /** Nothing more can be read now (the primary has no more, or the ring no room): the order counts as carried out. */
