@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   acceptAcquisition,
   acceptRestore,
+  acquired,
   addPair,
   becomeAuxiliary,
   newGroup,
@@ -195,5 +196,14 @@ describe('generations', () => {
     expect(tracking.lineage.at(-1)).toEqual({ generation: G2, startSequence: 9 });
     expect(startTracking(tracking, G3)).toBe(tracking);
     expect(startTracking(primary(), G3)).toEqual(primary());
+  });
+});
+
+describe('a batch that arrives after its auxiliary was split', () => {
+  it('counts among what was to be read', () => {
+    const split = suspend({ ...auxiliary(), toBeRead: 9 }, 'split', at(7));
+    expect(split.toBeRead).toBe(7);
+    const after = acquired(split, at(9), 1, { sequence: 9, wallMs: 0 });
+    expect(after).toMatchObject({ read: at(9), toBeRead: 9 });
   });
 });
