@@ -22,11 +22,12 @@ const USAGE = `npm run sim -- [--seed N] [--count N] [--trace] [--twice] [--keep
   --first        the swarm of the seeds in the corpus: fewer knobs, fewer faults
   --set K=V      a knob, its value in JSON; may be given again
   --summary FILE figures and probes of the run, in JSON
-A seed that fails leaves artifacts/sim-SEED.json.
+A seed that fails leaves test/sim/artifacts/sim-SEED.json.
 exit codes: 0 passed, 127 crash, 128 liveness, 129 safety, 130 a seed that does not repeat
 `;
 
 const ONE_IN = 20;
+const ARTIFACTS = join('test', 'sim', 'artifacts');
 
 interface Order {
   readonly first: number;
@@ -131,8 +132,8 @@ async function report(result: SimResult, { parts, trace, keepGoing, shrinks }: O
     replay,
     shrunk,
   };
-  mkdirSync('artifacts', { recursive: true });
-  writeFileSync(join('artifacts', `sim-${seed}.json`), JSON.stringify({ ...record, options, story }, undefined, 1));
+  mkdirSync(ARTIFACTS, { recursive: true });
+  writeFileSync(join(ARTIFACTS, `sim-${seed}.json`), JSON.stringify({ ...record, options, story }, undefined, 1));
   return exitCodeOf(result.invariant!);
 }
 
