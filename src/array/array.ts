@@ -24,15 +24,12 @@ import { checkVolume, type Management } from './management.ts';
 import { createManagement, type EditableParts } from './management-terminal.ts';
 import { createRemoteInterface, unitSerial, type RemoteInterface } from './remote-interface.ts';
 import { initialState, localLun } from './store/array-state.ts';
-import { chunkBytesFor } from './store/chunk-map.ts';
-import { openGuardedFile } from './store/guarded-file.ts';
 import { createSanitizer, type VolumeSanitizer } from './sanitize/sanitizer.ts';
 import { openStateStore, type StateStore } from './store/state-store.ts';
-import { withAtomicWrites } from './store/atomic-writes.ts';
-import { openThinFile } from './store/thin-file.ts';
-import { openVolume, type Volume } from './store/volume.ts';
+import type { Volume } from './store/volume.ts';
 import { withObstacles } from './backed-unit.ts';
 import { createBackingOpener } from './backing-opener.ts';
+import { createFileVolumes } from './file-volumes.ts';
 import { createGroupKeeper, type GroupKeeper } from './group-keeper.ts';
 import { createLunVolume } from './store/lun-volume.ts';
 import { createVolumeUnit, worldWideNameOf, type PairedVolume } from './units.ts';
@@ -85,7 +82,10 @@ export async function createArray(parts: ArrayParts): Promise<EmulatedArray> {
   const audit = await parts.audit?.({ storage: parts.storage, clock: parts.clock });
   if (audit) await concludeUnfinished(audit, store.requests);
   const body = createBody({ ...parts, audit }, store, remote);
-  for (const volume of store.state().volumes) body.open(volume);
+  for (const volume of store.state().volumes) {
+    await body.prepare(volume);
+    body.open(volume);
+  }
   for (const volume of body.volumes.values()) await volume.atomic?.recover();
   for (const sanitizer of body.sanitizers.values()) sanitizer.resume();
   for (const entry of store.state().lunMap) body.map(entry);
@@ -252,6 +252,7 @@ function createBody(parts: BodyParts, store: StateStore, remote: RemoteInterface
       await store.update((state) => ({ ...state, backings: [...(state.backings ?? []), record] }));
     },
   });
+  const fileVolumes = createFileVolumes(parts);
   const execute: ExecuteCommand = createCommandExecution(core);
   const conduct = createCommandControl({
     access: () => parts.access?.(),
@@ -274,16 +275,6 @@ function createBody(parts: BodyParts, store: StateStore, remote: RemoteInterface
   /** A file that is made when it is first needed. */
   const fileOf = (file: string) => ({ exists: () => storage.exists(file), open: () => storage.open(file) });
 
-  function openFileVolume(volume: VolumeDescription): Volume {
-    const volumeBytes = volume.blockSize * volume.blockCount;
-    const chunkBytes = chunkBytesFor(volumeBytes);
-    const mapBytes = Math.ceil(volumeBytes / chunkBytes) * 4;
-    const map = openGuardedFile(storage.open(`lun-${volume.lun}.map`), mapBytes);
-    const files = { data: storage.open(`lun-${volume.lun}.data`), map };
-    const thin = openThinFile(files, { volumeBytes, chunkBytes, blockSize: volume.blockSize });
-    return withAtomicWrites(openVolume(volume, thin), fileOf(`lun-${volume.lun}.intents`));
-  }
-
   function openLunVolume(volume: VolumeDescription): Volume {
     const opened = createLunVolume({
       description: volume,
@@ -297,7 +288,7 @@ function createBody(parts: BodyParts, store: StateStore, remote: RemoteInterface
   }
 
   function openVolumeUnit(volume: VolumeDescription): LogicalUnit {
-    const opened = volume.backing === undefined ? openFileVolume(volume) : openLunVolume(volume);
+    const opened = volume.backing === undefined ? fileVolumes.open(volume) : openLunVolume(volume);
     volumes.set(volume.lun, opened);
     const sanitizer =
       opened.erasure && createSanitizer({ volume: opened, clock, log, file: fileOf(`lun-${volume.lun}.sanitize`) });
@@ -360,6 +351,7 @@ function createBody(parts: BodyParts, store: StateStore, remote: RemoteInterface
     groups,
     backings,
     sanitizers,
+    prepare: (volume) => fileVolumes.prepare(volume),
     open(volume) {
       units.set(volume.lun, openers[volume.kind](volume));
     },

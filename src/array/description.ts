@@ -45,6 +45,8 @@ export interface VolumeDescription {
   readonly readOnly?: true;
   /** Seconds that a SANITIZE takes at least, so that hosts can be rehearsed with one; only a `volume`. */
   readonly sanitizeMinimum?: number;
+  /** Its files hold it encrypted with a key of its own, which SANITIZE CRYPTO ERASE replaces; only a `volume` without `backing`. */
+  readonly encrypted?: true;
   /** `/dev/...` or `iscsi://...`: the LUN that holds the volume's bytes, block n in its place; absent: a sparse file. */
   readonly backing?: string;
 }

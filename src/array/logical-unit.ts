@@ -41,6 +41,8 @@ export interface LogicalUnit {
   allocation?(lba: number, blockCount: number): readonly AllocationRun[];
   /** SANITIZE; absent where nobody can promise that nothing is left. */
   readonly sanitize?: Sanitizer;
+  /** What it stores is encrypted, and `sanitize` can do away with the key (CRYPTO ERASE). */
+  readonly encrypted?: boolean;
   /** Blocks that take up and give back room together (OPTIMAL UNMAP GRANULARITY); 1 where absent. */
   readonly deallocationGranularity?: number;
 }

@@ -28,6 +28,8 @@ export interface EditableParts {
   readonly runtimes: ReadonlyMap<string, GroupRuntime>;
   readonly volumes: ReadonlyMap<number, Volume>;
   readonly backings: BackingOpener;
+  /** Must be awaited before `open`. */
+  prepare(volume: VolumeDescription): Promise<void>;
   open(volume: VolumeDescription): void;
   map(entry: LunMapEntry): void;
   unmap(lun: number): void;
@@ -95,6 +97,7 @@ export function createManagement(
     async addVolume(asked) {
       const volume = await withBackingFound(asked);
       if (!(await edit((state) => withVolume(state, volume)))) return;
+      await body.prepare(volume);
       body.open(volume);
       await body.volumes.get(volume.lun)?.backing?.reach();
       body.channel.lunListChanged();

@@ -87,10 +87,11 @@ export function checkVolume(volume: VolumeDescription): void {
 }
 
 function checkOptions({ name, kind, blockSize, blockCount, ...options }: VolumeDescription): void {
-  const { removable, physicalBlockSize, readOnly, sanitizeMinimum } = options;
-  if (kind !== 'volume' && (removable || physicalBlockSize || readOnly || sanitizeMinimum)) {
+  const { removable, physicalBlockSize, readOnly, sanitizeMinimum, encrypted, backing } = options;
+  if (kind !== 'volume' && (removable || physicalBlockSize || readOnly || sanitizeMinimum || encrypted)) {
     fail(`${name} is a ${kind}: the options of a volume are not possible`);
   }
+  if (encrypted && backing !== undefined) fail(`volume ${name} lies on ${backing}: only files of the array are encrypted`);
   if (physicalBlockSize === undefined) return;
   if (blockSize !== 512) fail(`volume ${name} has blocks of ${blockSize} bytes: physical ones of 4096 need 512`);
   if ((blockCount * blockSize) % physicalBlockSize !== 0) fail(`volume ${name} ends inside a physical block`);

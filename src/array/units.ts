@@ -102,6 +102,7 @@ export function createVolumeUnit(parts: VolumeUnitParts): LogicalUnit {
     ...(description.removable ? { removable: true } : {}),
     ...(description.physicalBlockSize ? { physicalBlockSize: description.physicalBlockSize } : {}),
     ...(parts.sanitizer ? { sanitize: alone(parts.sanitizer, parts) } : {}),
+    ...(volume.erasure?.replaceKey ? { encrypted: true } : {}),
     ...(volume.atomic ? { atomicWriteBlocks: volume.atomic.byteLimit / blockSize } : {}),
     deallocationGranularity: volume.chunkBytes / blockSize,
     access() {

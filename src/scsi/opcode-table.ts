@@ -31,9 +31,17 @@ export interface CommandFacts {
    * What the unit must be able to promise: `stored-content`, that a READ returns what a WRITE stored; `exclusive`, also
    * that nobody reaches its blocks except through this device server; `deallocation`, that blocks can be given back;
    * `atomic-write`, that a write is done wholly or not at all, whatever interrupts it; `removable-medium`, that its medium
-   * can be taken out; `erasable`, that nothing is left of what was ever stored.
+   * can be taken out; `erasable`, that nothing is left of what was ever stored; `encrypted`, also that all of it is
+   * encrypted with a key that can be lost.
    */
-  readonly demands?: 'stored-content' | 'exclusive' | 'deallocation' | 'atomic-write' | 'removable-medium' | 'erasable';
+  readonly demands?:
+    | 'stored-content'
+    | 'exclusive'
+    | 'deallocation'
+    | 'atomic-write'
+    | 'removable-medium'
+    | 'erasable'
+    | 'encrypted';
   /** Executed although a unit attention is pending (SAM-5 5.14.1). */
   readonly ignoresAttention?: true;
   /** Executed also while the unit is being sanitized (SBC-3 4.11), or after that has failed. */
@@ -202,6 +210,13 @@ export const COMMANDS = {
     serviceAction: SERVICE_ACTION.blockErase,
     usage: '48a20000000000ffff04',
     ...SANITIZE,
+  },
+  sanitizeCryptoErase: {
+    title: 'SANITIZE, CRYPTO ERASE',
+    serviceAction: SERVICE_ACTION.cryptoErase,
+    usage: '48a30000000000ffff04',
+    ...SANITIZE,
+    demands: 'encrypted',
   },
   sanitizeExitFailureMode: {
     title: 'SANITIZE, EXIT FAILURE MODE',

@@ -72,6 +72,7 @@ export const SERVICE_ACTION = {
   operatingParameters: 0x03,
   overwrite: 0x01,
   blockErase: 0x02,
+  cryptoErase: 0x03,
   exitFailureMode: 0x1f,
 } as const;
 

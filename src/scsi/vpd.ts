@@ -168,14 +168,14 @@ export function decodeBlockLimits(bytes: Uint8Array): Decoded<BlockLimits> {
   });
 }
 
-/** WABEREQ 01b: after a SANITIZE BLOCK ERASE reads are answered, with zeros. */
-const READS_AFTER_ERASE = 0x40;
+/** WABEREQ and WACEREQ 01b: after a SANITIZE by BLOCK ERASE, or by CRYPTO ERASE, reads are answered, with zeros. */
+const READS_AFTER = { blockErase: 0x40, cryptoErase: 0x10 } as const;
 
-/** Page B1h: not rotating, form factor not reported; `erasable` where the unit has SANITIZE BLOCK ERASE. */
-export function encodeBlockDeviceCharacteristics(erasable = false): Uint8Array {
+/** Page B1h: not rotating, form factor not reported; with the services of SANITIZE that the unit has. */
+export function encodeBlockDeviceCharacteristics(services: readonly (keyof typeof READS_AFTER)[] = []): Uint8Array {
   const content = new Uint8Array(BLOCK_LIMITS_LENGTH);
   writeU16(content, 0, 1);
-  if (erasable) content[3] = READS_AFTER_ERASE;
+  for (const service of services) content[3]! |= READS_AFTER[service];
   return encodeVpd(VPD_PAGE.blockDeviceCharacteristics, content);
 }
 

@@ -12,6 +12,7 @@ import { createRealRandom } from '../../src/lun/real-random.ts';
 import { childEnvironment, upLab, type BenchLab } from './lab.ts';
 import { inTurn, line, median, ratio, row } from './measure.ts';
 import { serveArray } from './processes.ts';
+import { encryptionCost } from './encryption.ts';
 import { recoveryTime } from './recovery.ts';
 import { targets } from './targets.ts';
 
@@ -35,6 +36,7 @@ export async function main(options: Options): Promise<number> {
     ['start', startUp],
     ['memory', sparseMemory],
     ['recovery', (all) => recoveryTime(join(all.directory, 'recovery'))],
+    ['encryption', (all) => encryptionCost(join(all.directory, 'encryption'))],
     ['targets', (all) => targets({ root: all.root, directory: join(all.directory, 'targets') })],
   ];
   for (const [name, bench] of benches) {

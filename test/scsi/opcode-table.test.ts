@@ -31,6 +31,7 @@ const TITLES: Readonly<Record<string, string>> = {
   '42': 'UNMAP',
   '48/1': 'SANITIZE, OVERWRITE',
   '48/2': 'SANITIZE, BLOCK ERASE',
+  '48/3': 'SANITIZE, CRYPTO ERASE',
   '48/1f': 'SANITIZE, EXIT FAILURE MODE',
   '55': 'MODE SELECT(10)',
   '5a': 'MODE SENSE(10)',
@@ -106,7 +107,7 @@ describe('opcode table', () => {
       expect(usage.at(-1)).toBe(0x04);
       expect(command.serviceAction !== undefined).toBe(WITH_SERVICE_ACTION.has(command.opcode));
       // The ranges of two are checked by their handlers: one has many, the other no length. SANITIZE has none.
-      const checksItself = ['unmap', 'getLbaStatus'].includes(command.name) || command.demands === 'erasable';
+      const checksItself = ['unmap', 'getLbaStatus'].includes(command.name) || command.title.startsWith('SANITIZE');
       if (command.effect !== 'neutral') expect(command.needsMedium && (command.checksLba || checksItself)).toBe(true);
       if (command.effect !== 'neutral') expect(command.reservedAs).toBe(command.effect);
       if (command.atomic) expect(['exclusive', 'atomic-write']).toContain(command.demands);

@@ -1,6 +1,6 @@
 import { createArray, type EmulatedArray } from '../../src/array/array.ts';
 import type { LogicalUnit } from '../../src/array/logical-unit.ts';
-import type { ArrayDescription } from '../../src/array/description.ts';
+import type { ArrayDescription, VolumeDescription } from '../../src/array/description.ts';
 import type { Clock } from '../../src/base/clock.ts';
 import type { Random } from '../../src/base/random.ts';
 import type { Storage } from '../../src/base/storage.ts';
@@ -41,7 +41,8 @@ export interface ArrayPairOptions {
   /** What stands behind a volume, by its path; `openBacking` opens it. */
   readonly backing?: (array: ArrayName, volume: VolumeName) => string | undefined;
   readonly openBacking?: (path: string) => Promise<Lun>;
-  readonly volumeOptions?: { readonly sanitizeMinimum?: number };
+  /** Of the volume `data`. */
+  readonly volumeOptions?: Pick<VolumeDescription, 'sanitizeMinimum' | 'encrypted'>;
 }
 
 /** LUNs differ between the arrays, as they do in life. */

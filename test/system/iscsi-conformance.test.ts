@@ -28,7 +28,7 @@ const VOLUMES = [
   { lun: 2, name: 'protected', size: '64MiB', options: 'read-only: true' },
   { lun: 3, name: 'advanced-format', size: '96MiB', options: 'physical-block-size: 4096' },
   // Sanitize.Reset wants to see it under way three seconds after it began, and again after every reset.
-  { lun: 4, name: 'erasable', size: '64MiB', options: 'sanitize-minimum: 6' },
+  { lun: 4, name: 'erasable', size: '64MiB', options: 'sanitize-minimum: 6, encrypted: true' },
 ] as const;
 
 let directory: string;

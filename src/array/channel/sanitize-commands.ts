@@ -7,7 +7,7 @@ import { requireWritable } from './write-access.ts';
 
 /** SANITIZE, of units whose backing can be erased. It goes on whatever becomes of the command, its nexus and the unit. */
 
-const NO_PATTERN = { overwrite: false, passes: 1, invert: false, pattern: new Uint8Array(0) } as const;
+const NO_PATTERN = { passes: 1, invert: false, pattern: new Uint8Array(0) } as const;
 
 export async function sanitizeOverwrite(context: CommandContext): Promise<CommandResult> {
   const { task, unit } = context;
@@ -17,13 +17,21 @@ export async function sanitizeOverwrite(context: CommandContext): Promise<Comman
   }
   const list = decodeOverwriteList(receivedData(task, length), unit.blockSize);
   if (!list.ok) throw invalidParameter(describeViolation(list.violation));
-  await sanitize(context, { ...list.value, overwrite: true, allowExit }, immediate);
+  await sanitize(context, { ...list.value, method: 'overwrite', allowExit }, immediate);
   return { wantedDataOut: length };
 }
 
-export async function sanitizeBlockErase(context: CommandContext): Promise<CommandResult> {
+export function sanitizeBlockErase(context: CommandContext): Promise<CommandResult> {
+  return erase(context, 'block-erase');
+}
+
+export function sanitizeCryptoErase(context: CommandContext): Promise<CommandResult> {
+  return erase(context, 'crypto-erase');
+}
+
+async function erase(context: CommandContext, method: SanitizeRequest['method']): Promise<CommandResult> {
   const { allowExit, immediate } = withoutList(context);
-  await sanitize(context, { ...NO_PATTERN, allowExit }, immediate);
+  await sanitize(context, { ...NO_PATTERN, method, allowExit }, immediate);
   return {};
 }
 

@@ -23,6 +23,8 @@ export function unitSupports(unit: LogicalUnit, command: Pick<Command, 'demands'
       return (unit.atomicWriteBlocks ?? 0) > 0 && promises(unit, 'exclusive');
     case 'erasable':
       return unit.sanitize !== undefined && promises(unit, 'exclusive');
+    case 'encrypted':
+      return unit.encrypted === true && unitSupports(unit, { demands: 'erasable' });
     case 'removable-medium':
       return unit.removable === true;
     default:

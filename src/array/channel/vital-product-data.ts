@@ -23,13 +23,18 @@ const PAGES: ReadonlyMap<number, PageBuilder> = new Map<number, PageBuilder>([
   [VPD_PAGE.unitSerialNumber, (_channel, unit) => encodeUnitSerial(unit.serial)],
   [VPD_PAGE.deviceIdentification, (channel, unit) => encodeDeviceIdentification(designators(channel, unit))],
   [VPD_PAGE.blockLimits, (_channel, unit) => encodeBlockLimits(blockLimits(unit))],
-  [VPD_PAGE.blockDeviceCharacteristics, (_channel, unit) => encodeBlockDeviceCharacteristics(!!unit.sanitize)],
+  [VPD_PAGE.blockDeviceCharacteristics, (_channel, unit) => encodeBlockDeviceCharacteristics(erasures(unit))],
   [VPD_PAGE.logicalBlockProvisioning, (_channel, unit) => encodeLogicalBlockProvisioning(isThin(unit))],
 ]);
 
 /** The page whole, or undefined where the device has no such page. */
 export function vitalProductData(channel: Channel, unit: LogicalUnit, page: number): Uint8Array | undefined {
   return PAGES.get(page)?.(channel, unit);
+}
+
+function erasures(unit: LogicalUnit): ('blockErase' | 'cryptoErase')[] {
+  if (!unit.sanitize) return [];
+  return unit.encrypted ? ['blockErase', 'cryptoErase'] : ['blockErase'];
 }
 
 const BINARY = 1;

@@ -2,8 +2,10 @@ import type { Storage } from '../../base/storage.ts';
 import type { ArrayDescription } from '../description.ts';
 import { journalGeometry } from '../journal/geometry.ts';
 import type { ArrayState } from '../store/array-state.ts';
+import { keyFileOf } from '../store/volume-key.ts';
 import { checkDifferences, differenceFiles } from './check-differences.ts';
 import { checkJournal } from './check-journal.ts';
+import { checkKey } from './check-key.ts';
 import { checkRelations } from './check-relations.ts';
 import { checkTables } from './check-tables.ts';
 import { checkVolumeFiles } from './check-volume.ts';
@@ -28,7 +30,10 @@ export function checkStorage(description: ArrayDescription, storage: Storage): S
   if (!state) return { findings, volumes: 0, journals: 0, groups: 0, records: 0, commands: tables.commands };
   checkRelations(state, report);
   const volumes = state.volumes.filter(({ kind }) => kind === 'volume');
-  for (const volume of volumes) checkVolumeFiles(volume, storage, report);
+  for (const volume of volumes) {
+    checkVolumeFiles(volume, storage, report);
+    if (volume.encrypted) checkKey(volume, storage, report);
+  }
   let records = 0;
   for (const group of state.groups) {
     records += checkGroupJournal(state, group, storage, report);
@@ -60,7 +65,8 @@ function checkGroupJournal(
 /** Files that belong to nothing the tables name: nobody reads them, and they take room. */
 function checkStrays(state: ArrayState, storage: Storage, report: Report): void {
   const expected = new Set(
-    state.volumes.flatMap(({ lun }) => [
+    state.volumes.flatMap(({ lun, encrypted }) => [
+      ...(encrypted ? [keyFileOf(lun)] : []),
       `lun-${lun}.data`,
       `lun-${lun}.map`,
       `lun-${lun}.intents`,

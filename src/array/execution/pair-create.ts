@@ -126,6 +126,9 @@ function checkVolume(core: ArrayCore, existing: GroupState | undefined, request:
   if (!volume) refuse('in-use', `LUN ${lun} of array ${core.name} is a ${unit.kind}, not a volume that can be paired`);
   if (unit.sanitize?.status())
     refuse('in-use', `LUN ${lun} of array ${core.name} is being sanitized, or that has failed`);
+  if (volume.description.encrypted) {
+    refuse('wrong-state', `LUN ${lun} of array ${core.name} is encrypted: a journal would hold its data in clear`);
+  }
   for (const group of core.store.state().groups) {
     const pair = group.pairs.find((candidate) => localLun(group, candidate) === lun);
     if (pair) refuse('in-use', `LUN ${lun} is in pair ${pair.name} of group ${group.name} already`);

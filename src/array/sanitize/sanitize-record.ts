@@ -9,7 +9,14 @@ import { openGuardedFile } from '../store/guarded-file.ts';
 const recordLayout = defineLayout('sanitize', 32, [
   { name: 'magic', offset: 0, size: 8, kind: 'constant', constant: 'CDCTLSAN', doc: 'magic' },
   { name: 'state', offset: 8, size: 1, kind: 'enum', values: { none: 0, running: 1, failed: 2 }, doc: 'what goes on' },
-  { name: 'overwrite', offset: 9, size: 1, kind: 'flag', doc: 'with a pattern, not with zeros' },
+  {
+    name: 'method',
+    offset: 9,
+    size: 1,
+    kind: 'enum',
+    values: { 'block-erase': 0, overwrite: 1, 'crypto-erase': 2 },
+    doc: 'with zeros, with a pattern, or by a new key',
+  },
   { name: 'passes', offset: 10, size: 1, kind: 'u8', doc: 'times that everything is overwritten' },
   { name: 'invert', offset: 11, size: 1, kind: 'flag', doc: 'each pass with the complement of the one before' },
   { name: 'allowExit', offset: 12, size: 1, kind: 'flag', doc: 'whether a host may end a failure' },
@@ -24,7 +31,7 @@ export type SanitizeRecord = Omit<ValueOf<typeof recordLayout>, 'patternLength'>
 
 export const NOTHING: SanitizeRecord = {
   state: 'none',
-  overwrite: false,
+  method: 'block-erase',
   passes: 0,
   invert: false,
   allowExit: false,

@@ -30,6 +30,7 @@ const volume = fields(
     physicalBlockSize: oneOf([4096]),
     readOnly: oneOf([true]),
     sanitizeMinimum: integer(1, 3600),
+    encrypted: oneOf([true]),
     backing: NAME,
   },
 );

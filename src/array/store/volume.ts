@@ -69,6 +69,11 @@ export interface Erasure {
   overwrite(offset: number, bytes: Uint8Array): void;
   /** What was overwritten is durably so when it resolves. */
   flush(): Promise<void>;
+  /**
+   * What was written before can never be read again, durably when it resolves, wherever a copy of it stands; nothing may be
+   * read or written meanwhile, nor before `reset`. Absent where nothing is encrypted.
+   */
+  replaceKey?(): Promise<void>;
   /** Gives everything back: the volume reads as zeros, durably when it resolves. */
   reset(): Promise<void>;
 }

@@ -110,6 +110,7 @@ export const ARRAY_COMMANDS: readonly CommandDefinition[] = [
       },
       { flags: '--read-only', doc: 'no host may ever write it', kind: 'flag' },
       { flags: '--sanitize-minimum <seconds>', doc: 'that a SANITIZE takes at least', kind: 'integer' },
+      { flags: '--encrypted', doc: 'keep it encrypted in files of the array, for CRYPTO ERASE', kind: 'flag' },
     ],
     load: () => import('../commands/array-volume-add.ts'),
     text,

@@ -15,6 +15,7 @@ interface Request {
   readonly physicalBlockSize?: '4096';
   readonly readOnly?: boolean;
   readonly sanitizeMinimum?: number;
+  readonly encrypted?: boolean;
 }
 
 export async function run(request: Request, context: CommandContext): Promise<CommandResult<ArrayEdit>> {
@@ -36,11 +37,13 @@ export async function run(request: Request, context: CommandContext): Promise<Co
 }
 
 /** What they mean together is checked by the array. */
-function optionsOf({ physicalBlockSize, readOnly, sanitizeMinimum, backing }: Request): Partial<VolumeDescription> {
+function optionsOf(request: Request): Partial<VolumeDescription> {
+  const { physicalBlockSize, readOnly, sanitizeMinimum, encrypted, backing } = request;
   return {
     ...(physicalBlockSize === undefined ? {} : { physicalBlockSize: 4096 }),
     ...(readOnly ? { readOnly } : {}),
     ...(sanitizeMinimum ? { sanitizeMinimum } : {}),
+    ...(encrypted ? { encrypted } : {}),
     ...(backing === undefined ? {} : { backing }),
   };
 }

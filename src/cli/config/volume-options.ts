@@ -5,7 +5,7 @@ import { integerOf, textOf, type MapReader } from './reader.ts';
 /** What a volume in `array.yaml` may have beside its size: each option absent where the file says nothing. */
 export type VolumeOptions = Pick<
   VolumeDescription,
-  'removable' | 'physicalBlockSize' | 'readOnly' | 'sanitizeMinimum' | 'backing'
+  'removable' | 'physicalBlockSize' | 'readOnly' | 'sanitizeMinimum' | 'encrypted' | 'backing'
 >;
 
 /** With the name of a CHAP user at most: a secret has no place in a description. */
@@ -17,12 +17,14 @@ export function readVolumeOptions(reader: MapReader, path: string, kind: VolumeD
   const readOnly = flag(reader, path, 'read-only');
   const physicalBlockSize = number(reader, path, 'physical-block-size', 512, 4096);
   const sanitizeMinimum = number(reader, path, 'sanitize-minimum', 0, HOUR_SECONDS);
+  const encrypted = flag(reader, path, 'encrypted');
   const backing = lunPath(reader, path);
   const options = {
     ...(removable ? { removable } : {}),
     ...(readOnly ? { readOnly } : {}),
     ...(physicalBlockSize === undefined ? {} : { physicalBlockSize: physicalSize(reader, path, physicalBlockSize) }),
     ...(sanitizeMinimum ? { sanitizeMinimum } : {}),
+    ...(encrypted ? { encrypted } : {}),
     ...(backing === undefined ? {} : { backing }),
   };
   const [first] = Object.keys(options);
@@ -41,6 +43,7 @@ const FILE_KEYS: Readonly<Record<string, string>> = {
   physicalBlockSize: 'physical-block-size',
   readOnly: 'read-only',
   sanitizeMinimum: 'sanitize-minimum',
+  encrypted: 'encrypted',
   backing: 'backing',
 } satisfies Record<keyof VolumeOptions, string>;
 

@@ -3,6 +3,7 @@ import { createArray, type EmulatedArray } from '../../array/array.ts';
 import { StateLogError } from '../../array/store/state-log.ts';
 import { StateStoreError } from '../../array/store/state-store.ts';
 import { ThinFileError } from '../../array/store/thin-file.ts';
+import { VolumeKeyError } from '../../array/store/volume-key.ts';
 import { mayDiscover } from '../../array/access/visibility.ts';
 import { openAuditLog } from '../../array/audit/audit-log.ts';
 import type { ArrayDescription } from '../../array/description.ts';
@@ -185,7 +186,7 @@ async function openPortal(
   }
 }
 
-const UNUSABLE = [StateLogError, StateStoreError, ThinFileError];
+const UNUSABLE = [StateLogError, StateStoreError, ThinFileError, VolumeKeyError];
 
 /** Storage that must not be served is no mistake of this program. */
 function unusable(directory: string, { name }: ArrayDescription, error: unknown): never {

@@ -32,6 +32,8 @@ export interface MemoryUnitOptions {
   readonly atomicWriteBlocks?: number;
   /** Its backing can be erased; what it answers is under the test's control. */
   readonly sanitize?: Sanitizer;
+  /** It has CRYPTO ERASE. */
+  readonly encrypted?: boolean;
 }
 
 /** Of a unit that has all commands. */
@@ -39,6 +41,7 @@ export const EVERYTHING = {
   thin: true,
   removable: true,
   atomicWriteBlocks: 64,
+  encrypted: true,
   sanitize: {
     status: () => undefined,
     begin: async () => undefined,
@@ -116,6 +119,7 @@ export function memoryUnit(options: MemoryUnitOptions = {}): MemoryUnit {
     ...(options.prepare ? { prepare: options.prepare } : {}),
     ...(options.removable ? { removable: true } : {}),
     ...(options.sanitize ? { sanitize: options.sanitize } : {}),
+    ...(options.encrypted ? { encrypted: true } : {}),
     ...(options.atomicWriteBlocks ? { atomicWriteBlocks: options.atomicWriteBlocks } : {}),
     ...(options.thin
       ? thinMethods(calls, mapped, (lba, count) => content.fill(0, lba * blockSize, (lba + count) * blockSize))

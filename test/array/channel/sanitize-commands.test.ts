@@ -17,6 +17,7 @@ async function erasable() {
   const fixture = await channelFixture([
     memoryUnit({ thin: true, sanitize: double.sanitizer }),
     memoryUnit({ lun: 1 }),
+    memoryUnit({ lun: 2, thin: true, sanitize: double.sanitizer, encrypted: true }),
   ]);
   fixture.server.nexusOpened('b');
   await fixture.settle('b');
@@ -33,14 +34,27 @@ describe('SANITIZE', () => {
     const reply = send(sanitizeCdb(OVERWRITE, 6), { data: PATTERN });
     await turns();
     expect(state.begun).toEqual([
-      { overwrite: true, passes: 1, invert: true, pattern: Uint8Array.of(0xa5, 0x5a), allowExit: false },
+      { method: 'overwrite', passes: 1, invert: true, pattern: Uint8Array.of(0xa5, 0x5a), allowExit: false },
     ]);
     goOn({ state: 'running', progress: 0.5, allowExit: false });
     await turns();
     goOn(undefined);
     expect(await reply).toMatchObject({ verdict: 'good', wantedDataOut: 6 });
     expect((await send(sanitizeCdb(BLOCK_ERASE, 0, true))).verdict).toBe('good');
-    expect(state.begun[1]).toMatchObject({ overwrite: false, allowExit: false });
+    expect(state.begun[1]).toMatchObject({ method: 'block-erase', allowExit: false });
+  });
+
+  it('by CRYPTO ERASE is for units that are encrypted only', async () => {
+    const { send, state, units } = await erasable();
+    const CRYPTO_ERASE = 0x03;
+    expect((await send(sanitizeCdb(CRYPTO_ERASE))).verdict).toBe('5/24/00');
+    expect((await send(sanitizeCdb(CRYPTO_ERASE, 8), { lun: 2, data: new Uint8Array(8) })).verdict).toBe('5/24/00');
+    units[2]!.setAccess('read-only');
+    expect((await send(sanitizeCdb(CRYPTO_ERASE), { lun: 2 })).verdict).toBe('7/27/00');
+    expect(state.begun).toEqual([]);
+    units[2]!.setAccess('read-write');
+    expect((await send(sanitizeCdb(CRYPTO_ERASE, 0, true), { lun: 2 })).verdict).toBe('good');
+    expect(state.begun).toMatchObject([{ method: 'crypto-erase', allowExit: false }]);
   });
 
   it('leaves INQUIRY, REPORT LUNS and REQUEST SENSE, which tells how far it is', async () => {
@@ -126,9 +140,10 @@ describe('SANITIZE', () => {
   it('is told by VPD page B1h and by REPORT SUPPORTED OPERATION CODES', async () => {
     const { send } = await erasable();
     const page = async (lun: number) => toHex((await send('1201b1004000', { lun })).dataIn!.subarray(4, 8));
-    expect([await page(0), await page(1)]).toEqual(['00010040', '00010000']);
-    const supported = async (action: string) =>
-      toHex((await send(`a30c0248${action}0000ffff0000`)).dataIn!.subarray(1, 2));
+    expect([await page(0), await page(1), await page(2)]).toEqual(['00010040', '00010000', '00010050']);
+    const supported = async (action: string, lun = 0) =>
+      toHex((await send(`a30c0248${action}0000ffff0000`, { lun })).dataIn!.subarray(1, 2));
     expect([await supported('0002'), await supported('0003')]).toEqual(['03', '01']);
+    expect([await supported('0002', 2), await supported('0003', 2)]).toEqual(['03', '03']);
   });
 });

@@ -15,12 +15,13 @@ type Name = keyof typeof SERIALS;
 
 const JOURNAL = journalGeometry(8 + 9 * 64);
 
-function descriptionOf(name: Name) {
+function descriptionOf(name: Name, more: Pick<ArrayPairOptions, 'volumeOptions'> = {}) {
   const options: ArrayPairOptions = {
     clock: createFakeClock(),
     random: createSeededRandom(1),
     storage: () => createMemoryStorage(),
     volumeBlocks: 2048,
+    ...more,
   };
   return describeArray(name, SERIALS[name], PEERS[name], options);
 }
@@ -243,4 +244,42 @@ describe('each damage is found, and said in words', () => {
       for (const text of [found!.what, found!.meaning, found!.next]) expect(text.length).toBeGreaterThan(10);
     }),
   );
+});
+
+describe('the keys of an encrypted volume', () => {
+  const KEY = `lun-${LUNS.tokyo.data}.key`;
+  const encrypted = { volumeOptions: { encrypted: true } } as const;
+
+  async function stored({ tokyo }: World): Promise<readonly Finding[]> {
+    await tokyo.unit('data').write(3, stamp(1), { forceUnitAccess: true });
+    tokyo.kill();
+    return checkStorage(descriptionOf('tokyo', encrypted), frozen(tokyo.storage)).findings;
+  }
+
+  it.each([
+    ['gone', remove(KEY), 'damage', /it is not there, though lun-10\.\w+ says/],
+    ['spoilt', spoilPiece(KEY), 'damage', /it holds no keys/],
+    ['torn in one sector', flip(KEY, 10), 'doubt', /wrong CRC-32; version 3/],
+  ] as const)('%s', (_name, act, severity, says) =>
+    inWorld(async (world) => {
+      expect(await stored(world)).toEqual([]);
+      act(world, world.tokyo.storage);
+      const { findings } = checkStorage(descriptionOf('tokyo', encrypted), frozen(world.tokyo.storage));
+      expect(findings).toMatchObject([{ file: KEY, severity, what: expect.stringMatching(says) }]);
+    }, encrypted),
+  );
+
+  it('are not needed yet where nothing was stored', () =>
+    inWorld(async ({ tokyo }) => {
+      tokyo.kill();
+      await tokyo.storage.remove(KEY);
+      expect(checkStorage(descriptionOf('tokyo', encrypted), frozen(tokyo.storage)).findings).toEqual([]);
+    }, encrypted));
+
+  it('are told of where array.yaml says something else than the tables', () =>
+    inWorld(async (world) => {
+      await stored(world);
+      const { findings } = checkStorage(descriptionOf('tokyo'), frozen(world.tokyo.storage));
+      expect(findings).toMatchObject([{ file: 'array.yaml', what: expect.stringMatching(/tables as an encrypted/) }]);
+    }, encrypted));
 });

@@ -7,7 +7,7 @@ import { formPair, inWorld, sleep, stamp, until, type World } from './world.ts';
 const LUN = LUNS.tokyo.data;
 const SECRET = 0xc3;
 const ERASE: SanitizeRequest = {
-  overwrite: false,
+  method: 'block-erase',
   passes: 1,
   invert: false,
   pattern: new Uint8Array(0),
@@ -15,7 +15,7 @@ const ERASE: SanitizeRequest = {
 };
 const OVERWRITE: SanitizeRequest = {
   ...ERASE,
-  overwrite: true,
+  method: 'overwrite',
   passes: 2,
   invert: true,
   pattern: Uint8Array.of(1, 2, 3),
@@ -128,7 +128,7 @@ describe('SANITIZE of a volume', () => {
           if (found === undefined) return;
           await ended(world);
           expect(traces(world)).toEqual([]);
-          expect((await tokyo.unit('data').read(0, 1))[0]).toBe(request.overwrite ? 0xfe : 0);
+          expect((await tokyo.unit('data').read(0, 1))[0]).toBe(request.method === 'overwrite' ? 0xfe : 0);
         });
       }
       expect(cuts).toBeGreaterThan(5);

@@ -18,7 +18,7 @@ export interface WorldOptions {
   readonly backing?: NonNullable<ArrayPairOptions['backing']>;
   /** Called once the clock is there; what opens the backings. */
   readonly backings?: (clock: FakeClock) => (path: string) => Promise<Lun>;
-  readonly volumeOptions?: { readonly sanitizeMinimum?: number };
+  readonly volumeOptions?: NonNullable<ArrayPairOptions['volumeOptions']>;
 }
 
 export async function inWorld(work: (world: World) => Promise<void>, options: WorldOptions = {}): Promise<void> {

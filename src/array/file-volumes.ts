@@ -1,0 +1,57 @@
+import type { Random } from '../base/random.ts';
+import type { Storage } from '../base/storage.ts';
+import type { VolumeDescription } from './description.ts';
+import { withAtomicWrites } from './store/atomic-writes.ts';
+import { chunkBytesFor } from './store/chunk-map.ts';
+import { encryptedFile } from './store/encrypted-file.ts';
+import { openGuardedFile } from './store/guarded-file.ts';
+import { openThinFile } from './store/thin-file.ts';
+import { openVolume, type Volume } from './store/volume.ts';
+import { openVolumeKey, type Purpose, type VolumeKey } from './store/volume-key.ts';
+
+/** The volumes that stand in files of the array, encrypted or not. */
+export interface FileVolumes {
+  /** Must be awaited before `open`: the keys of an encrypted volume are durable then. Throws `VolumeKeyError`. */
+  prepare(volume: VolumeDescription): Promise<void>;
+  open(volume: VolumeDescription): Volume;
+}
+
+export function createFileVolumes(parts: { readonly storage: Storage; readonly random: Random }): FileVolumes {
+  const { storage } = parts;
+  const keys = new Map<number, VolumeKey>();
+
+  return {
+    async prepare({ lun, encrypted }) {
+      if (encrypted) keys.set(lun, await openVolumeKey(lun, parts));
+    },
+    open(volume) {
+      const { lun, blockSize } = volume;
+      const key = keys.get(lun);
+      const stored = (purpose: Purpose) => {
+        const file = storage.open(`lun-${lun}.${purpose}`);
+        return key ? encryptedFile(file, () => key.cipher(purpose)) : file;
+      };
+      const volumeBytes = blockSize * volume.blockCount;
+      const chunkBytes = chunkBytesFor(volumeBytes);
+      const map = openGuardedFile(storage.open(`lun-${lun}.map`), Math.ceil(volumeBytes / chunkBytes) * 4);
+      const thin = openThinFile({ data: stored('data'), map }, { volumeBytes, chunkBytes, blockSize });
+      const plain = openVolume(volume, thin);
+      const opened = key ? withKey(plain, key) : plain;
+      return withAtomicWrites(opened, {
+        exists: () => storage.exists(`lun-${lun}.intents`),
+        open: () => stored('intents'),
+      });
+    },
+  };
+}
+
+function withKey(volume: Volume, key: VolumeKey): Volume {
+  return {
+    ...volume,
+    ...(volume.erasure ? { erasure: { ...volume.erasure, replaceKey: () => key.replace() } } : {}),
+    close() {
+      key.close();
+      return volume.close();
+    },
+  };
+}
