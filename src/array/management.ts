@@ -91,7 +91,8 @@ function checkOptions({ name, kind, blockSize, blockCount, ...options }: VolumeD
   if (kind !== 'volume' && (removable || physicalBlockSize || readOnly || sanitizeMinimum || encrypted)) {
     fail(`${name} is a ${kind}: the options of a volume are not possible`);
   }
-  if (encrypted && backing !== undefined) fail(`volume ${name} lies on ${backing}: only files of the array are encrypted`);
+  if (encrypted && backing !== undefined)
+    fail(`volume ${name} lies on ${backing}: only files of the array are encrypted`);
   if (physicalBlockSize === undefined) return;
   if (blockSize !== 512) fail(`volume ${name} has blocks of ${blockSize} bytes: physical ones of 4096 need 512`);
   if ((blockCount * blockSize) % physicalBlockSize !== 0) fail(`volume ${name} ends inside a physical block`);

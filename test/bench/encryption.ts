@@ -14,7 +14,13 @@ export async function encryptionCost(directory: string): Promise<void> {
   const parts = { storage: createFileStorage(directory), random: createRealRandom() };
   const volumes = createFileVolumes(parts);
   const open = async (lun: number, options: Partial<VolumeDescription>) => {
-    const description = { lun, name: `v${lun}`, kind: 'volume', blockSize: 512, blockCount: VOLUME_BYTES / 512 } as const;
+    const description = {
+      lun,
+      name: `v${lun}`,
+      kind: 'volume',
+      blockSize: 512,
+      blockCount: VOLUME_BYTES / 512,
+    } as const;
     await volumes.prepare({ ...description, ...options });
     const volume = volumes.open({ ...description, ...options });
     await volume.announce(0, VOLUME_BYTES);

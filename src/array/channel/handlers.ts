@@ -5,7 +5,12 @@ import type { Handler } from './command-context.ts';
 import { readDefectData, release, reportSupportedOperationCodes, reserve, testUnitReady } from './control-commands.ts';
 import { extendedCopy, receiveCopyOperatingParameters, receiveCopyStatus } from './copy-commands.ts';
 import { inquiry, reportLuns, requestSense } from './identity-commands.ts';
-import { sanitizeBlockErase, sanitizeCryptoErase, sanitizeExitFailureMode, sanitizeOverwrite } from './sanitize-commands.ts';
+import {
+  sanitizeBlockErase,
+  sanitizeCryptoErase,
+  sanitizeExitFailureMode,
+  sanitizeOverwrite,
+} from './sanitize-commands.ts';
 import { preventAllowMediumRemoval, startStopUnit } from './medium-commands.ts';
 import { modeSelect, modeSense } from './mode-commands.ts';
 import {

@@ -33,7 +33,8 @@ function checkSectors(name: string, storage: Storage, report: Report): void {
     file: name,
     offset: places[0]!,
     what: `the sector at byte ${places.join(' and ')} has a wrong CRC-32; version ${Math.max(...piece.versions)} of the keys is used`,
-    meaning: 'a power cut tears what is being written, and the older keys are right then; otherwise nothing of the volume can be read',
+    meaning:
+      'a power cut tears what is being written, and the older keys are right then; otherwise nothing of the volume can be read',
     next: 'nothing after a power cut; otherwise restore the file from a copy made since the last CRYPTO ERASE',
   });
 }

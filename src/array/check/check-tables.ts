@@ -73,7 +73,9 @@ function compareDescription(description: ArrayDescription, state: ArrayState, re
 }
 
 function sameVolume(a: VolumeDescription, b: VolumeDescription): boolean {
-  return a.encrypted === b.encrypted && a.kind === b.kind && a.blockSize === b.blockSize && a.blockCount === b.blockCount;
+  return (
+    a.encrypted === b.encrypted && a.kind === b.kind && a.blockSize === b.blockSize && a.blockCount === b.blockCount
+  );
 }
 
 function brief({ kind, encrypted, blockCount, blockSize }: VolumeDescription): string {

@@ -7,7 +7,13 @@ import { CIPHER_KEY_BYTES, createSectorCipher, type SectorCipher } from './secto
 /** The keys of an encrypted volume, in a guarded file: two, so that equal blocks of its two files never look alike. */
 export const keyLayout = defineLayout('volume key', 136, [
   { name: 'magic', offset: 0, size: 8, kind: 'constant', constant: 'CDCTLKEY', doc: 'magic' },
-  { name: 'data', offset: 8, size: 64, kind: 'bytes', doc: 'AES-256-XTS key of the data file: for the data, for the tweaks' },
+  {
+    name: 'data',
+    offset: 8,
+    size: 64,
+    kind: 'bytes',
+    doc: 'AES-256-XTS key of the data file: for the data, for the tweaks',
+  },
   { name: 'intents', offset: 72, size: 64, kind: 'bytes', doc: 'the same of the log of atomic writes' },
 ]);
 

@@ -190,7 +190,12 @@ describe('operation codes', () => {
     expect(await absent(0)).toEqual([]);
     const persistent = COMMAND_LIST.filter((command) => command.reservedAs === 'persistent').map(({ title }) => title);
     expect(persistent).toHaveLength(12);
-    const sanitize = ['SANITIZE, OVERWRITE', 'SANITIZE, BLOCK ERASE', 'SANITIZE, CRYPTO ERASE', 'SANITIZE, EXIT FAILURE MODE'];
+    const sanitize = [
+      'SANITIZE, OVERWRITE',
+      'SANITIZE, BLOCK ERASE',
+      'SANITIZE, CRYPTO ERASE',
+      'SANITIZE, EXIT FAILURE MODE',
+    ];
     expect(await absent(1)).toEqual([
       'RESERVE(6)',
       'RELEASE(6)',

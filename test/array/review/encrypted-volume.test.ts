@@ -45,7 +45,10 @@ function copyOf(storage: VolatileStorage): Copy {
 async function contentOf(world: World, copy: Copy, key?: Buffer): Promise<Buffer> {
   const storage = createVolatileStorage(world.clock);
   for (const [name, bytes] of copy) storage.open(name).write(name === KEY ? (key ?? bytes) : bytes, 0);
-  const description = world.tokyo.array().management.show().volumes.find(({ lun }) => lun === LUN)!;
+  const description = world.tokyo
+    .array()
+    .management.show()
+    .volumes.find(({ lun }) => lun === LUN)!;
   const volumes = createFileVolumes({ storage, random: createSeededRandom(1) });
   await volumes.prepare(description);
   const volume = volumes.open(description);
@@ -70,7 +73,9 @@ describe('an encrypted volume', () => {
       disks.tokyo.powerCut();
       await tokyo.start();
       const unit = tokyo.unit('data');
-      const expected = stamp(MARKER, 2048 * 512).fill(0, 256 * 512, 384 * 512).fill(0, 900 * 512, 1500 * 512);
+      const expected = stamp(MARKER, 2048 * 512)
+        .fill(0, 256 * 512, 384 * 512)
+        .fill(0, 900 * 512, 1500 * 512);
       expected.fill(0, 1564 * 512);
       expect(Buffer.compare(await unit.read(0, 2048), expected)).toBe(0);
     }, ENCRYPTED));
@@ -100,7 +105,14 @@ describe('an encrypted volume', () => {
 
   it('added to a running array has its key before anything is stored', () =>
     inWorld(async ({ tokyo, disks }) => {
-      const volume = { lun: 60, name: 'late', kind: 'volume', blockSize: 4096, blockCount: 64, encrypted: true } as const;
+      const volume = {
+        lun: 60,
+        name: 'late',
+        kind: 'volume',
+        blockSize: 4096,
+        blockCount: 64,
+        encrypted: true,
+      } as const;
       await tokyo.array().management.addVolume(volume);
       await tokyo.array().units.unit(60)!.write(3, stamp(MARKER, 4096), { forceUnitAccess: true });
       disks.tokyo.powerCut();
@@ -147,52 +159,59 @@ describe('CRYPTO ERASE', () => {
       expect(isZero(await tokyo.unit('data').read(8, 2040))).toBe(true);
     }, ENCRYPTED));
 
-  it.each([0, 1])('is done or undone after a power cut at any write or flush (pages %i)', async (kept) => {
-    const found = { undone: 0, resumed: 0, done: 0 };
-    for (let cutAt = 1, over = false; !over; cutAt += 1) {
-      await inWorld(async (world) => {
-        const { tokyo, disks } = world;
-        await fill(world);
-        const before = copyOf(disks.tokyo);
-        let touched = 0;
-        let begun = false;
-        const cut = new Promise<void>((resolve) => {
-          disks.tokyo.watch(() => {
-            touched += 1;
-            if (touched !== cutAt) return;
-            tokyo.kill();
-            resolve();
+  it.each([0, 1])(
+    'is done or undone after a power cut at any write or flush (pages %i)',
+    async (kept) => {
+      const found = { undone: 0, resumed: 0, done: 0 };
+      for (let cutAt = 1, over = false; !over; cutAt += 1) {
+        await inWorld(async (world) => {
+          const { tokyo, disks } = world;
+          await fill(world);
+          const before = copyOf(disks.tokyo);
+          let touched = 0;
+          let begun = false;
+          const cut = new Promise<void>((resolve) => {
+            disks.tokyo.watch(() => {
+              touched += 1;
+              if (touched !== cutAt) return;
+              tokyo.kill();
+              resolve();
+            });
           });
-        });
-        const erased = tokyo.unit('data').sanitize!.begin(CRYPTO_ERASE).then(() => {
-          begun = touched < cutAt;
-          return ended(world);
-        });
-        await Promise.race([cut, erased.catch(() => cut)]);
-        disks.tokyo.watch(() => undefined);
-        over = touched < cutAt;
-        let page = kept;
-        tokyo.kill();
-        disks.tokyo.powerCut(() => (page++ & 1) === 0);
-        await tokyo.start();
-        const state = status(world);
-        if (state === undefined && !begun) {
-          found.undone += 1;
-          const unit = tokyo.unit('data');
-          expect(Buffer.compare(await unit.read(0, 256), stamp(MARKER, 256 * 512))).toBe(0);
-          expect(Buffer.compare(await unit.read(1500, 64), stamp(MARKER, 64 * 512))).toBe(0);
-          return;
-        }
-        found[state === undefined ? 'done' : 'resumed'] += 1;
-        await ended(world);
-        expect(isZero(await tokyo.unit('data').read(0, 2048))).toBe(true);
-        expect(hasMarker(await contentOf(world, before, copyOf(disks.tokyo).get(KEY)))).toBe(false);
-      }, ENCRYPTED);
-    }
-    expect(found.undone).toBeGreaterThan(0);
-    expect(found.resumed).toBeGreaterThan(5);
-    expect(found.done).toBeGreaterThan(0);
-  }, 60_000);
+          const erased = tokyo
+            .unit('data')
+            .sanitize!.begin(CRYPTO_ERASE)
+            .then(() => {
+              begun = touched < cutAt;
+              return ended(world);
+            });
+          await Promise.race([cut, erased.catch(() => cut)]);
+          disks.tokyo.watch(() => undefined);
+          over = touched < cutAt;
+          let page = kept;
+          tokyo.kill();
+          disks.tokyo.powerCut(() => (page++ & 1) === 0);
+          await tokyo.start();
+          const state = status(world);
+          if (state === undefined && !begun) {
+            found.undone += 1;
+            const unit = tokyo.unit('data');
+            expect(Buffer.compare(await unit.read(0, 256), stamp(MARKER, 256 * 512))).toBe(0);
+            expect(Buffer.compare(await unit.read(1500, 64), stamp(MARKER, 64 * 512))).toBe(0);
+            return;
+          }
+          found[state === undefined ? 'done' : 'resumed'] += 1;
+          await ended(world);
+          expect(isZero(await tokyo.unit('data').read(0, 2048))).toBe(true);
+          expect(hasMarker(await contentOf(world, before, copyOf(disks.tokyo).get(KEY)))).toBe(false);
+        }, ENCRYPTED);
+      }
+      expect(found.undone).toBeGreaterThan(0);
+      expect(found.resumed).toBeGreaterThan(5);
+      expect(found.done).toBeGreaterThan(0);
+    },
+    60_000,
+  );
 
   it('that could not store its key leaves a volume that answers nothing wrong, and can be begun again', () =>
     inWorld(async (world) => {

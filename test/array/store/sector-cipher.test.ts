@@ -20,16 +20,19 @@ const random = createSeededRandom(5);
 const key = random.bytes(64);
 const cipher = createSectorCipher(key);
 
-it.each([0, 1, 254, 255, 0xffff_ffff, 2 ** 32, 2 ** 44 + 3])('is AES-256-XTS as OpenSSL has it, from sector %i', (first) => {
-  for (const sectors of [1, 2, 8, 130]) {
-    const clear = random.bytes(sectors * 512);
-    const before = clear.slice();
-    const encrypted = cipher.encrypt(clear, first);
-    expect(clear).toEqual(before);
-    expect(Buffer.compare(encrypted, reference(key, clear, first))).toBe(0);
-    expect(Buffer.compare(cipher.decrypt(encrypted, first), clear)).toBe(0);
-  }
-});
+it.each([0, 1, 254, 255, 0xffff_ffff, 2 ** 32, 2 ** 44 + 3])(
+  'is AES-256-XTS as OpenSSL has it, from sector %i',
+  (first) => {
+    for (const sectors of [1, 2, 8, 130]) {
+      const clear = random.bytes(sectors * 512);
+      const before = clear.slice();
+      const encrypted = cipher.encrypt(clear, first);
+      expect(clear).toEqual(before);
+      expect(Buffer.compare(encrypted, reference(key, clear, first))).toBe(0);
+      expect(Buffer.compare(cipher.decrypt(encrypted, first), clear)).toBe(0);
+    }
+  },
+);
 
 it('takes bytes from any place in memory', () => {
   const memory = random.bytes(512 + 8);

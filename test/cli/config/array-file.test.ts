@@ -61,7 +61,12 @@ describe('array.yaml', () => {
   it('has volumes with options, and writes them back', () => {
     const options = 'physical-block-size: 4096, read-only: true, sanitize-minimum: 6, encrypted: true';
     const description = parseArrayFile(FILE.replace('4096, size: 1TiB', `512, size: 1TiB, ${options}`), 'array.yaml');
-    expect(description.volumes[1]).toMatchObject({ physicalBlockSize: 4096, readOnly: true, sanitizeMinimum: 6, encrypted: true });
+    expect(description.volumes[1]).toMatchObject({
+      physicalBlockSize: 4096,
+      readOnly: true,
+      sanitizeMinimum: 6,
+      encrypted: true,
+    });
     expect(parseArrayFile(formatArrayFile(description), 'array.yaml')).toEqual(description);
   });
 
