@@ -13,7 +13,7 @@ import { decodeReportLuns } from '../../src/scsi/report-luns.ts';
 import { decodeSense } from '../../src/scsi/sense.ts';
 import { decodeBlockLimits, decodeDeviceIdentification, decodeUnitSerial, decodeVpd } from '../../src/scsi/vpd.ts';
 import { decodeHeader } from '../../src/array/journal/header.ts';
-import { checkRecord } from '../../src/array/journal/journal-volume.ts';
+import { checkRecord } from '../../src/array/journal/journal-reader.ts';
 import { journalGeometry } from '../../src/array/journal/geometry.ts';
 import { chance, ensure, oddNumber, pick, type Fuzzer } from './fuzzer.ts';
 

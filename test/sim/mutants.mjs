@@ -137,7 +137,7 @@ export const MUTANTS = [
   },
   {
     name: 'the data of a journal record is not checked',
-    file: 'src/array/journal/journal-volume.ts',
+    file: 'src/array/journal/journal-reader.ts',
     find: 'return crc === record.dataCrc',
     replace: 'return crc === crc',
     expect: ['I1-prefix', 'I2-durable', 'I9-liveness'],
@@ -384,8 +384,8 @@ export const MUTANTS = [
   {
     name: 'a restart does not put the journal into the volumes',
     file: `${GROUP}recover.ts`,
-    find: 'await runtime.journal.flush();\n  await redoRecords(parts, group, group.purged, tail.sequence);',
-    replace: 'await runtime.journal.flush();',
+    find: 'await redoChange(volume, change);\n    }',
+    replace: '}',
     expect: ['I2-durable', 'I1-prefix'],
     options: CRASHES,
     within: 20,
@@ -393,8 +393,8 @@ export const MUTANTS = [
   {
     name: 'a restart takes what a killed process left for durable',
     file: `${GROUP}recover.ts`,
-    find: 'await runtime.journal.flush();\n  await redoRecords',
-    replace: 'await redoRecords',
+    find: 'await runtime.journal.flush();\n  return redoChain',
+    replace: 'return redoChain',
     expect: ['I1-prefix', 'I9-liveness'],
     options: CRASHES,
     within: 1_000,

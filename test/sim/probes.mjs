@@ -42,7 +42,7 @@ export const PROBES = [
   {
     name: 'a restart puts the journal into the volumes',
     file: `${GROUP}recover.ts`,
-    find: 'const stored = runtime.journal.readRecord(sequence);',
+    find: 'await redoChange(volume, change);\n    }',
     when: 'true',
   },
   {

@@ -2,7 +2,8 @@ import { describeViolation } from '../../base/violation.ts';
 import { isAllZero } from '../../base/bytes.ts';
 import type { Storage } from '../../base/storage.ts';
 import { JOURNAL_BLOCK_SIZE, metadataLba, type JournalGeometry } from '../journal/geometry.ts';
-import { openJournalVolume, type JournalVolume, type StoredRecord } from '../journal/journal-volume.ts';
+import type { StoredRecord } from '../journal/journal-reader.ts';
+import { openJournalVolume, type JournalVolume } from '../journal/journal-volume.ts';
 import { decodeRecord } from '../journal/record.ts';
 import { isOfLineage, scanJournal } from '../journal/recovery.ts';
 import { isActive, type GroupState, type Position } from '../store/array-state.ts';
@@ -67,7 +68,7 @@ function checkPrimary(check: Check): number {
   const { group, journal, name, report } = check;
   // Of a journal that failed nothing is believed at the next start: the difference maps name what it held.
   if (!isActive(group) || group.journalLost) return 0;
-  const tail = scanJournal(journal, group.purged, group, () => undefined);
+  const tail = scanJournal(journal, group.purged, group);
   const known = knownStored(group);
   const broken = placeOf(journal, tail.sequence + 1);
   if (tail.sequence < known) {

@@ -12,7 +12,7 @@ import {
   type Run,
 } from '../journal/geometry.ts';
 import type { JournalHeader } from '../journal/header.ts';
-import { checkRecord, type StoredRecord } from '../journal/journal-volume.ts';
+import { checkRecord, type StoredRecord } from '../journal/journal-reader.ts';
 import { RECORD_SIZE } from '../journal/record.ts';
 import { isActive, type GroupState, type Position } from '../store/array-state.ts';
 import {

@@ -1,9 +1,10 @@
 import { randomHex, type Random } from '../../base/random.ts';
 import { describeViolation } from '../../base/violation.ts';
-import type { StoredRecord } from '../journal/journal-volume.ts';
-import { scanJournal } from '../journal/recovery.ts';
+import type { StoredRecord } from '../journal/journal-reader.ts';
+import { journalChain } from '../journal/recovery.ts';
 import { isActive, localLun, type GroupState, type PairState, type Position } from '../store/array-state.ts';
-import { announceChange, applyChange, changeOf } from './change.ts';
+import type { Volume } from '../store/volume.ts';
+import { announceChange, applyChange, changeOf, type VolumeChange } from './change.ts';
 import type { FollowerContext } from './follower.ts';
 import type { GroupRuntime } from './group-runtime.ts';
 import { flushVolumes, redoRestoration } from './restoration.ts';
@@ -85,8 +86,7 @@ async function payDebts(parts: RecoveryParts): Promise<void> {
  */
 async function recoverLostJournal(parts: RecoveryParts, group: GroupState): Promise<void> {
   const { context, runtime, update, incarnation, log } = parts;
-  const tail = scanJournal(runtime.journal, group.purged, group, () => undefined);
-  await redoRecords(parts, group, group.purged, tail.sequence);
+  const tail = await redoChain(parts, group, () => undefined);
   await flushVolumes(context, group);
   const recovered = { sequence: tail.sequence, incarnation };
   const generation = randomHex(parts.random, 8);
@@ -100,15 +100,30 @@ const pairOf = (group: GroupState, { record }: StoredRecord): PairState | undefi
 
 /** The journal must be durable before the volumes take what it holds: it may come from the page cache of a killed process. */
 async function redoWrites(parts: RecoveryParts, group: GroupState): Promise<Position> {
-  const { runtime, context } = parts;
-  const tail = scanJournal(runtime.journal, group.purged, group, (stored, data) => {
-    const pair = pairOf(group, stored);
-    if (pair?.progress !== 'copy') return;
-    const { offset, length } = changeOf(stored.record, data, context.volume(pair.primaryLun));
-    runtime.differences(pair.slot).note(offset, length);
-  });
+  const { runtime } = parts;
   await runtime.journal.flush();
-  await redoRecords(parts, group, group.purged, tail.sequence);
+  return redoChain(parts, group, (pair, { offset, length }) => {
+    if (pair.progress === 'copy') runtime.differences(pair.slot).note(offset, length);
+  });
+}
+
+/** Everything that the journal shows, up to its end. */
+async function redoChain(
+  { runtime, context }: RecoveryParts,
+  group: GroupState,
+  note: (pair: PairState, change: VolumeChange) => void,
+): Promise<Position> {
+  let tail = group.purged;
+  for (const stored of journalChain(runtime.journal, group.purged, group)) {
+    const pair = pairOf(group, stored);
+    if (pair) {
+      const volume = context.volume(pair.primaryLun);
+      const change = changeOf(stored.record, stored.data, volume);
+      note(pair, change);
+      await redoChange(volume, change);
+    }
+    tail = stored.end;
+  }
   return tail;
 }
 
@@ -119,23 +134,21 @@ async function redoRecords(
   from: Position,
   to: number,
 ): Promise<void> {
+  const reader = runtime.journal.readAhead();
   for (let sequence = from.sequence + 1; sequence <= to; sequence += 1) {
-    const stored = runtime.journal.readRecord(sequence);
+    const stored = reader.readRecord(sequence);
     if (!stored.ok) throw new Error(`record ${sequence}: ${describeViolation(stored.violation)}`);
     const pair = pairOf(group, stored.value);
-    if (pair) await redoOne(context, pair, runtime.journal.readData(stored.value.record), stored.value);
+    if (!pair) continue;
+    const data = reader.readData(stored.value.record);
+    if (!data.ok) throw new Error(`data of record ${sequence}: ${describeViolation(data.violation)}`);
+    const volume = context.volume(pair.primaryLun);
+    await redoChange(volume, changeOf(stored.value.record, data.value, volume));
   }
 }
 
-async function redoOne(
-  context: FollowerContext,
-  pair: PairState,
-  data: ReturnType<GroupRuntime['journal']['readData']>,
-  { record }: StoredRecord,
-): Promise<void> {
-  if (!data.ok) throw new Error(`data of record ${record.sequence}: ${describeViolation(data.violation)}`);
-  const volume = context.volume(pair.primaryLun);
-  const change = changeOf(record, data.value, volume);
-  await announceChange(volume, change);
+async function redoChange(volume: Volume, change: VolumeChange): Promise<void> {
+  const wait = announceChange(volume, change);
+  if (wait) await wait;
   applyChange(volume, change);
 }

@@ -1,6 +1,6 @@
 import { describeViolation } from '../../base/violation.ts';
 import { JOURNAL_BLOCK_SIZE } from '../journal/geometry.ts';
-import type { StoredRecord } from '../journal/journal-volume.ts';
+import type { StoredRecord } from '../journal/journal-reader.ts';
 import { CommandRefusal } from '../refusal.ts';
 import { localLun, type GroupState, type PairState, type Position } from '../store/array-state.ts';
 import type { Volume } from '../store/volume.ts';

@@ -1,9 +1,14 @@
 import { generationAt } from '../../interface-block/lineage.ts';
 import type { GroupState, Position } from '../store/array-state.ts';
-import type { JournalVolume, StoredRecord } from './journal-volume.ts';
+import type { StoredRecord } from './journal-reader.ts';
+import type { JournalVolume } from './journal-volume.ts';
+
+export interface ChainedRecord extends StoredRecord {
+  readonly data: Uint8Array;
+}
 
 /**
- * Finds the end of a primary journal after a restart: records follow one another from the last one freed, each whole,
+ * What a primary journal holds after a restart: records follow one another from the last one freed, each whole,
  * each beginning where the one before ended, of the generation that the lineage gives its number.
  *
  * A power cut may have kept a record behind a lost one. Such an orphan must never come back to life when the hole is
@@ -11,28 +16,38 @@ import type { JournalVolume, StoredRecord } from './journal-volume.ts';
  * behind the place where an earlier scan ended cannot be lower than that of the array which scanned. The second rule is
  * needed where the record that filled the hole has been freed since.
  */
-export function scanJournal(
+export function* journalChain(
   journal: JournalVolume,
   kept: Position,
   { lineage, recovered }: Pick<GroupState, 'lineage' | 'recovered'>,
-  visit: (stored: StoredRecord, data: Uint8Array) => void,
-): Position {
+): Generator<ChainedRecord, void, void> {
+  const reader = journal.readAhead();
   let tail = kept;
   let incarnation = 0;
   while (tail.sequence - kept.sequence < journal.geometry.recordLimit) {
-    const next = journal.readRecord(tail.sequence + 1);
+    const next = reader.readRecord(tail.sequence + 1);
     if (!next.ok) break;
     const { record, end } = next.value;
     const chained = record.offset === tail.offset && end.offset - kept.offset <= journal.geometry.ringBlocks;
     if (recovered && record.sequence > recovered.sequence) incarnation = Math.max(incarnation, recovered.incarnation);
     if (!chained || record.incarnation < incarnation) break;
     if (!isOfLineage(record, lineage)) break;
-    const data = journal.readData(record);
+    const data = reader.readData(record);
     if (!data.ok) break;
-    visit(next.value, data.value);
+    yield { ...next.value, data: data.value };
     incarnation = record.incarnation;
     tail = end;
   }
+}
+
+/** The end of that journal. */
+export function scanJournal(
+  journal: JournalVolume,
+  kept: Position,
+  group: Pick<GroupState, 'lineage' | 'recovered'>,
+): Position {
+  let tail = kept;
+  for (const { end } of journalChain(journal, kept, group)) tail = end;
   return tail;
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { journalGeometry, metadataLba } from '../../../src/array/journal/geometry.ts';
 import { openJournalVolume } from '../../../src/array/journal/journal-volume.ts';
-import { scanJournal } from '../../../src/array/journal/recovery.ts';
+import { journalChain, scanJournal } from '../../../src/array/journal/recovery.ts';
 import { decodeRecord } from '../../../src/array/journal/record.ts';
 import { START, type Position } from '../../../src/array/store/array-state.ts';
 import { createMemoryStorage } from '../../support/memory-storage.ts';
@@ -29,10 +29,10 @@ describe('journal recovery', () => {
   it('finds every record stored, in order, with its data', () => {
     const { journal, ends } = journalWith([{ incarnation: 1 }, { incarnation: 1, blocks: 3 }, { incarnation: 2 }]);
     const seen: number[] = [];
-    const tail = scanJournal(journal, START, LINEAGE, ({ record }, data) =>
-      seen.push(record.lba, data.length, data[0]!),
-    );
-    expect(tail).toEqual(ends.at(-1));
+    for (const { record, data } of journalChain(journal, START, LINEAGE)) {
+      seen.push(record.lba, data.length, data[0]!);
+    }
+    expect(scanJournal(journal, START, LINEAGE)).toEqual(ends.at(-1));
     expect(seen).toEqual([1, 512, 1, 2, 1536, 2, 3, 512, 3]);
   });
 
@@ -43,7 +43,7 @@ describe('journal recovery', () => {
         const block = journal.readBlocks(lba, 1);
         block[byte]! ^= 1;
         journal.writeBlocks(lba, block);
-        expect(scanJournal(journal, START, LINEAGE, () => undefined)).toEqual(ends[1]);
+        expect(scanJournal(journal, START, LINEAGE)).toEqual(ends[1]);
       }
     }
   });
@@ -51,12 +51,12 @@ describe('journal recovery', () => {
   it('never brings an orphan behind a refilled hole back to life', () => {
     const { journal, ends } = journalWith([{ incarnation: 1 }, { incarnation: 1 }, { incarnation: 1 }]);
     journal.writeBlocks(metadataLba(journal.geometry, 2), new Uint8Array(512));
-    const afterCrash = scanJournal(journal, START, LINEAGE, () => undefined);
+    const afterCrash = scanJournal(journal, START, LINEAGE);
     expect(afterCrash).toEqual(ends[1]);
     const write = { slot: 0, lun: 10, lba: 99, length: 1, data: new Uint8Array(512).fill(9) };
     const refilled = journal.append(write, afterCrash, { generation: GENERATION, incarnation: 2, wallMs: 6 });
     expect(refilled).toEqual(ends[2]);
-    expect(scanJournal(journal, START, LINEAGE, () => undefined)).toEqual(refilled);
+    expect(scanJournal(journal, START, LINEAGE)).toEqual(refilled);
   });
 
   it('brings none back when the record that filled the hole has been freed since', () => {
@@ -65,12 +65,12 @@ describe('journal recovery', () => {
     const write = { slot: 0, lun: 10, lba: 99, length: 1, data: new Uint8Array(512).fill(9) };
     const refilled = journal.append(write, ends[1]!, { generation: GENERATION, incarnation: 2, wallMs: 6 });
     const recovered = { sequence: 1, incarnation: 2 };
-    expect(scanJournal(journal, refilled, { ...LINEAGE, recovered }, () => undefined)).toEqual(refilled);
+    expect(scanJournal(journal, refilled, { ...LINEAGE, recovered })).toEqual(refilled);
   });
 
   it('leaves out records of a generation that the lineage does not give to their number', () => {
     const { journal, ends } = journalWith([{ incarnation: 1 }, { incarnation: 1, generation: '2222222222222222' }]);
-    expect(scanJournal(journal, START, LINEAGE, () => undefined)).toEqual(ends[1]);
+    expect(scanJournal(journal, START, LINEAGE)).toEqual(ends[1]);
   });
 
   it('reads a record written around the end of the ring', () => {
