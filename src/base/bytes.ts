@@ -40,7 +40,14 @@ export function writeU64(bytes: Uint8Array, offset: number, value: number): void
   writeU32(bytes, offset + 4, value % 0x1_0000_0000);
 }
 
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
 export function toHex(bytes: Uint8Array): string {
+  if (bytes.length <= 16) {
+    let text = '';
+    for (const byte of bytes) text += HEX[byte]!;
+    return text;
+  }
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
 }
 

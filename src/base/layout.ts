@@ -60,6 +60,7 @@ export function defineLayout<const Fields extends readonly FieldShape[]>(
   fields: Fields,
 ): Layout<Fields> {
   assertFields(name, size, fields);
+  const readers = fields.map((field) => ({ field, read: readerOf(name, field) }));
   const layout: Layout<Fields> = {
     name,
     size,
@@ -78,8 +79,8 @@ export function defineLayout<const Fields extends readonly FieldShape[]>(
     decode(bytes, offset = 0) {
       if (bytes.length < offset + size) return violated(name, `${bytes.length - offset} bytes`, `${size} bytes`);
       const value: Record<string, unknown> = {};
-      for (const field of fields) {
-        const result = readField(name, field, bytes, offset + field.offset);
+      for (const { field, read } of readers) {
+        const result = read(bytes, offset + field.offset);
         if (!result.ok) return result;
         if (field.kind !== 'constant' && field.kind !== 'reserved') value[field.name] = result.value;
       }
@@ -172,35 +173,49 @@ function writeInteger(
   else writeU64(target, at, value);
 }
 
-function readField(layout: string, field: FieldShape, bytes: Uint8Array, at: number): Decoded<unknown> {
+type FieldReader = (bytes: Uint8Array, at: number) => Decoded<unknown>;
+
+/** Made once for each field: every restart and every PDU decodes thousands of them. */
+function readerOf(layout: string, field: FieldShape): FieldReader {
   const where = `${layout}.${field.name}`;
-  const raw = bytes.subarray(at, at + field.size);
+  const raw = (bytes: Uint8Array, at: number): Uint8Array => bytes.subarray(at, at + field.size);
   switch (field.kind) {
     case 'u8':
-      return decoded(raw[0]!);
+      return (bytes, at) => decoded(bytes[at]!);
     case 'u16':
-      return decoded(readU16(raw, 0));
+      return (bytes, at) => decoded(readU16(bytes, at));
     case 'u32':
-      return decoded(readU32(raw, 0));
+      return (bytes, at) => decoded(readU32(bytes, at));
     case 'u64':
-      if (readU32(raw, 0) >= 2 ** 21) return violated(where, `0x${toHex(raw)}`, 'at most 2^53 - 1');
-      return decoded(readU64(raw, 0));
+      return (bytes, at) =>
+        readU32(bytes, at) < 2 ** 21
+          ? decoded(readU64(bytes, at))
+          : violated(where, `0x${toHex(raw(bytes, at))}`, 'at most 2^53 - 1');
     case 'flag':
-      if (raw[0]! > 1) return violated(where, raw[0]!, '0 or 1');
-      return decoded(raw[0] === 1);
+      return (bytes, at) => (bytes[at]! > 1 ? violated(where, bytes[at]!, '0 or 1') : decoded(bytes[at] === 1));
     case 'enum': {
-      const entry = Object.entries(field.values ?? {}).find(([, code]) => code === raw[0]);
-      if (!entry) return violated(where, raw[0]!, enumLimit(field));
-      return decoded(entry[0]);
+      const meanings = new Map(Object.entries(field.values ?? {}).map(([meaning, code]) => [code, meaning]));
+      return (bytes, at) => {
+        const meaning = meanings.get(bytes[at]!);
+        return meaning === undefined ? violated(where, bytes[at]!, enumLimit(field)) : decoded(meaning);
+      };
     }
     case 'bytes':
-      return decoded(new Uint8Array(raw)); // slice() of a Buffer would share its memory
+      return (bytes, at) => decoded(new Uint8Array(raw(bytes, at))); // slice() of a Buffer would share its memory
     case 'hex':
-      return decoded(toHex(raw));
+      return (bytes, at) => decoded(toHex(raw(bytes, at)));
     case 'reserved':
-      return isAllZero(raw) ? decoded(undefined) : violated(where, `0x${toHex(raw)}`, 'zeros');
-    default:
-      return readText(where, field, raw);
+      return (bytes, at) =>
+        isAllZero(raw(bytes, at)) ? decoded(undefined) : violated(where, `0x${toHex(raw(bytes, at))}`, 'zeros');
+    case 'constant': {
+      const wanted = encoder.encode(field.constant);
+      return (bytes, at) =>
+        wanted.every((byte, index) => bytes[at + index] === byte)
+          ? decoded(field.constant)
+          : readText(where, field, raw(bytes, at));
+    }
+    case 'text':
+      return (bytes, at) => readText(where, field, raw(bytes, at));
   }
 }
 
