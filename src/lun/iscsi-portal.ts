@@ -49,7 +49,10 @@ export interface Portal {
   readonly host: string;
   readonly port: number;
   sessions(): readonly PortalSession[];
-  /** Ends the sessions of initiators at once, as after their rights were taken away. */
+  /**
+   * Ends the sessions of initiators at once, as after their rights were taken away. Logins under way end, too, where they are
+   * theirs or nobody's yet: they began with what held before.
+   */
   drop(whose: (initiatorName: string) => boolean): void;
   /** Graceful: asks the initiators to log out and gives them a few seconds. Resolves when no connection is left. */
   close(graceful?: boolean): Promise<void>;
@@ -109,8 +112,8 @@ class ListeningPortal implements Portal {
 
   drop(whose: (initiatorName: string) => boolean): void {
     for (const connection of this.connections) {
-      const session = connection.session();
-      if (session && whose(session.initiatorName)) connection.abandon();
+      const initiatorName = connection.session()?.initiatorName ?? connection.loginName();
+      if (initiatorName === '' || (initiatorName !== undefined && whose(initiatorName))) connection.abandon();
     }
   }
 
@@ -209,6 +212,11 @@ class PortalConnection {
 
   isLoggingIn(): boolean {
     return this.engine.closing === 'no' && !this.engine.current;
+  }
+
+  /** Who is logging in: empty before it has said so, undefined where no login is under way. */
+  loginName(): string | undefined {
+    return this.isLoggingIn() ? this.engine.initiatorName : undefined;
   }
 
   requestLogout(): void {

@@ -127,6 +127,9 @@ describe('array access grant', () => {
     await grant('--initiator', DB, '--luns', '10', '--secret-file', secret('s', 'twelve bytes and more'));
     const { url } = await serve('--listen', '0.0.0.0:0');
     expect(await lunsOf(url('db'), 'twelve bytes and more')).toEqual([10]);
+    // Without its last initiator it is open to nobody, not to everybody.
+    expect(await program(['array', 'access', 'revoke', array, DB])).toMatchObject({ code: 0 });
+    await expect(lunsOf(url())).rejects.toThrow(/0202|auth/i);
   });
 
   it.each([

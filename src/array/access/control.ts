@@ -1,3 +1,4 @@
+import { toHex } from '../../base/bytes.ts';
 import type { RequestBlock } from '../../interface-block/block.ts';
 import { processByNumber } from '../../interface-block/process-table.ts';
 import { signatureNameOf } from '../../interface-block/signature.ts';
@@ -40,31 +41,35 @@ export interface ControlParts {
 
 /** Refusals that are kept, so that a late duplicate of a refused block is not executed once its writer was granted more. */
 const DENIALS_KEPT = 1024;
+const FENCES_KEPT = 1024;
 
 export function createCommandControl(parts: ControlParts): ConductCommand {
   const { access, keyOf, audit, known, log } = parts;
   const denied = new Map<string, CommandOutcome>();
+  const fences = new Map<string, CommandOutcome>();
 
   function denial({ origin, block, request, unsound }: Submission): CommandOutcome | undefined {
     if (unsound) return unsound;
-    const earlier = denied.get(request.requestId);
+    const asker = askerOf(origin, block, request);
+    const earlier = denied.get(asker);
     if (earlier) return earlier;
     const description = access();
     const found = description && denialOf(description, keyOf, { origin, block, ...pick(request) });
     if (!found) return undefined;
-    denied.set(request.requestId, found);
-    const [oldest] = denied.keys();
-    if (denied.size > DENIALS_KEPT && oldest !== undefined) denied.delete(oldest);
+    // A signature that is wrong may be anybody's: it must not speak for the holder of the key.
+    if (found.status === STATUS['not-authenticated'] && signatureNameOf(block) !== undefined) return found;
+    keep(denied, DENIALS_KEPT, asker, found);
     return found;
   }
 
   async function refuse(submission: Submission, outcome: CommandOutcome): Promise<CommandOutcome> {
     try {
       await audit?.append(entryOf('refused', submission, outcome));
+      return outcome;
     } catch (error) {
       log(`the audit lacks a refusal: ${String(error)}`);
+      return refusal('storage-error', `refused, and the audit cannot be written: ${String(error)}`);
     }
-    return outcome;
   }
 
   async function change(submission: Submission, carryOut: () => Promise<CommandOutcome>): Promise<CommandOutcome> {
@@ -76,6 +81,17 @@ export function createCommandControl(parts: ControlParts): ConductCommand {
     const outcome = await carryOut();
     // The outcome is durable with the tables; should it be missing here after a loss of power, the next start adds it.
     await audit?.note(entryOf('ended', submission, outcome)).catch((error: unknown) => log(`audit: ${String(error)}`));
+    return outcome;
+  }
+
+  /** A fence is in no table; written again, even by who only overheard it, it must not hold back the writes of hosts anew. */
+  async function fence(submission: Submission, carryOut: () => Promise<CommandOutcome>): Promise<CommandOutcome> {
+    const { requestId, input } = submission.request;
+    const asked = `${requestId} ${toHex(input)}`;
+    const earlier = fences.get(asked);
+    if (earlier) return answer(submission, () => Promise.resolve(earlier));
+    const outcome = await change(submission, carryOut);
+    if (outcome.status === STATUS.ok) keep(fences, FENCES_KEPT, asked, outcome);
     return outcome;
   }
 
@@ -96,8 +112,21 @@ export function createCommandControl(parts: ControlParts): ConductCommand {
     const { process, requestId } = submission.request;
     const definition = processByNumber(process);
     const query = !definition || isQuery(definition) || known(requestId);
-    return query ? answer(submission, carryOut) : change(submission, carryOut);
+    if (query) return answer(submission, carryOut);
+    return definition.changes ? change(submission, carryOut) : fence(submission, carryOut);
   };
+}
+
+/** The oldest goes when there are more than `limit`. */
+function keep(kept: Map<string, CommandOutcome>, limit: number, name: string, outcome: CommandOutcome): void {
+  kept.set(name, outcome);
+  const [oldest] = kept.keys();
+  if (kept.size > limit && oldest !== undefined) kept.delete(oldest);
+}
+
+/** A request id is no secret to those who share a command device: what one of them is refused binds nobody else. */
+function askerOf({ nexus = '' }: CommandOrigin, block: Uint8Array, { requestId }: RequestBlock): string {
+  return [requestId, signatureNameOf(block) ?? '', initiatorOf(nexus)].join(' ');
 }
 
 function pick({ process, input }: RequestBlock): Pick<RequestBlock, 'process' | 'input'> {

@@ -56,6 +56,8 @@ export interface KeyGrant {
   readonly name: string;
   readonly keyFile: string;
   readonly role: Exclude<CommandRole, 'signed'>;
+  /** LUNs of this array that an operator may form pairs of; absent: all. */
+  readonly luns?: readonly number[];
   readonly groups?: readonly string[];
 }
 

@@ -1,9 +1,15 @@
 import { decodeMessage } from '../../interface-block/message.ts';
-import { processByNumber, type ProcessDefinition, type ProcessName } from '../../interface-block/process-table.ts';
+import {
+  PROCESSES,
+  processByNumber,
+  type ProcessDefinition,
+  type ProcessName,
+  type RequestOf,
+} from '../../interface-block/process-table.ts';
 import { verifySignature, signatureNameOf } from '../../interface-block/signature.ts';
 import { refusal } from '../command-device/request-table.ts';
 import type { CommandOutcome } from '../command-device/types.ts';
-import type { AccessDescription, CommandDeviceModes, CommandRole } from './description.ts';
+import type { AccessDescription, CommandDeviceModes, CommandRole, InitiatorGrant } from './description.ts';
 import { grantOf, initiatorOf } from './visibility.ts';
 
 /** Who wrote an interface block, and where. */
@@ -25,6 +31,8 @@ export interface SubmittedCommand {
 /** In whose name a command is asked for, and what that one may do. */
 interface Authority {
   readonly who: string;
+  /** LUNs that it may have copied. */
+  readonly luns: InitiatorGrant['luns'];
   readonly role: Exclude<CommandRole, 'signed'>;
   readonly groups: readonly string[] | undefined;
 }
@@ -50,7 +58,8 @@ export function denialOf(
 ): CommandOutcome | undefined {
   const modes = access.commandDevices.find(({ lun }) => lun === command.origin.lun);
   const authority = authorityOf(access, keyOf, command, modes);
-  return 'status' in authority ? authority : (roleDenial(authority, command) ?? groupDenial(authority, modes, command));
+  if ('status' in authority) return authority;
+  return roleDenial(authority, command) ?? groupDenial(authority, modes, command) ?? maskDenial(authority, command);
 }
 
 /** A signed block comes in the name of its key, by whatever way; an unsigned one in that of the initiator. */
@@ -67,7 +76,7 @@ function authorityOf(
     const valid = key !== undefined && verifySignature(block, key);
     if (!grant || !valid)
       return refusal('not-authenticated', `the block is not signed with a key ${keyName} that is known here`);
-    return { who: `key ${keyName}`, role: grant.role, groups: grant.groups };
+    return { who: `key ${keyName}`, luns: grant.luns ?? 'all', role: grant.role, groups: grant.groups };
   }
   const initiator = origin.nexus === undefined ? '' : initiatorOf(origin.nexus);
   const grant = grantOf(access, initiator);
@@ -75,7 +84,7 @@ function authorityOf(
     return refusal('not-authenticated', 'only blocks that are signed with a key are executed here');
   }
   if (!grant?.role) return refusal('permission-denied', `initiator ${initiator} may not command this array`);
-  return { who: `initiator ${initiator}`, role: grant.role, groups: grant.groups };
+  return { who: `initiator ${initiator}`, luns: grant.luns, role: grant.role, groups: grant.groups };
 }
 
 function roleDenial({ who, role }: Authority, command: SubmittedCommand): CommandOutcome | undefined {
@@ -99,4 +108,14 @@ function groupDenial(
   if (missing === undefined && here === undefined) return undefined;
   const asked = group === '' ? 'all groups: name one' : `group ${group}`;
   return refusal('permission-denied', `${missing ?? here} does not reach ${asked}`);
+}
+
+/** A pair copies a whole volume away, or over it: whoever does not reach the volume itself shall not have that done. */
+function maskDenial({ who, role, luns }: Authority, { process, input }: SubmittedCommand): CommandOutcome | undefined {
+  if (process !== PROCESSES['pair.create'].number || role === 'administrator' || luns === 'all') return undefined;
+  const message = decodeMessage(PROCESSES['pair.create'].request, input);
+  if (!message.ok) return undefined;
+  const { role: side, primaryLun, auxiliaryLun } = message.value.header as RequestOf<'pair.create'>['header'];
+  const lun = side === 'primary' ? primaryLun : auxiliaryLun;
+  return luns.includes(lun) ? undefined : refusal('permission-denied', `${who} does not reach LUN ${lun}`);
 }

@@ -44,7 +44,8 @@ export function mayKnow(access: AccessDescription, initiator: string, unit: Visi
   const grant = grantOf(access, initiator);
   if (!grant) return false;
   if (unit.commandsArray && grant.role === undefined) return false;
-  const named = grant.luns === 'all' ? unit.kind !== 'journal' : grant.luns.includes(unit.lun);
+  // A journal tells of writes to volumes of which its reader may know nothing: only the other array of the group reads it.
+  const named = unit.kind !== 'journal' && (grant.luns === 'all' || grant.luns.includes(unit.lun));
   return named || (grant.array !== undefined && isPairedWith(state, grant.array, unit.lun));
 }
 

@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Storage, StorageFile } from '../../base/storage.ts';
+import { PROCESSES } from '../../interface-block/process-table.ts';
 import { statusName } from '../../interface-block/status.ts';
 import type { RequestTable } from '../command-device/request-table.ts';
 import { CHAIN_START, readChain, type ChainEnd } from './chain.ts';
@@ -161,11 +162,20 @@ class Writer implements AuditLog {
   }
 
   private async openNext(): Promise<void> {
+    // Where it cannot be opened (no room, too many files) nothing has changed: the next command tries again.
+    const next = this.parts.storage.open(auditFileName(this.number + 1));
     this.previous?.close();
     this.previous = this.file;
     this.number += 1;
-    this.continueIn(this.parts.storage.open(auditFileName(this.number)), 0);
+    this.continueIn(next, 0);
   }
+}
+
+const NEVER = 'never executed: the array ended first';
+
+/** The outcome of a fence is in no table. */
+function isKept(process: string): boolean {
+  return Object.values(PROCESSES).some(({ name, changes }) => changes && name === process);
 }
 
 /** Says of each command that was begun when an earlier life of the array ended what became of it, as the tables have it. */
@@ -173,7 +183,7 @@ export async function concludeUnfinished(audit: AuditLog, requests: Pick<Request
   for (const { requestId = '', process = '' } of audit.unfinished) {
     const outcome = requests.find(requestId);
     const status = outcome && (statusName(outcome.status) ?? String(outcome.status));
-    const why = outcome ? 'learned at the start' : 'never executed: the array ended first';
+    const why = outcome ? 'learned at the start' : isKept(process) ? NEVER : 'whether it was executed is not known';
     await audit.append({ event: 'ended', process, requestId, ...(status !== undefined && { status }), why });
   }
 }

@@ -57,6 +57,24 @@ export function verifyAudit(
   return { records, files: numbers.length, firstSeq: records[0]?.record.seq ?? 0, last, findings, tornBytes };
 }
 
+const LISTINGS = 3;
+
+/** Of an array that may be running: it removes its oldest file now and then, so what was listed a moment ago may be gone. */
+export function verifyLiveAudit(
+  list: () => readonly string[],
+  read: (name: string) => Uint8Array,
+  anchor?: Anchor,
+  listings = LISTINGS,
+): AuditReport {
+  try {
+    return verifyAudit(list(), read, anchor);
+  } catch (error) {
+    const gone = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    if (!gone || listings === 1) throw error;
+    return verifyLiveAudit(list, read, anchor, listings - 1);
+  }
+}
+
 function anchorFindings(anchor: Anchor, records: readonly HashedRecord[], newest: number | undefined): AuditFinding[] {
   const file = auditFileName(newest ?? 1);
   const found = records.find(({ record }) => record.seq === anchor.seq);

@@ -23,6 +23,7 @@ import { encodeLabel } from '../../interface-block/label.ts';
 import { STATUS } from '../../interface-block/status.ts';
 import { checkCondition, SCSI_STATUS, ScsiFault } from '../../scsi/fault.ts';
 import type { ConductCommand } from '../access/control.ts';
+import { initiatorOf } from '../access/visibility.ts';
 import type { LogicalUnit } from '../logical-unit.ts';
 import { decideOutcome } from './outcome.ts';
 import { createPageMemory, type PageMemory } from './page-memory.ts';
@@ -86,7 +87,8 @@ export function createCommandDevice(parts: CommandDeviceParts): LogicalUnit {
   function submit(slot: number, block: Uint8Array, nexus: string | undefined): void {
     const checked = decodeRequestPart(block);
     const request = checked.ok ? checked.value : unsoundRequest(block, arraySerial);
-    const claim = slots.claim(slot, request.requestId, block, () => encodeSlot(unanswered(request, 'executing')));
+    const written = { requestId: request.requestId, block, writer: initiatorOf(nexus ?? '') };
+    const claim = slots.claim(slot, written, () => encodeSlot(unanswered(request, 'executing')));
     if (claim === 'occupied')
       throw new ScsiFault(SCSI_STATUS.reservationConflict, `slot ${slot} holds another request`);
     if (claim === 'joined') return;

@@ -10,22 +10,28 @@ export const HELD_READ_LIMIT = 256;
 
 export type Claim = 'claimed' | 'joined' | 'occupied';
 
+export interface ClaimedRequest {
+  readonly requestId: string;
+  /** What the host wrote. */
+  readonly block: Uint8Array;
+  /** Name of the initiator that wrote it: the answer to it gives way to a request of the same initiator only. */
+  readonly writer: string;
+}
+
 /** The slots of a command device: who holds which, what a READ shows, and who waits for a result. */
 export interface SlotTable {
   /**
-   * `block` is what the host wrote, `show` makes what a READ shows from now on. `joined`: this very block is being executed
-   * in this slot. `occupied`: the slot holds another request.
+   * `show` makes what a READ shows from now on. `joined`: this very block is being executed
+   * in this slot. `occupied`: the slot holds another request, or one of another initiator.
    */
-  claim(slot: number, requestId: string, block: Uint8Array, show: () => Uint8Array): Claim;
+  claim(slot: number, request: ClaimedRequest, show: () => Uint8Array): Claim;
   /** S904 with `shown`, S906 (deletes the block) without. */
   complete(slot: number, shown: Uint8Array | undefined): void;
   /** Overlays the slots onto the bytes of the LUN from `offset`; waits up to `HELD_READ_MS` where all that it covers is unfinished. */
   read(offset: number, bytes: Uint8Array): Promise<void>;
 }
 
-interface Occupant {
-  readonly requestId: string;
-  readonly block: Uint8Array;
+interface Occupant extends ClaimedRequest {
   readonly shown: Uint8Array;
   /** Monotonic; undefined while executing. */
   readonly completedAtMs: number | undefined;
@@ -35,9 +41,10 @@ export function createSlotTable(clock: Clock): SlotTable {
   const occupants: (Occupant | undefined)[] = Array.from({ length: SLOT_COUNT }, () => undefined);
   const heldReads = new Set<HeldRead>();
 
-  function mayTake(occupant: Occupant, requestId: string): boolean {
+  function mayTake(occupant: Occupant, { requestId, writer }: ClaimedRequest): boolean {
     if (occupant.completedAtMs === undefined) return false;
-    return occupant.requestId === requestId || clock.monotonicMs() - occupant.completedAtMs >= ABANDONED_AFTER_MS;
+    if (occupant.requestId === requestId && occupant.writer === writer) return true;
+    return clock.monotonicMs() - occupant.completedAtMs >= ABANDONED_AFTER_MS;
   }
 
   /** S905-S906: copies the slots, and deletes those that a whole READ has now delivered. Returns the deletion. */
@@ -62,13 +69,13 @@ export function createSlotTable(clock: Clock): SlotTable {
   }
 
   return {
-    claim(slot, requestId, block, show) {
+    claim(slot, request, show) {
       const occupant = occupants[slot];
-      if (occupant && !mayTake(occupant, requestId)) {
-        const retry = occupant.requestId === requestId && Buffer.compare(occupant.block, block) === 0;
+      if (occupant && !mayTake(occupant, request)) {
+        const retry = occupant.completedAtMs === undefined && Buffer.compare(occupant.block, request.block) === 0;
         return retry ? 'joined' : 'occupied';
       }
-      occupants[slot] = { requestId, block, shown: show(), completedAtMs: undefined };
+      occupants[slot] = { ...request, shown: show(), completedAtMs: undefined };
       return 'claimed';
     },
 

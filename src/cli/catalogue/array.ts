@@ -197,7 +197,11 @@ export const ARRAY_COMMANDS: readonly CommandDefinition[] = [
     options: [
       { flags: '--initiator <iqn>', doc: 'iSCSI name of the initiator', kind: 'text', conflicts: ['key'] },
       { flags: '--key <name>', doc: 'name of a key that signs interface blocks', kind: 'text' },
-      { flags: '--luns <luns>', doc: 'what it sees: 0,10-12, or all (but journals)', kind: 'text' },
+      {
+        flags: '--luns <luns>',
+        doc: 'what it sees, or a key may form pairs of: 0,10-12, or all (but journals)',
+        kind: 'text',
+      },
       { flags: '--array <serial>', doc: 'it is that array: it sees what is paired with it', kind: 'text' },
       {
         flags: '--role <role>',

@@ -51,12 +51,13 @@ function initiatorGrant(name: string, request: Request): InitiatorGrant {
   };
 }
 
-function keyGrant(name: string, { keyFile, role, group: groups }: Request): KeyGrant {
+function keyGrant(name: string, { keyFile, role, luns: text, group: groups }: Request): KeyGrant {
   if (keyFile === undefined) throw usage('--key-file is missing', 'it holds the key, 32 bytes or more');
   if (!role || role === 'signed') {
     throw usage('--role is missing', 'the holder of a key is monitor, operator or administrator');
   }
-  return { name, keyFile: resolve(keyFile), role, ...(groups && { groups }) };
+  const luns = text === undefined ? 'all' : parseLuns(text);
+  return { name, keyFile: resolve(keyFile), role, ...(luns !== 'all' && { luns }), ...(groups && { groups }) };
 }
 
 function usage(what: string, why: string): CliError {

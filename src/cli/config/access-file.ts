@@ -65,10 +65,11 @@ export function formatAccessFile(access: AccessDescription): string {
       ...(role && { role }),
       ...(groups && { groups }),
     })),
-    keys: access.keys.map(({ name, keyFile, role, groups }) => ({
+    keys: access.keys.map(({ name, keyFile, role, luns, groups }) => ({
       name,
       'key-file': keyFile,
       role,
+      ...(luns && { luns }),
       ...(groups && { groups }),
     })),
     'command-devices': access.commandDevices.map(({ lun, signedOnly, groups }) => ({
@@ -154,10 +155,13 @@ function readInitiator(reader: MapReader, path: string): InitiatorGrant {
 
 function readKey(reader: MapReader, path: string): KeyGrant {
   const signing = ROLES.filter((role): role is KeyGrant['role'] => role !== 'signed');
+  const luns = reader.optional('luns');
+  const reached = luns && lunsOf(path, luns);
   return {
     name: matching(path, 'name', reader.required('name'), NAME, '1 to 32 of letters, digits, "-", "_", "."'),
     keyFile: reader.text('key-file'),
     role: roleOf(path, reader.required('role'), signing),
+    ...(reached && reached !== 'all' && { luns: reached }),
     ...groupsOf(reader, path),
   };
 }

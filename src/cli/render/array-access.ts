@@ -30,10 +30,10 @@ function tableOf(access: AccessDescription, view: View): string {
     role ?? '-',
     groups?.join(' ') ?? 'all',
   ]);
-  const keys = access.keys.map(({ name, role, groups }) => [
+  const keys = access.keys.map(({ name, role, luns, groups }) => [
     name,
     'signed blocks',
-    '-',
+    luns ? `pairs of ${luns.join(' ')}` : '-',
     role,
     groups?.join(' ') ?? 'all',
   ]);

@@ -109,7 +109,8 @@ export function requireAuthentication(
   access: LoadedAccess,
   directory: string,
 ): void {
-  if (isLoopback(listen.host) || access.chap || listen.allowUnauthenticated) return;
+  const admitsNobody = access.description?.initiators.length === 0;
+  if (isLoopback(listen.host) || access.chap || admitsNobody || listen.allowUnauthenticated) return;
   throw new CliError('configuration', {
     what: `the array would be open to everybody who reaches ${listen.host}`,
     where: accessPath(directory),

@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { checkStorage } from '../../array/check/check-array.ts';
 import type { AccessDescription, ArrayDescription } from '../../array/description.ts';
-import { verifyAudit } from '../../array/audit/verify.ts';
+import { verifyLiveAudit } from '../../array/audit/verify.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
 import { createReadOnlyStorage } from '../../lun/file-storage.ts';
@@ -121,8 +121,8 @@ async function restore(path: string, before: string | undefined): Promise<void> 
   else await realFiles.write(path, before, 0o600);
 }
 
-async function auditOf(directory: string, anchor?: { seq: number; hash: string }): Promise<AuditReport> {
+function auditOf(directory: string, anchor?: { seq: number; hash: string }): AuditReport {
   const store = storeOf(directory);
-  const names = await readdir(store).catch(() => []);
-  return verifyAudit(names, (name) => new Uint8Array(readFileSync(join(store, name))), anchor);
+  const list = (): string[] => (existsSync(store) ? readdirSync(store) : []);
+  return verifyLiveAudit(list, (name) => new Uint8Array(readFileSync(join(store, name))), anchor);
 }

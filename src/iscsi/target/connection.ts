@@ -67,6 +67,11 @@ export class TargetConnection implements TargetLink {
     });
   }
 
+  /** The name that the initiator has given; empty before that. */
+  get initiatorName(): string {
+    return this.login.initiatorName;
+  }
+
   /** The session of this connection once it is in the full feature phase. */
   get current(): TargetSession | undefined {
     return this.closing === 'no' ? this.session : undefined;

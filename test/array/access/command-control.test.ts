@@ -4,19 +4,19 @@ import { verifyAudit } from '../../../src/array/audit/verify.ts';
 import type { AccessDescription } from '../../../src/array/description.ts';
 import type { Storage } from '../../../src/base/storage.ts';
 import { createArrayClient, type ArrayClient } from '../../../src/host/array-client.ts';
-import { decodeSlot, encodeRequestPart } from '../../../src/interface-block/block.ts';
-import { FIRST_SLOT_OFFSET, REMEMBERED_REQUESTS } from '../../../src/interface-block/geometry.ts';
+import { encodeRequestPart } from '../../../src/interface-block/block.ts';
+import { REMEMBERED_REQUESTS } from '../../../src/interface-block/geometry.ts';
 import { decodeLabel } from '../../../src/interface-block/label.ts';
 import { encodeRequest } from '../../../src/interface-block/message.ts';
 import { PROCESSES } from '../../../src/interface-block/process-table.ts';
 import { signRequestPart } from '../../../src/interface-block/signature.ts';
-import { statusName } from '../../../src/interface-block/status.ts';
 import { createRealClock } from '../../../src/lun/real-clock.ts';
 import { createRealRandom } from '../../../src/lun/real-random.ts';
 import type { Lun } from '../../../src/lun/lun.ts';
 import { openStateLog } from '../../../src/array/store/state-log.ts';
 import { createMemoryStorage } from '../../support/memory-storage.ts';
 import { NOTHING, serveTestArray, type ServedArray } from '../../support/served-array.ts';
+import { writeBlock } from '../../support/written-blocks.ts';
 
 /** Who may command an array, what becomes of a refused block, and what the audit says of both: over real sockets. */
 
@@ -139,18 +139,6 @@ describe('a signature', () => {
     );
   });
 });
-
-/** One block as it stands, written by whoever reaches the LUN. */
-async function writeBlock(lun: Lun, block: Uint8Array, slot: number): Promise<string> {
-  const lba = (FIRST_SLOT_OFFSET + slot * 16_384) / 512;
-  await lun.capacity();
-  await lun.write(lba, block);
-  for (;;) {
-    const content = decodeSlot(await lun.read(lba, 32));
-    if (!content.ok || content.value.state === 'free') throw new Error('no answer');
-    if (content.value.state === 'complete') return statusName(content.value.status) ?? 'unknown';
-  }
-}
 
 async function signedSplit(lun: Lun, group: string, admissionNumber?: number): Promise<Uint8Array> {
   await lun.capacity();

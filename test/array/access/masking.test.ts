@@ -1,5 +1,10 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { fromHex, toHex } from '../../../src/base/bytes.ts';
+import { appendPdu, NO_DIGESTS } from '../../../src/iscsi/framing.ts';
+import { encodeLoginRequest, STAGE } from '../../../src/iscsi/login-pdus.ts';
+import { encodeText } from '../../../src/iscsi/text.ts';
 import { inquiryCdb, readCdb, testUnitReadyCdb, writeCdb } from '../../../src/scsi/cdb.ts';
 import { NOTHING, serveTestArray, TARGET, type ServedArray } from '../../support/served-array.ts';
 
@@ -23,6 +28,33 @@ const ACCESS = {
 
 let served: ServedArray;
 
+/** A Login Request that does not ask for the next stage yet. */
+function firstLogin(initiator: string): Uint8Array {
+  const text = encodeText([
+    ['InitiatorName', initiator],
+    ['TargetName', TARGET],
+    ['SessionType', 'Normal'],
+    ['AuthMethod', 'None'],
+  ]);
+  const header = encodeLoginRequest({
+    transit: false,
+    continues: false,
+    currentStage: STAGE.securityNegotiation,
+    nextStage: STAGE.securityNegotiation,
+    versionMax: 0,
+    versionMin: 0,
+    isid: fromHex('800000000001'),
+    tsih: 0,
+    initiatorTaskTag: 1,
+    connectionId: 1,
+    cmdSn: 1,
+    expStatSn: 0,
+  });
+  const chunks: Uint8Array[] = [];
+  appendPdu(chunks, header, text, NO_DIGESTS);
+  return Buffer.concat(chunks);
+}
+
 beforeEach(async () => {
   served = await serveTestArray({ access: ACCESS });
 });
@@ -45,6 +77,12 @@ describe('REPORT LUNS', () => {
   it('shows everything where nothing says otherwise', async () => {
     served.access = undefined;
     expect(await luns(STRANGER)).toEqual([0, 10, 11, 20]);
+  });
+
+  it('shows no journal by number either', async () => {
+    served.access = { ...ACCESS, initiators: [{ name: DB, luns: [10, 20] }] };
+    expect(await luns(DB)).toEqual([10]);
+    expect((await served.send(DB, 20, readCdb(0, 1))).verdict).toBe('5/25/0');
   });
 
   it('follows a change of the grants at once, on sessions that exist', async () => {
@@ -108,6 +146,21 @@ describe('an initiator that is granted nothing', () => {
     await expect(lun.read(0, 1)).rejects.toThrow();
     expect(served.portal.sessions().filter(({ initiatorName }) => initiatorName === DB)).toEqual([]);
   });
+
+  it('loses the login that it had begun with the rights of before', async () => {
+    const begun = connect(served.portal.port, '127.0.0.1');
+    const named = connect(served.portal.port, '127.0.0.1');
+    const hears = once(named, 'data');
+    named.write(firstLogin(DB));
+    await Promise.all([once(begun, 'connect'), hears]);
+    // Whoever else has logged in meanwhile: all that came before has been accepted.
+    const other = await served.opener(LOGGER).open(`${served.url}/11`);
+    const closed = Promise.all([once(begun, 'close'), once(named, 'close')]);
+    served.portal.drop((initiator) => initiator === DB);
+    await closed;
+    await other.read(0, 1);
+    // Long before a login that does not come to its end is given up.
+  }, 10_000);
 });
 
 describe('CHAP', () => {

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { openAuditLog, type AuditLog } from '../../../src/array/audit/audit-log.ts';
+import { concludeUnfinished, openAuditLog, type AuditLog } from '../../../src/array/audit/audit-log.ts';
 import { encodeRecord } from '../../../src/array/audit/record.ts';
-import { verifyAudit } from '../../../src/array/audit/verify.ts';
+import { verifyAudit, verifyLiveAudit } from '../../../src/array/audit/verify.ts';
 import type { Storage, StorageFile } from '../../../src/base/storage.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
 import { createMemoryStorage } from '../../support/memory-storage.ts';
@@ -212,5 +212,59 @@ describe('an audit whose storage fails', () => {
     await expect(log.append(entry(1))).rejects.toThrow('EIO');
     state.broken = false;
     await expect(log.append(entry(2))).rejects.toThrow('EIO');
+  });
+});
+
+describe('a file that cannot be begun', () => {
+  it('costs the command that needed it; the next goes on without a gap', async () => {
+    const state = { full: false };
+    const parts = {
+      ...storage,
+      open(name: string): StorageFile {
+        if (state.full) throw new Error('no space left on device');
+        return storage.open(name);
+      },
+    };
+    const log = await openAuditLog({ storage: parts, clock: createFakeClock(), fileBytes: 300 });
+    await log.append(entry(1));
+    state.full = true;
+    for (const number of [2, 3]) await expect(log.append(entry(number))).rejects.toThrow(/no space/);
+    state.full = false;
+    for (const number of [4, 5]) await log.append(entry(number));
+    log.close();
+    const report = verify();
+    expect(report).toMatchObject({ findings: [], last: { seq: 4 } });
+    expect(report.records.map(({ record }) => record.requestId?.at(-1))).toEqual([undefined, '1', '4', '5']);
+  });
+});
+
+describe('the audit of a running array', () => {
+  it('is read again where its oldest file was removed meanwhile', async () => {
+    const log = await open({ fileBytes: 300, fileLimit: 2 });
+    for (let number = 0; number < 8; number++) await log.append(entry(number));
+    log.close();
+    const names = storage.list().filter((name) => name.startsWith('audit-'));
+    const listings = [['audit-00000001', ...names], names];
+    const read = (name: string): Uint8Array => {
+      if (!names.includes(name)) throw Object.assign(new Error(`no ${name}`), { code: 'ENOENT' });
+      return bytesOf(name);
+    };
+    expect(verifyLiveAudit(() => listings.shift() ?? [], read)).toMatchObject({ findings: [], files: names.length });
+    expect(() => verifyLiveAudit(() => ['audit-00000001'], read)).toThrow(/no audit-00000001/);
+  });
+});
+
+describe('a command that had begun when the array ended', () => {
+  it.each([
+    ['pair.split', 'never executed: the array ended first'],
+    ['pair.fence', 'whether it was executed is not known'],
+  ])('is concluded at the next start: %s', async (process, why) => {
+    const first = await open();
+    await first.append({ event: 'begun', process, requestId: 'ab' });
+    first.close();
+    const second = await open();
+    await concludeUnfinished(second, { find: () => undefined });
+    second.close();
+    expect(verify().records.at(-1)?.record).toMatchObject({ event: 'ended', requestId: 'ab', why });
   });
 });
