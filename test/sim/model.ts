@@ -106,15 +106,16 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
   }
 
   function answeredWrite(side: Side, task: ScsiTask, write: Write, at: { start: number; roleChanges: number }): void {
-    if (isOutside(side, write.volume)) return;
-    if (isAuxiliaryThroughout(side, at.roleChanges)) {
+    const outside = isOutside(side, write.volume);
+    if (!outside && isAuxiliaryThroughout(side, at.roleChanges)) {
       throw new SimFailure('I6-one-primary', `${side.name} is auxiliary and accepted write ${write.id}`);
     }
     write.end = tick();
     write.good = true;
     write.flushed = task.cdb[0] !== UNMAP_CODE && (task.cdb[1]! & FUA) !== 0;
-    if (!write.flushed) side.unflushed.add(write);
     side.inFlight.delete(write);
+    if (!write.flushed) (outside ? side.outside : side.unflushed).add(write);
+    if (outside) return;
     // It may have waited for a change of role and then begun in the history after it.
     addWrite(side.history, write);
   }
@@ -124,10 +125,12 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
   }
 
   function answeredFlush(side: Side, volume: number, start: number): void {
-    for (const write of side.unflushed) {
-      if (write.volume !== volume || write.end >= start) continue;
-      write.flushed = true;
-      side.unflushed.delete(write);
+    for (const writes of [side.unflushed, side.outside]) {
+      for (const write of writes) {
+        if (write.volume !== volume || write.end >= start) continue;
+        write.flushed = true;
+        writes.delete(write);
+      }
     }
   }
 
@@ -278,8 +281,24 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
     }
   }
 
+  /**
+   * What stood on volumes outside the group when this side came to lead is where its history of them begins, also where no
+   * flush had covered it: a power cut may take that back, to whatever stood there before.
+   */
+  function rebaseOutside(side: Side): void {
+    if (!side.cut) return;
+    for (const { volume, first, count } of side.outside) {
+      for (let sector = first; sector < first + count; sector += 1) {
+        const stamp = side.image[volume]![sector]!;
+        const known = side.history.sectors[volume]![sector]!;
+        if (!known.some((write) => write.id === stamp)) side.history.base[volume]![sector] = stamp;
+      }
+    }
+  }
+
   function forgetLost(side: Side): void {
     const { image } = side;
+    rebaseOutside(side);
     markBroken(side, image);
     const what = `${side.name} after ${side.cut ? 'a power cut' : 'kill -9'}`;
     const missing = findMissing(side.history, image, { invariant: 'I2-durable', what, before: Infinity });
@@ -318,7 +337,7 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
         const start = tick();
         reads.set(task, { start, roleChanges: side.roleChanges });
         const write = writeOf(task);
-        if (!write || isOutside(side, write.volume)) return;
+        if (!write) return;
         write.start = Math.min(write.start, start);
         side.inFlight.add(write);
         // At an auxiliary it takes effect, if at all, under a lead that is yet to come.
@@ -351,7 +370,10 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
       side.cut ||= powerCut;
       if (powerCut) side.peek.powerCut();
       const now = tick();
-      for (const write of side.inFlight) write.end = now;
+      for (const write of side.inFlight) {
+        write.end = now;
+        if (isOutside(side, write.volume)) side.outside.add(write);
+      }
       side.inFlight.clear();
     },
     async recovered(side) {
@@ -362,6 +384,8 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
         forgetLost(side);
       }
       side.ready = true;
+      // What has survived a power cut is durable.
+      if (side.cut) side.outside.clear();
       side.cut = false;
     },
     async checkEqual() {

@@ -26,6 +26,8 @@ export interface Side {
   readonly inFlight: Set<Write>;
   /** Answered with GOOD here, and covered by no flush here yet. */
   readonly unflushed: Set<Write>;
+  /** What hosts wrote to volumes that no pair has while the group was auxiliary here, and no flush has covered. */
+  readonly outside: Set<Write>;
   stateChanged: boolean;
   volumesChanged: boolean;
   /** Since it was last ready its power was cut. */
@@ -66,6 +68,7 @@ export function createSide(parts: {
     history: createHistory(name, empty),
     inFlight: new Set(),
     unflushed: new Set(),
+    outside: new Set(),
     stateChanged: false,
     volumesChanged: false,
     cut: false,
