@@ -6,6 +6,7 @@ export default defineConfig({
     root: new URL('..', import.meta.url).pathname,
     include: ['test/**/*.test.ts'],
     exclude: ['test/system/**'],
+    globalSetup: 'test/support/run-place.ts',
     testTimeout: 30_000,
     hookTimeout: 60_000,
     maxWorkers: 2,

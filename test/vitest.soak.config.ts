@@ -5,6 +5,7 @@ export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
     include: ['test/system/kills.test.ts', 'test/system/kills-race.test.ts'],
+    globalSetup: 'test/support/run-place.ts',
     testTimeout: 300_000,
     hookTimeout: 120_000,
     maxWorkers: 1,

@@ -40,6 +40,7 @@ export async function serveArray(settings: ServeSettings, parts: ServeParts, hoo
   managementPath(directory);
   const lock = await lockDirectory(directory, 'array serve', parts.clock);
   const undo: (() => Promise<void>)[] = [() => lock.release()];
+  let ended: unknown;
   try {
     const access = { current: await loadAccess(directory) };
     requireAuthentication(settings.listen, access.current, directory);
@@ -66,9 +67,25 @@ export async function serveArray(settings: ServeSettings, parts: ServeParts, hoo
       socket: socket.path,
     });
     await Promise.race([raised(hooks.stop), array.failed.then((error) => stopServing(array, error))]);
-  } finally {
-    for (const step of undo.toReversed()) await step();
+  } catch (error) {
+    ended = error;
   }
+  const failed = await undoAll(undo);
+  if (ended !== undefined) throw ended;
+  if (failed !== undefined) throw notInOrder(description, failed);
+}
+
+/** Every step, also after one that failed: the lock goes in any case. Returns the first failure. */
+async function undoAll(undo: readonly (() => Promise<void>)[]): Promise<unknown> {
+  let failed: unknown;
+  for (const step of undo.toReversed()) {
+    try {
+      await step();
+    } catch (error) {
+      failed ??= error;
+    }
+  }
+  return failed;
 }
 
 /** Takes over the access file as it is now; sessions of initiators whose grant or secret is another end at once. */
@@ -204,6 +221,15 @@ function stopServing(array: EmulatedArray, error: unknown): never {
     what: `array ${array.name} stops: its tables cannot be made durable any more`,
     why: error instanceof Error ? error.message : String(error),
     next: 'mend the storage, then serve it again; hosts that wait for an answer ask again by themselves',
+  });
+}
+
+/** What could not be flushed is in the journal, or was never acknowledged as durable. */
+function notInOrder({ name }: ArrayDescription, error: unknown): CliError {
+  return new CliError('refused', {
+    what: `array ${name} has stopped, but not in order: its storage failed`,
+    why: error instanceof Error ? error.message : String(error),
+    next: 'mend the storage, then serve it again: it recovers as after a crash',
   });
 }
 

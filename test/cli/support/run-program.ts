@@ -14,10 +14,10 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** No NODE_EXTRA_CA_CERTS (0.1 s for each start), no FORCE_COLOR, nothing of whoever runs the tests. */
+/** No NODE_EXTRA_CA_CERTS (0.1 s for each start), no FORCE_COLOR, nothing of whoever runs the tests but its place for files. */
 export function plainEnvironment(more: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
-  const { PATH = '/usr/bin:/bin' } = process.env;
-  return { PATH, HOME: '/nonexistent', TZ: 'UTC', LANG: 'C.UTF-8', ...more };
+  const { PATH = '/usr/bin:/bin', TMPDIR = tmpdir() } = process.env;
+  return { PATH, TMPDIR, HOME: '/nonexistent', TZ: 'UTC', LANG: 'C.UTF-8', ...more };
 }
 
 export function start(argv: readonly string[], environment: Readonly<Record<string, string>> = {}): ChildProcess {

@@ -8,8 +8,15 @@ import { createRealRandom } from '../../../src/lun/real-random.ts';
 import { createLunOpener, type PathOpener } from '../../../src/lun/opener.ts';
 import { createTcpTransport } from '../../../src/lun/socket.ts';
 import { ended, program, start, temporaryDirectory, type Ended } from '../../cli/support/run-program.ts';
+import { createSeededRandom } from '../../support/seeded-random.ts';
+import { ArrayProcess } from './array-process.ts';
+import type { Link } from './link.ts';
+import { rewire, type Wiring } from './rewire.ts';
 
-/** A lab of two array processes and whatever commands run against it, all of which end with it. */
+/**
+ * A lab of two array processes, the links between them and their hosts, and whatever commands run against it, all of which
+ * end with it.
+ */
 
 export const SITES = ['tokyo', 'osaka'] as const;
 export type Site = (typeof SITES)[number];
@@ -20,7 +27,6 @@ interface LabArray {
   readonly name: Site;
   readonly port: number;
   readonly targetName: string;
-  readonly pid?: number;
 }
 
 export interface Running {
@@ -42,16 +48,22 @@ export class ChaosLab {
   readonly #place = temporaryDirectory();
   readonly directory = join(this.#place.path, 'lab');
   readonly #commands = new Set<Running>();
+  readonly #processes = new Map(SITES.map((site) => [site, new ArrayProcess(this.directory, site)]));
   #arrays: readonly LabArray[] = [];
+  #wiring: Wiring = { hosts: new Map(), remotes: new Map() };
   #over = false;
   /** Processes ended by SIGKILL. */
   kills = 0;
   /** One line for each thing done, for the report of a failure. */
   readonly journal: string[] = [];
 
-  async up(volumeSize: string, journalSize: string): Promise<void> {
-    const sizes = ['--volume-size', volumeSize, '--journal-size', journalSize];
-    await this.#lab(['up', ...sizes]);
+  /** `seed` decides at which byte the links break off a PDU. */
+  async up(volumeSize: string, journalSize: string, seed = 0): Promise<void> {
+    const answer = await this.#lab('up', '--volume-size', volumeSize, '--journal-size', journalSize, '--json');
+    this.#arrays = (JSON.parse(answer.stdout) as { lab: { arrays: LabArray[] } }).lab.arrays;
+    await this.#lab('down');
+    this.#wiring = await rewire(this.directory, this.#arrays, createSeededRandom(seed));
+    await Promise.all(SITES.map((site) => this.startArray(site)));
   }
 
   /** A host of its own: its sessions are not shared with another's. */
@@ -65,9 +77,10 @@ export class ChaosLab {
     });
   }
 
-  /** `iscsi://...` of LUNs of one array. */
+  /** `iscsi://...` of LUNs of one array, through the link of its host. */
   paths(site: Site, luns: readonly number[]): Map<number, string> {
-    const { port, targetName } = this.#array(site);
+    const { targetName } = this.#arrays.find(({ name }) => name === site)!;
+    const { port } = this.#wiring.hosts.get(site)!;
     return new Map(luns.map((lun) => [lun, `iscsi://127.0.0.1:${port}/${targetName}/${lun}`]));
   }
 
@@ -127,22 +140,41 @@ export class ChaosLab {
     await Promise.race([written, ended]);
   }
 
-  signal(site: Site, name: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void {
-    const { pid } = this.#array(site);
-    if (pid === undefined) return;
-    process.kill(pid, name);
-    this.note(`${name} to ${site}`);
-    if (name !== 'SIGKILL') return;
-    this.kills += 1;
-    this.#arrays = this.#arrays.map((array) => (array.name === site ? withoutPid(array) : array));
+  /** SIGKILL to an array that runs. */
+  async killArray(site: Site): Promise<void> {
+    this.note(`SIGKILL to ${site}`);
+    this.kills += Number(await this.#processes.get(site)!.kill());
   }
 
-  async fault(fault: 'start' | 'link-down' | 'link-up', site: Site): Promise<void> {
-    await this.#lab(['fault', fault, site]);
+  /** Begins to start an array; it may be killed before it serves. */
+  launch(site: Site): void {
+    this.note(`${site} starts`);
+    this.#processes.get(site)!.start();
+  }
+
+  /** Resolves once the array serves. */
+  async startArray(site: Site): Promise<void> {
+    this.launch(site);
+    await this.#processes.get(site)!.ready();
+  }
+
+  signal(site: Site, name: 'SIGSTOP' | 'SIGCONT'): void {
+    this.note(`${name} to ${site}`);
+    this.#processes.get(site)!.signal(name);
   }
 
   isRunning(site: Site): boolean {
-    return this.#array(site).pid !== undefined;
+    return this.#processes.get(site)!.running;
+  }
+
+  /** Between the hosts and the arrays, and between the arrays. */
+  get links(): readonly Link[] {
+    return [...this.#wiring.hosts.values(), ...this.#wiring.remotes.values()];
+  }
+
+  /** Cuts or restores what one array reaches, as an operator's drill does. */
+  async drill(fault: 'link-down' | 'link-up', site: Site): Promise<void> {
+    await this.#lab('fault', fault, site);
   }
 
   note(line: string): void {
@@ -154,28 +186,21 @@ export class ChaosLab {
     this.#over = true;
     for (const { child } of this.#commands) child.kill('SIGKILL');
     await Promise.all(Array.from(this.#commands, (running) => running.ended));
-    for (const { name } of this.#arrays) this.signal(name, 'SIGCONT');
-    const down = await program(['lab', 'down', '--directory', this.directory]);
-    for (const { name } of this.#arrays) if (down.code !== 0) this.signal(name, 'SIGKILL');
+    const faults = await Promise.allSettled(Array.from(this.#processes.values(), (array) => array.kill()));
+    await Promise.all(this.links.map((link) => link.close()));
     const listening = await Promise.all(this.#arrays.map(async ({ port }) => ((await answers(port)) ? port : 0)));
+    await program(['lab', 'down', '--directory', this.directory]);
     this.#place.remove();
-    return listening.filter((port) => port > 0).map((port) => `port ${port} is still open`);
+    const open = listening.filter((port) => port > 0).map((port) => `port ${port} is still open`);
+    return [...faults.flatMap((fault) => (fault.status === 'rejected' ? [String(fault.reason)] : [])), ...open];
   }
 
-  async #lab(argv: readonly string[]): Promise<void> {
-    const answer = await program(['lab', ...argv, '--directory', this.directory, '--json']);
+  async #lab(...argv: readonly string[]): Promise<Ended> {
+    const answer = await program(['lab', ...argv, '--directory', this.directory]);
     this.note(`cdctl lab ${argv.join(' ')} -> ${answer.code}`);
     if (answer.code !== 0) throw new Error(`cdctl lab ${argv.join(' ')} -> ${answer.code}: ${answer.stdout}`);
-    this.#arrays = (JSON.parse(answer.stdout) as { lab: { arrays: LabArray[] } }).lab.arrays;
+    return answer;
   }
-
-  #array(site: Site): LabArray {
-    return this.#arrays.find(({ name }) => name === site)!;
-  }
-}
-
-function withoutPid({ pid: _gone, ...array }: LabArray): LabArray {
-  return array;
 }
 
 function refuseNeverRight(argv: readonly string[], { code, stdout, stderr }: Ended): void {

@@ -39,10 +39,9 @@ export async function heal(lab: ChaosLab, healing: Healing): Promise<Site> {
 
 /** Arrays run, links are up. */
 async function repair(lab: ChaosLab): Promise<void> {
-  for (const site of SITES) {
-    if (lab.isRunning(site)) lab.signal(site, 'SIGCONT');
-    else await lab.fault('start', site);
-  }
+  for (const link of lab.links) link.heal();
+  for (const site of SITES) lab.signal(site, 'SIGCONT');
+  await Promise.all(SITES.map((site) => lab.startArray(site)));
 }
 
 function stepFor({ kind, primary, explanation }: Verdict, { discard, swapTo }: Healing): string[] | undefined {

@@ -3,6 +3,7 @@ import type { Random } from '../../../src/base/random.ts';
 import { createRealClock } from '../../../src/lun/real-clock.ts';
 import { createSeededRandom } from '../../support/seeded-random.ts';
 import { GROUP, peerOf, SITES, type ChaosLab, type Running, type Site } from './chaos-lab.ts';
+import { LINK_FAULTS } from './link.ts';
 import { heal, type Healing } from './heal.ts';
 import { readVolumes, VerifyingWriter } from './verifying-writer.ts';
 import { WriteHistory, type Contents } from './write-history.ts';
@@ -15,6 +16,7 @@ export const FAULTS = [
   'crash-both',
   'pause',
   'link',
+  'drill',
   'swap',
   'takeover',
   'fill',
@@ -27,6 +29,16 @@ const LUNS = [10, 11];
 const PAUSE_MS = 8;
 /** More than the writer, a command with `QUICK` and the loop wait for an answer. */
 const STOPPED_MS = 1300;
+/**
+ * More than the product waits for anything: 5 s to open a LUN of another array, 10 s for an answer of it, 15 s for a login,
+ * 30 s until a silent session is asked whether it lives, 30 s of a lease.
+ */
+const LONG_STOPPED_MS = 36_000;
+/** Deaths of an array in a round that is about them. */
+const CRASHES = 8;
+/** From its start until it serves takes an array about 200 ms. */
+const STARTING_MS = 250;
+const LINK_FAULTS_PER_ROUND = 4;
 const QUICK = ['--timeout', '1s', '--verbose'];
 /** More than the journal holds. */
 const FILLING_WRITES = 600;
@@ -69,15 +81,17 @@ export class Rounds {
   }
 
   /** Returns what is wrong afterwards. */
-  async run(fault: Fault): Promise<readonly string[]> {
+  async run(fault: Fault | 'long-pause'): Promise<readonly string[]> {
     this.#round += 1;
-    const primary = this.#primary;
-    this.#lab.note(`round ${this.#round}: ${fault}, ${primary} is primary`);
+    this.#lab.note(`round ${this.#round}: ${fault}, ${this.#primary} is primary`);
     const loop = await this.#startLoop();
     const writer = this.#startWriter(fault === 'fill' ? 0 : PAUSE_MS);
-    const victims = this.#killVictims();
-    const struck = this.#strikeUnderLoad(fault, loop);
+    const over = new AbortController();
+    const struck = this.#strikeUnderLoad(fault, loop).finally(() => over.abort());
+    const victims = this.#killVictims(over.signal);
     await Promise.allSettled([struck, victims]);
+    // A link that stalls would hold what the host still has in flight.
+    for (const link of this.#lab.links) link.heal();
     await writer.stop();
     await this.#lab.kill(loop);
     await victims;
@@ -88,43 +102,45 @@ export class Rounds {
     return fault === 'takeover' ? this.#takeOver(healing) : this.#healAndVerify(healing);
   }
 
-  async #strikeUnderLoad(fault: Fault, loop: Running): Promise<Healing> {
+  async #strikeUnderLoad(fault: Fault | 'long-pause', loop: Running): Promise<Healing> {
     await this.#sleep(this.#between(100, 400));
     const healing = await this.#strike(fault, loop);
     await this.#sleep(this.#between(50, 250));
     return healing;
   }
 
-  async #strike(fault: Fault, loop: Running): Promise<Healing> {
+  async #strike(fault: Fault | 'long-pause', loop: Running): Promise<Healing> {
     const primary = this.#primary;
     const auxiliary = peerOf(primary);
     const some = this.#oneOf(SITES);
     switch (fault) {
       case 'crash-primary':
-        await this.#crash(primary);
+        await this.#crash([primary]);
         break;
       case 'crash-auxiliary':
-        await this.#crash(auxiliary);
+        await this.#crash([auxiliary]);
         break;
       case 'crash-both':
-        this.#lab.signal(some, 'SIGKILL');
-        await this.#sleep(this.#between(0, 50));
-        await this.#crash(peerOf(some));
+        await this.#crash(SITES);
         break;
       case 'pause':
-        this.#lab.signal(some, 'SIGSTOP');
-        await this.#sleep(STOPPED_MS);
-        this.#lab.signal(some, 'SIGCONT');
+        await this.#pause(some, STOPPED_MS);
+        break;
+      case 'long-pause':
+        await this.#pause(auxiliary, LONG_STOPPED_MS);
         break;
       case 'link':
-        await this.#lab.fault('link-down', some);
+        await this.#failLinks();
+        break;
+      case 'drill':
+        await this.#lab.drill('link-down', some);
         await this.#sleep(this.#between(0, 300));
-        await this.#lab.fault('link-up', some);
+        await this.#lab.drill('link-up', some);
         break;
       case 'swap':
         return this.#swap(auxiliary);
       case 'takeover':
-        this.#lab.signal(primary, 'SIGKILL');
+        await this.#lab.killArray(primary);
         return { at: auxiliary, discard: primary };
       case 'fill':
         await this.#fill(loop);
@@ -139,12 +155,39 @@ export class Rounds {
     return { at: this.#oneOf(SITES) };
   }
 
-  /** Killed, and sometimes started again while the host still tries. */
-  async #crash(site: Site): Promise<void> {
-    this.#lab.signal(site, 'SIGKILL');
-    if (this.#random.below(3) === 0) return;
-    await this.#sleep(this.#between(0, 200));
-    await this.#lab.fault('start', site);
+  /** Killed and started, again and again, while the host still tries: in its work, in its recovery, with its peer dead or alive. */
+  async #crash(sites: readonly Site[]): Promise<void> {
+    for (let crash = 0; crash < CRASHES; crash += 1) {
+      const site = this.#oneOf(sites);
+      await this.#lab.killArray(site);
+      await this.#sleep(this.#between(0, 60));
+      if (this.#random.below(3) === 0) {
+        this.#lab.launch(site);
+        await this.#sleep(this.#between(0, STARTING_MS));
+        continue;
+      }
+      await this.#lab.startArray(site);
+      await this.#sleep(this.#between(0, 100));
+    }
+    if (this.#random.below(2) === 0) await this.#lab.killArray(this.#oneOf(sites));
+  }
+
+  async #pause(site: Site, durationMs: number): Promise<void> {
+    this.#lab.signal(site, 'SIGSTOP');
+    await this.#sleep(durationMs);
+    this.#lab.signal(site, 'SIGCONT');
+  }
+
+  /** One link after the other, or several at once, for less and for more than the host waits. */
+  async #failLinks(): Promise<void> {
+    for (let count = 0; count < LINK_FAULTS_PER_ROUND; count += 1) {
+      const link = this.#oneOf(this.#lab.links);
+      const fault = this.#oneOf(LINK_FAULTS);
+      this.#lab.note(`link ${this.#lab.links.indexOf(link)}: ${fault}`);
+      link.fail(fault);
+      await this.#sleep(this.#random.below(4) === 0 ? STOPPED_MS : this.#between(20, 400));
+      if (this.#random.below(4) > 0) link.heal();
+    }
   }
 
   /** A swap under load, which dies, loses an array, or ends. */
@@ -154,7 +197,7 @@ export class Rounds {
     const end = this.#oneOf(['whole', 'array-dies', 'command-dies'] as const);
     if (end === 'array-dies') {
       await this.#lab.waitFor(swap, 'pair.swap');
-      this.#lab.signal(this.#oneOf(SITES), 'SIGKILL');
+      await this.#lab.killArray(this.#oneOf(SITES));
     }
     if (end === 'whole') await swap.ended;
     await this.#lab.killAfter(swap, 'pair.swap', this.#random);
@@ -167,7 +210,7 @@ export class Rounds {
     for (let waited = 0; waited < 200 && this.#history.acknowledged < acknowledged + FILLING_WRITES; waited += 1) {
       await this.#sleep(20);
     }
-    if (this.#random.below(2) === 0) this.#lab.signal(this.#primary, 'SIGKILL');
+    if (this.#random.below(2) === 0) await this.#lab.killArray(this.#primary);
   }
 
   async #takeOver(healing: Healing): Promise<readonly string[]> {
@@ -229,9 +272,9 @@ export class Rounds {
     return new VerifyingWriter({ ...parts, opener, paths, pauseMs });
   }
 
-  /** Commands, one after the other, until three of them died; on a fast machine some end before. */
-  async #killVictims(): Promise<void> {
-    for (let [tries, died] = [0, 0]; died < 3 && tries < 8; tries += 1) {
+  /** Commands, one after the other, until all is over and three of them died; on a fast machine some end before. */
+  async #killVictims(over: AbortSignal): Promise<void> {
+    for (let [tries, died] = [0, 0]; !over.aborted || (died < 3 && tries < 8); tries += 1) {
       const argv = [...this.#oneOf(VICTIMS), ...QUICK];
       const { signal } = await this.#lab.killMidway(this.#lab.start(this.#oneOf(SITES), argv), this.#random);
       died += Number(signal !== null);
