@@ -16,6 +16,8 @@ export interface UnreachableSide {
   readonly array: string;
   readonly serial: string;
   readonly reachable: false;
+  /** It answers, but nothing that this host may ask. */
+  readonly denied?: boolean;
   readonly error: ObservationError;
 }
 
@@ -66,7 +68,8 @@ async function observeSide(run: Run, array: string): Promise<ArrayObservation> {
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
     if (isRefusedWith(error, 'not-found')) return { array, serial, reachable: true, absent: true };
-    return { array, serial, reachable: false, error: { kind: error.kind, message: error.message } };
+    const denied = isRefusedWith(error, 'permission-denied', 'not-authenticated');
+    return { array, serial, reachable: false, denied, error: { kind: error.kind, message: error.message } };
   }
 }
 

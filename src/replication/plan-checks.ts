@@ -12,17 +12,14 @@ export function requireArray(group: GroupDefinition, array: string | undefined, 
 }
 
 export function refuseUnreachable(observation: GroupObservation, what: string, next?: string): RefusedPlan | undefined {
-  const errors = observation.sides
-    .filter((side) => !side.reachable)
-    .map((side) => `${side.array}: ${side.error.message}`);
-  if (errors.length === 0) return undefined;
-  return refused(
-    'array-unreachable',
-    what,
-    errors.join('; '),
-    next ?? 'repair the path to its command device, then run it again',
-  );
+  const sides = observation.sides.filter((side) => !side.reachable);
+  if (sides.length === 0) return undefined;
+  const why = sides.map((side) => `${side.array}: ${side.error.message}`).join('; ');
+  if (sides.some((side) => side.denied)) return refused('would-be-refused', what, why, GET_RIGHTS);
+  return refused('array-unreachable', what, why, next ?? 'repair the path to its command device, then run it again');
 }
+
+export const GET_RIGHTS = 'have this host granted what it needs there, or give it its key, then run it again';
 
 export function refuseByVerdict(verdict: Verdict, what: string): RefusedPlan {
   const kind = verdict.kind === 'diverged' ? 'refused-for-safety' : 'state-does-not-hold';

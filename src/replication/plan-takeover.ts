@@ -1,10 +1,16 @@
 import type { PairRow } from '../host/operations.ts';
 import type { GroupDefinition } from './definition.ts';
 import { lastSeenSequence, lastSequence } from './lineage.ts';
-import { isPresent, type ArrayObservation, type GroupObservation, type PresentSide } from './observe.ts';
+import {
+  isPresent,
+  type ArrayObservation,
+  type GroupObservation,
+  type PresentSide,
+  type UnreachableSide,
+} from './observe.ts';
 import { acquireStep, restoreStep, showAuxiliary } from './plan-cycle.ts';
 import { planned, refused, step, type Plan, type Step, type StepOf } from './plan.ts';
-import { refuseByVerdict, requireArray, sidesFrom } from './plan-checks.ts';
+import { GET_RIGHTS, refuseByVerdict, requireArray, sidesFrom } from './plan-checks.ts';
 import type { Refusal } from './refusal.ts';
 import { sideKind, verdictOf, type SideKind } from './verdict.ts';
 
@@ -45,6 +51,9 @@ export function planTakeover(group: GroupDefinition, observation: GroupObservati
   const action = takeoverAction(side, peer);
   if (action === 'nothing') return planned([]);
   if (!isPresent(side) || action === 'impossible') return notThere(side, observation, what);
+  if (action === 'take-over' && !peer.reachable && peer.denied && intent.peerIsLost !== true) {
+    return livesOn(peer, what);
+  }
   if (action === 'swap-instead' && intent.peerIsLost !== true) return swapInstead(observation, what, intent.at);
   return wouldBeInconsistent(side, peer, intent, what) ?? planned(takeoverSteps(group.name, side, peer, intent));
 }
@@ -78,11 +87,19 @@ export function acquirableSequence(side: PresentSide, peer: ArrayObservation): n
 
 function notThere(side: ArrayObservation, observation: GroupObservation, what: string): Plan {
   if (side.reachable) return refuseByVerdict(verdictOf(observation), what);
+  const why = `${side.array}: ${side.error.message}`;
+  if (side.denied) return refused('would-be-refused', what, why, GET_RIGHTS);
+  return refused('array-unreachable', what, why, 'run it where its command device can be reached');
+}
+
+/** Whoever may not ask an array knows that it works, and not that its hosts have stopped. */
+function livesOn({ array, error }: UnreachableSide, what: string): Plan {
+  const why = `${array} answers, though not to this host, and may be serving its own: ${error.message}`;
   return refused(
-    'array-unreachable',
+    'refused-for-safety',
     what,
-    `${side.array}: ${side.error.message}`,
-    'run it where its command device can be reached',
+    why,
+    `${GET_RIGHTS}; if its site is given up all the same: --peer-is-lost`,
   );
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createGroup, splitGroup } from '../../src/replication/change.ts';
+import { planTakeover } from '../../src/replication/plan-takeover.ts';
 import { runCycle } from '../../src/replication/cycle.ts';
 import { drainGroup } from '../../src/replication/drain.ts';
 import { observeGroup } from '../../src/replication/observe.ts';
@@ -7,6 +8,7 @@ import { resyncGroup } from '../../src/replication/resync.ts';
 import { takeOver } from '../../src/replication/takeover.ts';
 import { verdictOf } from '../../src/replication/verdict.ts';
 import { createLab, ORADB, refusal, rejection, writable, writeMany, type Lab } from './support/lab.ts';
+import { observation, side, unreachable } from './support/sides.ts';
 
 async function following(): Promise<Lab> {
   const lab = createLab();
@@ -277,5 +279,24 @@ describe('split and resync', () => {
     await splitGroup(lab.context, ORADB);
     const error = await refusal(resyncGroup(lab.context, ORADB, { from: 'osaka', discard: 'tokyo' }));
     expect(error.why).toContain('not consistent');
+  });
+});
+
+describe('takeover from an array that answers, but not to this host', () => {
+  const denied = { ...unreachable('tokyo'), denied: true };
+  const seen = observation(denied, side('osaka', { role: 'auxiliary' }));
+
+  it('is refused: its own hosts may be writing', () => {
+    const plan = planTakeover(ORADB, seen, { at: 'osaka' });
+    expect(plan).toMatchObject({ refused: true, refusal: { kind: 'refused-for-safety' } });
+    expect(
+      planTakeover(ORADB, observation(unreachable('tokyo'), side('osaka', { role: 'auxiliary' })), { at: 'osaka' }),
+    ).toMatchObject({
+      refused: false,
+    });
+  });
+
+  it('goes on where its site is given up', () => {
+    expect(planTakeover(ORADB, seen, { at: 'osaka', peerIsLost: true })).toMatchObject({ refused: false });
   });
 });
