@@ -194,7 +194,7 @@ it('a group is formed and replicated under masks, mutual CHAP and keys', async (
   expect(await lunsFor(HOST, 'tokyo', 'host-tokyo')).toEqual([0, 10]);
 });
 
-it('it swaps and replicates back', async () => {
+it('the group swaps and replicates back', async () => {
   await done('swap', 'oradb', '--to', 'osaka');
   await expectImage('osaka/data');
   await write('osaka/data');
