@@ -30,6 +30,7 @@ import type { Volume } from './store/volume.ts';
 import { withObstacles } from './backed-unit.ts';
 import { createBackingOpener } from './backing-opener.ts';
 import { createFileVolumes } from './file-volumes.ts';
+import { createGiveUp } from './give-up.ts';
 import { createGroupKeeper, type GroupKeeper } from './group-keeper.ts';
 import { createLunVolume } from './store/lun-volume.ts';
 import { createVolumeUnit, worldWideNameOf, type PairedVolume } from './units.ts';
@@ -350,6 +351,7 @@ function createBody(parts: BodyParts, store: StateStore, remote: RemoteInterface
     runtimes,
     groups,
     backings,
+    giveUp: createGiveUp(core, groups),
     sanitizers,
     prepare: (volume) => fileVolumes.prepare(volume),
     open(volume) {

@@ -16,6 +16,8 @@ export interface GroupKeeper {
   waits(lun: number): string | undefined;
   /** The same by the group's name. */
   waiting(group: string): string | undefined;
+  /** Changes a group that waits, and opens it where nothing is in the way any more. */
+  change(group: string, change: () => Promise<void>): Promise<void>;
   lost(lun: number, why: string): void;
   returned(lun: number): void;
   stop(): void;
@@ -93,6 +95,18 @@ export function createGroupKeeper(parts: {
     if (parts.volume(lun).backing?.condition().state === 'behind') returned(lun);
   }
 
+  async function changeWaiting(name: string, change: () => Promise<void>): Promise<void> {
+    await change();
+    const why = waiting.get(name);
+    waiting.delete(name);
+    const group = store.group(name);
+    if (!group) return;
+    await openGroup(group).catch((error: unknown) => {
+      waiting.set(name, why ?? String(error));
+      throw error;
+    });
+  }
+
   return {
     async openAll() {
       for (const group of store.state().groups) await openGroup(group);
@@ -106,6 +120,7 @@ export function createGroupKeeper(parts: {
       return group && waiting.get(group.name);
     },
     waiting: (group) => waiting.get(group),
+    change: (group, change) => queue.run(() => changeWaiting(group, change)),
     lost(lun, why) {
       const group = groupOf(lun);
       const { name } = parts.volume(lun).description;

@@ -1,6 +1,7 @@
 import { LunError } from '../lun/lun.ts';
 import type { BackingOpener } from './backing-opener.ts';
 import type { ArrayDescription, LunMapEntry, VolumeDescription } from './description.ts';
+import type { GiveUp } from './give-up.ts';
 import type { GroupRuntime } from './group/group-runtime.ts';
 import {
   ManagementError,
@@ -30,6 +31,7 @@ export interface EditableParts {
   readonly backings: BackingOpener;
   /** Must be awaited before `open`. */
   prepare(volume: VolumeDescription): Promise<void>;
+  readonly giveUp: GiveUp;
   open(volume: VolumeDescription): void;
   map(entry: LunMapEntry): void;
   unmap(lun: number): void;
@@ -74,6 +76,11 @@ export function createManagement(
     });
   }
 
+  function knownVolume(lun: number): number {
+    if (body.volumes.get(lun)?.backing) return lun;
+    throw new ManagementError(`LUN ${lun} is no volume with a backing`);
+  }
+
   return {
     show(): ArrayReport {
       const state = store.state();
@@ -102,6 +109,8 @@ export function createManagement(
       await body.volumes.get(volume.lun)?.backing?.reach();
       body.channel.lunListChanged();
     },
+    lookAtGivingUp: (lun) => body.giveUp.look(knownVolume(lun)),
+    giveUp: (lun) => body.giveUp.carryOut(knownVolume(lun)),
     async mapLun(entry) {
       if (!(await edit((state) => withMappedLun(state, entry)))) return;
       body.map(entry);

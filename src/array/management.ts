@@ -1,4 +1,5 @@
 import type { CommandDeviceEntry, LunMapEntry, RemoteDescription, VolumeDescription } from './description.ts';
+import type { GivenUp } from './give-up.ts';
 import type { ArrayState, GroupState } from './store/array-state.ts';
 import type { BackingCondition } from './store/volume.ts';
 import { SMALLEST_JOURNAL_BLOCKS } from './journal/geometry.ts';
@@ -8,6 +9,9 @@ export interface Management {
   show(): ArrayReport;
   /** With a backing and no block count it becomes as large as its backing. */
   addVolume(volume: VolumeDescription): Promise<void>;
+  /** What would be given up with the backing of this volume (`give-up.ts`). */
+  lookAtGivingUp(lun: number): GivenUp | undefined;
+  giveUp(lun: number): Promise<GivenUp | undefined>;
   mapLun(entry: LunMapEntry): Promise<void>;
   unmapLun(lun: number): Promise<void>;
   registerCommandDevice(entry: CommandDeviceEntry): Promise<void>;

@@ -21,7 +21,13 @@ export async function editArray(
   const arrays = await context.services.arrays();
   const answer = await arrays.manage(directory, request, context.timeoutMs);
   const changed = answer['changed'] !== false;
-  return { changed, data: { ...data, changed } };
+  return { changed, data: { ...data, request: asCarriedOut(request, answer), changed } };
+}
+
+/** A volume with a backing gets its size there. */
+function asCarriedOut(request: ManagementRequest, { volume }: Record<string, unknown>): ManagementRequest {
+  if (request.operation !== 'volume-add' || typeof volume !== 'object' || volume === null) return request;
+  return { ...request, volume: { ...request.volume, ...volume } };
 }
 
 /** `host:port`, IPv6 addresses in brackets. */

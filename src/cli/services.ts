@@ -141,6 +141,8 @@ export type ManagementRequest =
   /** The access file is to be read anew. */
   | { readonly operation: 'access-reload' }
   | { readonly operation: 'volume-add'; readonly volume: VolumeDescription }
+  /** With `carryOut` false it only says what would be given up. */
+  | { readonly operation: 'volume-give-up'; readonly lun: number; readonly carryOut: boolean }
   | { readonly operation: 'map'; readonly entry: LunMapEntry }
   | { readonly operation: 'unmap'; readonly lun: number }
   | { readonly operation: 'command-device-add'; readonly entry: CommandDeviceEntry }

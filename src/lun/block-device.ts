@@ -44,7 +44,8 @@ const PROBE_PAUSES_MS: readonly number[] = [5, 20, 50, 100];
 export async function openBlockDevice(parts: BlockDeviceParts, path: string, options: IoOptions = {}): Promise<Lun> {
   const { clock, system = realDeviceSystem } = parts;
   const facts = findDevice(system, path);
-  refusePartition(path, facts);
+  // What holds it means this part of the disk, wherever it begins; its number and start are of its identity.
+  if (!parts.held) refusePartition(path, facts);
   const fingerprint = fingerprintOf(system, path, facts);
   const user = userOf(system, facts);
   if (user !== undefined) throw new LunError('refused-for-safety', path, `${path}: in use by this machine: ${user}`);

@@ -72,6 +72,21 @@ describe('an array in front of another', () => {
     expect(front.array.management.show().backings).toMatchObject([{ lun: 5, condition: 'ready', why: '' }]);
   });
 
+  it('gives room back to a thin unit behind it, which then reads as zeros', async () => {
+    const back = await served();
+    const inner = back.array.units.unit(10)!;
+    await inner.write(0, block(7, 256), SAFE);
+    const { unit } = await frontOf(`${back.url}/10`);
+    await unit.deallocate!(0, 130);
+    await unit.flush();
+    expect(await inner.read(0, 130)).toEqual(block(0, 130));
+    expect(await inner.read(130, 126)).toEqual(block(7, 126));
+    expect(inner.allocation!(0, 256)).toEqual([
+      { lba: 0, blockCount: 130, mapped: false },
+      { lba: 130, blockCount: 126, mapped: true },
+    ]);
+  });
+
   it('starts without its backing, says NOT READY, and refuses itself and what is too small', async () => {
     const { front, unit } = await frontOf('iscsi://127.0.0.1:1/iqn.2026-11.io.cdctl:nobody/1');
     expect(unit.access()).toBe('none');

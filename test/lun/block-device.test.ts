@@ -73,6 +73,13 @@ describe('a block device', () => {
     expect(system.calls).toEqual([]);
   });
 
+  it('may be a partition for whoever holds it and knows it by its number and start', async () => {
+    system.files.set('/sys/devices/pci0/block/sda/sda1/start', '8');
+    const lun = await openBlockDevice({ clock: clock, system, held: true }, '/dev/sda1');
+    expect((await lun.identify()).worldWideName).toBe('5001405f01020304 partition 1 at 8');
+    await lun.close();
+  });
+
   it('reads and writes whole aligned blocks, large ones in pieces', async () => {
     const lun = await open();
     const data = Uint8Array.from({ length: 5 << 20 }, (_, index) => (index >> 8) & 0xff);

@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import { LunError, type Lun, type LunErrorKind } from '../../lun/lun.ts';
+import { zeroBlocksOf, type ZeroBlocks } from '../../lun/zero-blocks.ts';
 import type { VolumeDescription } from '../description.ts';
 import { chunkBytesFor } from './chunk-map.ts';
 import { createLunLink } from './lun-link.ts';
@@ -46,12 +47,15 @@ export function createLunVolume(parts: LunVolumeParts): LunVolume {
   let use: 'none' | 'catching-up' | 'served' = 'none';
   /** That of the LUN, of which the volume's is a multiple. */
   let lunBlockSize: number = blockSize;
+  /** Where the LUN promises that what is given back reads as zeros, it gets its room back. */
+  let giveBack: ZeroBlocks['write'];
 
   const link = createLunLink({
     clock: parts.clock,
     async open() {
       const lun = await parts.open();
       lunBlockSize = (await lun.capacity({ timeoutMs: IO_TIMEOUT_MS })).blockSize;
+      giveBack = (await zeroBlocksOf(lun, lunBlockSize, { timeoutMs: IO_TIMEOUT_MS })).write;
       return lun;
     },
     onOpen(wasAway) {
@@ -77,6 +81,7 @@ export function createLunVolume(parts: LunVolumeParts): LunVolume {
     const used = link.lun()!;
     const options = { timeoutMs: IO_TIMEOUT_MS };
     if (data) return used.write(offset / lunBlockSize, data, options);
+    if (giveBack) return giveBack(offset / lunBlockSize, length / lunBlockSize, options);
     const zeros = new Uint8Array(Math.min(length, ZERO_BYTES));
     for (let at = 0; at < length; at += zeros.length) {
       const piece = zeros.subarray(0, Math.min(zeros.length, length - at));

@@ -116,6 +116,17 @@ export const ARRAY_COMMANDS: readonly CommandDefinition[] = [
     text,
   },
   {
+    path: 'array volume give-up',
+    summary: 'take a volume out of its pair whose backing will not come back; says first what is lost with it',
+    changes: true,
+    destructive: true,
+    arguments: [directory],
+    options: [lun],
+    examples: ['cdctl array volume give-up kyoto --lun 12 --dry-run'],
+    load: () => import('../commands/array-volume-give-up.ts'),
+    text: () => import('../render/array-volume-give-up.ts'),
+  },
+  {
     path: 'array map',
     summary: 'make a LUN stand for a LUN of another array (Fig. 3)',
     changes: true,

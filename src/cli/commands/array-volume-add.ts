@@ -33,7 +33,7 @@ export async function run(request: Request, context: CommandContext): Promise<Co
     );
   }
   const volume = { lun, name, kind, blockSize, blockCount: size / blockSize, ...optionsOf(request) } as const;
-  return await editArray(directory, { operation: 'volume-add', volume }, context);
+  return editArray(directory, { operation: 'volume-add', volume }, context);
 }
 
 /** What they mean together is checked by the array. */

@@ -6,13 +6,14 @@ import type { ManagementAnswer } from './management-socket.ts';
 export async function answerManagement(management: Management, request: ManagementRequest): Promise<ManagementAnswer> {
   if (request.operation === 'show') return { ok: true, result: { ...management.show() } };
   const before = tablesOf(management);
+  let found: Record<string, unknown> = {};
   try {
-    await carryOut(management, request);
+    found = (await carryOut(management, request)) ?? {};
   } catch (error) {
     if (!(error instanceof ManagementError)) throw error;
     return { ok: false, message: error.message };
   }
-  return { ok: true, result: { changed: tablesOf(management) !== before } };
+  return { ok: true, result: { ...found, changed: tablesOf(management) !== before } };
 }
 
 /** Whether backings are there changes by itself. */
@@ -24,10 +25,16 @@ function tablesOf(management: Management): string {
 async function carryOut(
   management: Management,
   request: Exclude<ManagementRequest, { operation: 'show' }>,
-): Promise<void> {
+): Promise<Record<string, unknown> | void> {
   switch (request.operation) {
     case 'volume-add':
-      return management.addVolume(request.volume);
+      await management.addVolume(request.volume);
+      return { volume: management.show().volumes.find(({ lun }) => lun === request.volume.lun) };
+    case 'volume-give-up': {
+      const { lun } = request;
+      const givenUp = request.carryOut ? await management.giveUp(lun) : management.lookAtGivingUp(lun);
+      return { givenUp };
+    }
     case 'map':
       return management.mapLun(request.entry);
     case 'unmap':

@@ -199,6 +199,85 @@ describe('volumes on LUNs of others', () => {
     }));
 });
 
+describe('a backing that will not come back', () => {
+  async function giveUp(world: World, array: 'tokyo' | 'osaka') {
+    const { management } = world[array].array();
+    return management.giveUp(management.show().backings[0]!.lun);
+  }
+  const groups = (world: World, array: 'tokyo' | 'osaka') => world[array].array().management.show().groups;
+
+  it('is given up with what it lacks, named before; the other pair goes on and can be dissolved', () =>
+    withBackings(async (world) => {
+      const { tokyo, osaka } = world;
+      await formPair(world, 'data');
+      await formPair(world, 'log');
+      await cycleUntilPair(world);
+      expect(await giveUp(world, 'tokyo')).toBeUndefined();
+      world.near.vanish({ powerCut: true });
+      for (let lba = 10; lba < 14; lba += 1) await tokyo.lun('data').write(lba, stamp(lba));
+      await tokyo.lun('log').write(2, stamp(77, 4096));
+      await untilAway(world, 'tokyo');
+      await until(world, 'suspended', async () => (await reason(world, 'tokyo')) === 'error');
+      await expect(tokyo.operations.deletePair('oradb')).rejects.toThrow(/DISK|no-path|away/);
+      const lost = { volume: 'data', group: 'oradb', pair: 'data', role: 'primary', writes: 4, bytes: 4 * 512 };
+      expect(tokyo.array().management.lookAtGivingUp(10)).toEqual(lost);
+      expect(await giveUp(world, 'tokyo')).toEqual(lost);
+      expect(await giveUp(world, 'tokyo')).toBeUndefined();
+      await tokyo.lun('log').write(3, stamp(78, 4096));
+      for (const { operations } of [tokyo, osaka]) await operations.deletePair('oradb');
+      expect([groups(world, 'tokyo'), groups(world, 'osaka')]).toEqual([[], []]);
+      expect((await tokyo.lun('log').read(2, 1))[0]).toBe(77);
+      world.near.comeBack();
+      await untilReady(world, 'tokyo');
+      expect(await byteAt(world, 12)).toBe(1 + 12);
+      await tokyo.lun('data').write(12, stamp(99));
+    }));
+
+  it('is given up by an array that started without it: the other volume gets what the journal has for it', () =>
+    withBackings(async (world) => {
+      const { tokyo, osaka } = world;
+      await formPair(world, 'data');
+      await formPair(world, 'log');
+      await cycleUntilPair(world);
+      await tokyo.lun('data').write(10, stamp(10));
+      await tokyo.lun('log').write(2, stamp(77, 4096));
+      await tokyo.lun('log').flush();
+      world.near.vanish({ powerCut: true });
+      tokyo.kill();
+      world.disks.tokyo.powerCut();
+      await tokyo.start();
+      expect(await senseOf(tokyo.lun('log').read(2, 1))).toMatchObject({ key: 0x02 });
+      expect(await giveUp(world, 'tokyo')).toMatchObject({ pair: 'data', role: 'primary', writes: 1 });
+      expect((await tokyo.lun('log').read(2, 1))[0]).toBe(77);
+      tokyo.kill();
+      world.disks.tokyo.powerCut();
+      await tokyo.start();
+      expect((await tokyo.lun('log').read(2, 1))[0]).toBe(77);
+      for (const { operations } of [tokyo, osaka]) await operations.deletePair('oradb');
+      expect(world.disks.tokyo.list().filter((name) => name.startsWith('differences'))).toEqual([]);
+      expect(groups(world, 'tokyo')).toEqual([]);
+    }));
+
+  it('is given up by an auxiliary, whose other volume follows on', () =>
+    withBackings(async (world) => {
+      const { tokyo, osaka } = world;
+      await formPair(world, 'data');
+      await formPair(world, 'log');
+      await cycleUntilPair(world);
+      world.far.vanish({ powerCut: true });
+      osaka.kill();
+      world.disks.osaka.powerCut();
+      await osaka.start();
+      expect(await giveUp(world, 'osaka')).toMatchObject({ pair: 'data', role: 'auxiliary', writes: 0, bytes: 0 });
+      await tokyo.operations.deletePair('oradb', 'data');
+      await tokyo.lun('log').write(5, stamp(55, 4096));
+      await cycle(world, tokyo.operations, osaka.operations);
+      await expectSame(world, 'log');
+      for (const { operations } of [tokyo, osaka]) await operations.deletePair('oradb');
+      expect(groups(world, 'osaka')).toEqual([]);
+    }));
+});
+
 describe('who stands behind a volume', () => {
   it('is recorded, and nothing else is written to, nor one that has become smaller', () =>
     withBackings(async (world) => {

@@ -70,12 +70,30 @@ describe('array.yaml', () => {
     expect(parseArrayFile(formatArrayFile(description), 'array.yaml')).toEqual(description);
   });
 
+  it.each(['/dev/disk/by-id/wwn-0x6d6a30b5', 'iscsi://me@192.0.2.1:3260/iqn.2026-11.example:disks/3'])(
+    'has volumes on LUNs, and writes them back: %s',
+    (backing) => {
+      const text = FILE.replace('size: 1TiB', `size: 1TiB, backing: '${backing}'`);
+      const description = parseArrayFile(text, 'array.yaml');
+      expect(description.volumes[1]).toMatchObject({ name: 'data', backing });
+      expect(parseArrayFile(formatArrayFile(description), 'array.yaml')).toEqual(description);
+      const twice = text.replace(
+        'volumes:',
+        `volumes:\n  - { lun: 9, name: twin, kind: volume, block-size: 512, size: 1MiB, backing: '${backing}' }`,
+      );
+      expect(() => parseArrayFile(twice, 'array.yaml')).toThrow(/is the backing of two volumes/);
+    },
+  );
+
   it.each([
     ['a removable journal', 'size: 1000448', 'size: 1000448, removable: true', 9, /a journal cannot have removable/],
     ['a read-only command device', 'size: 2MiB', 'size: 2MiB, read-only: true', 7, /cannot have read-only/],
     ['a physical block', 'size: 1TiB', 'size: 1TiB, physical-block-size: 520', 8, /must be 4096/],
     ['a long rehearsal', 'size: 1TiB', 'size: 1TiB, sanitize-minimum: 3601', 8, /from 0 to 3600/],
     ['a removable of text', 'size: 1TiB', "size: 1TiB, removable: 'yes'", 8, /removable must be true or false/],
+    ['a journal on a LUN', 'size: 1000448', 'size: 1000448, backing: /dev/sda', 9, /a journal cannot have backing/],
+    ['a file as backing', 'size: 1TiB', 'size: 1TiB, backing: ./disk.img', 8, /backing must be \/dev\/\.\.\. or iscsi/],
+    ['a secret', 'size: 1TiB', "size: 1TiB, backing: 'iscsi://me%secret@host/iqn/1'", 8, /without a secret/],
     ['an unknown key', 'remotes:', 'remote:', 10, /unknown key "remote" in the file/],
     [
       'an unknown key in a volume',
