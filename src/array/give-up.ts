@@ -4,8 +4,7 @@ import type { GroupRuntime } from './group/group-runtime.ts';
 import { removePair, withoutDebt } from './group/transitions.ts';
 import type { GroupKeeper } from './group-keeper.ts';
 import { JOURNAL_BLOCK_SIZE } from './journal/geometry.ts';
-import { scanJournal } from './journal/recovery.ts';
-import type { StoredRecord } from './journal/journal-volume.ts';
+import { journalChain } from './journal/recovery.ts';
 import { localLun, withoutGroup, type ArrayState, type GroupState, type PairState } from './store/array-state.ts';
 import { withGroup } from './store/state-store.ts';
 
@@ -116,12 +115,12 @@ function lackingOf(core: ArrayCore, group: GroupState, pair: PairState): { write
   if (!journal) return lacking;
   const { owed } = group;
   if (owed && !owed.slots.includes(pair.slot)) return lacking;
-  scanJournal(journal, owed?.from ?? group.purged, group, ({ record }: StoredRecord) => {
-    const isLacking = record.slot === pair.slot && record.sequence > pair.startSequence;
-    if (!isLacking || (owed && record.sequence > owed.to)) return;
+  for (const { record } of journalChain(journal, owed?.from ?? group.purged, group)) {
+    if (owed && record.sequence > owed.to) break;
+    if (record.slot !== pair.slot || record.sequence <= pair.startSequence) continue;
     lacking.writes += 1;
     lacking.bytes += record.length * JOURNAL_BLOCK_SIZE;
-  });
+  }
   return lacking;
 }
 
