@@ -77,17 +77,8 @@ export function createLunVolume(parts: LunVolumeParts): LunVolume {
     send,
   });
 
-  async function send(offset: number, length: number, data: Uint8Array | undefined): Promise<void> {
-    const used = link.lun()!;
-    const options = { timeoutMs: IO_TIMEOUT_MS };
-    if (data) return used.write(offset / lunBlockSize, data, options);
-    if (giveBack) return giveBack(offset / lunBlockSize, length / lunBlockSize, options);
-    const zeros = new Uint8Array(Math.min(length, ZERO_BYTES));
-    for (let at = 0; at < length; at += zeros.length) {
-      const piece = zeros.subarray(0, Math.min(zeros.length, length - at));
-      await used.write((offset + at) / lunBlockSize, piece, options);
-    }
-  }
+  const send = (offset: number, length: number, data: Uint8Array | undefined): Promise<void> =>
+    carryOut({ lun: link.lun()!, blockSize: lunBlockSize, giveBack }, offset, length, data);
 
   /** What was sent again has arrived: not a loss that comes again at once. */
   function prove(): void {
@@ -251,6 +242,29 @@ export function createLunVolume(parts: LunVolumeParts): LunVolume {
     },
     backing: control(),
   };
+}
+
+interface Used {
+  readonly lun: Lun;
+  readonly blockSize: number;
+  readonly giveBack: ZeroBlocks['write'];
+}
+
+/** Without data the range becomes zeros. */
+async function carryOut(
+  { lun, blockSize, giveBack }: Used,
+  offset: number,
+  length: number,
+  data: Uint8Array | undefined,
+): Promise<void> {
+  const options = { timeoutMs: IO_TIMEOUT_MS };
+  if (data) return lun.write(offset / blockSize, data, options);
+  if (giveBack) return giveBack(offset / blockSize, length / blockSize, options);
+  const zeros = new Uint8Array(Math.min(length, ZERO_BYTES));
+  for (let at = 0; at < length; at += zeros.length) {
+    const piece = zeros.subarray(0, Math.min(zeros.length, length - at));
+    await lun.write((offset + at) / blockSize, piece, options);
+  }
 }
 
 const LOSSES: readonly LunErrorKind[] = ['no-path', 'no-such-lun', 'timeout', 'not-ready', 'refused-for-safety'];

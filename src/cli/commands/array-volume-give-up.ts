@@ -10,6 +10,8 @@ export interface VolumeGiveUp {
   readonly changed: boolean;
   /** Absent where there is nothing to give up. */
   readonly givenUp?: PairGivenUp;
+  /** What that means, in words. */
+  readonly consequence?: string;
 }
 
 /** As the array tells it: `GivenUp` of src/array/give-up.ts. */
@@ -37,15 +39,15 @@ export async function run(request: Request, context: CommandContext): Promise<Co
   const data = { directory, lun, dryRun, changed: false };
   const found = (await ask(false))['givenUp'] as PairGivenUp | undefined;
   if (!found) return { changed: false, data };
-  if (dryRun) return { changed: false, data: { ...data, givenUp: found } };
+  if (dryRun) return { changed: false, data: { ...data, givenUp: found, consequence: consequenceOf(found) } };
   await confirmName(context, found.volume, consequenceOf(found));
   const answer = await ask(true);
   const givenUp = (answer['givenUp'] as PairGivenUp | undefined) ?? found;
   const changed = answer['changed'] !== false;
-  return { changed, data: { ...data, changed, givenUp } };
+  return { changed, data: { ...data, changed, givenUp, consequence: consequenceOf(givenUp) } };
 }
 
-export function consequenceOf({ volume, group, pair, role, writes, bytes }: PairGivenUp): string {
+function consequenceOf({ volume, group, pair, role, writes, bytes }: PairGivenUp): string {
   const leaves = `Volume ${volume} leaves pair ${group}/${pair} on this array with what is on its backing`;
   if (role === 'auxiliary') return `${leaves}, which is no state that the primary volume ever had`;
   if (writes === 0) return `${leaves}, which lacks nothing that the journal holds`;
