@@ -45,17 +45,13 @@ export function createLunVolume(parts: LunVolumeParts): LunVolume {
   /** Since the last flush that ended well. */
   let flushFailed = false;
   let use: 'none' | 'catching-up' | 'served' = 'none';
-  /** That of the LUN, of which the volume's is a multiple. */
-  let lunBlockSize: number = blockSize;
-  /** Where the LUN promises that what is given back reads as zeros, it gets its room back. */
-  let giveBack: ZeroBlocks['write'];
+  let backing: Backing = { blockSize, giveBack: undefined };
 
   const link = createLunLink({
     clock: parts.clock,
     async open() {
       const lun = await parts.open();
-      lunBlockSize = (await lun.capacity({ timeoutMs: IO_TIMEOUT_MS })).blockSize;
-      giveBack = (await zeroBlocksOf(lun, lunBlockSize, { timeoutMs: IO_TIMEOUT_MS })).write;
+      backing = await lookAt(lun);
       return lun;
     },
     onOpen(wasAway) {
@@ -77,8 +73,9 @@ export function createLunVolume(parts: LunVolumeParts): LunVolume {
     send,
   });
 
-  const send = (offset: number, length: number, data: Uint8Array | undefined): Promise<void> =>
-    carryOut({ lun: link.lun()!, blockSize: lunBlockSize, giveBack }, offset, length, data);
+  async function send(offset: number, length: number, data: Uint8Array | undefined): Promise<void> {
+    return carryOut(link.lun()!, backing, offset, length, data);
+  }
 
   /** What was sent again has arrived: not a loss that comes again at once. */
   function prove(): void {
@@ -99,7 +96,7 @@ export function createLunVolume(parts: LunVolumeParts): LunVolume {
       for (;;) {
         const used = await link.connected();
         const data = await used
-          .read(offset / lunBlockSize, length / lunBlockSize, { timeoutMs: IO_TIMEOUT_MS })
+          .read(offset / backing.blockSize, length / backing.blockSize, { timeoutMs: IO_TIMEOUT_MS })
           .catch((error: unknown) => {
             if (!isLoss(error)) throw error;
             link.lost(used, error);
@@ -244,15 +241,28 @@ export function createLunVolume(parts: LunVolumeParts): LunVolume {
   };
 }
 
-interface Used {
-  readonly lun: Lun;
+interface Backing {
+  /** The volume's is a multiple of it. */
   readonly blockSize: number;
+  /** Present where the LUN promises that what is given back reads as zeros. */
   readonly giveBack: ZeroBlocks['write'];
+}
+
+async function lookAt(lun: Lun): Promise<Backing> {
+  const options = { timeoutMs: IO_TIMEOUT_MS };
+  try {
+    const { blockSize } = await lun.capacity(options);
+    return { blockSize, giveBack: (await zeroBlocksOf(lun, blockSize, options)).write };
+  } catch (error) {
+    await lun.close().catch(() => undefined);
+    throw error;
+  }
 }
 
 /** Without data the range becomes zeros. */
 async function carryOut(
-  { lun, blockSize, giveBack }: Used,
+  lun: Lun,
+  { blockSize, giveBack }: Backing,
   offset: number,
   length: number,
   data: Uint8Array | undefined,
