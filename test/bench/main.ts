@@ -131,6 +131,8 @@ async function writeThenRead(lun: Lun): Promise<void> {
 const COPY_BYTES = 256 * 1024 * 1024;
 const JOURNALED_BYTES = 96 * 1024 * 1024;
 const IO_BYTES = 1024 * 1024;
+const SMALL_JOURNALED_BYTES = 64 * 1024 * 1024;
+const SMALL_IO_BYTES = 4096;
 
 /** Copy formation and the cycle of Fig. 16 against reading the same bytes from the same LUN. */
 async function replicationThroughput(options: Options): Promise<void> {
@@ -150,6 +152,9 @@ async function replicationThroughput(options: Options): Promise<void> {
     const rereadMs = await timed(() => readAll(lun, JOURNALED_BYTES));
     const cycleMs = await timed(() => lab.cli('replicate', 'oradb', '--until-empty', '--timeout', '120s'));
     report('acquire, restore and purge by one replicate --until-empty', JOURNALED_BYTES, cycleMs, rereadMs);
+    await writeAll(lun, SMALL_JOURNALED_BYTES, random.subarray(0, SMALL_IO_BYTES));
+    const smallMs = await timed(() => lab.cli('replicate', 'oradb', '--until-empty', '--timeout', '120s'));
+    row('the same of writes of 4 KiB', `${(SMALL_JOURNALED_BYTES / SMALL_IO_BYTES / smallMs).toFixed(1)} records/ms`);
     await lun.close();
   });
 }
@@ -173,21 +178,21 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
 }
 
 async function writeAll(lun: Lun, bytes: number, piece: Uint8Array): Promise<void> {
-  await pieces(bytes, (lba) => lun.write(lba, piece));
+  await pieces(bytes, piece.length, (lba) => lun.write(lba, piece));
   await lun.flush();
 }
 
 async function readAll(lun: Lun, bytes: number): Promise<void> {
-  await pieces(bytes, async (lba) => void (await lun.read(lba, IO_BYTES / BLOCK)));
+  await pieces(bytes, IO_BYTES, async (lba) => void (await lun.read(lba, IO_BYTES / BLOCK)));
 }
 
 /** Four pieces in flight, as copy formation has. */
-async function pieces(bytes: number, io: (lba: number) => Promise<void>): Promise<void> {
+async function pieces(bytes: number, pieceBytes: number, io: (lba: number) => Promise<void>): Promise<void> {
   let at = 0;
   const lane = async (): Promise<void> => {
     while (at < bytes) {
       const lba = at / BLOCK;
-      at += IO_BYTES;
+      at += pieceBytes;
       await io(lba);
     }
   };

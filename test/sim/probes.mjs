@@ -36,7 +36,7 @@ export const PROBES = [
   {
     name: 'a restart restores what was ordered before',
     file: `${GROUP}restoration.ts`,
-    find: 'const stored = readOwn(context, position.sequence + 1);\n    const pair',
+    find: 'const stored = readOwn(reader, position.sequence + 1);\n    const pair',
     when: 'true',
   },
   {

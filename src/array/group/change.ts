@@ -45,6 +45,13 @@ export function applyChange(volume: Volume, change: VolumeChange): void {
   else void volume.deallocate(change.offset, change.length);
 }
 
+/** After a restart, before hosts may read. */
+export async function redoChange(volume: Volume, change: VolumeChange): Promise<void> {
+  const wait = announceChange(volume, change);
+  if (wait) await wait;
+  applyChange(volume, change);
+}
+
 /** For what nobody else knows: undefined, or to be awaited before the change is acknowledged. */
 export function storeChange(volume: Volume, change: VolumeChange): Promise<void> | undefined {
   if (change.data) return volume.write(change.offset, change.data, true);

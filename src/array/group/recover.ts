@@ -3,8 +3,7 @@ import { describeViolation } from '../../base/violation.ts';
 import type { StoredRecord } from '../journal/journal-reader.ts';
 import { journalChain } from '../journal/recovery.ts';
 import { isActive, localLun, type GroupState, type PairState, type Position } from '../store/array-state.ts';
-import type { Volume } from '../store/volume.ts';
-import { announceChange, applyChange, changeOf, type VolumeChange } from './change.ts';
+import { changeOf, redoChange, type VolumeChange } from './change.ts';
 import type { FollowerContext } from './follower.ts';
 import type { GroupRuntime } from './group-runtime.ts';
 import { flushVolumes, redoRestoration } from './restoration.ts';
@@ -145,10 +144,4 @@ async function redoRecords(
     const volume = context.volume(pair.primaryLun);
     await redoChange(volume, changeOf(stored.value.record, data.value, volume));
   }
-}
-
-async function redoChange(volume: Volume, change: VolumeChange): Promise<void> {
-  const wait = announceChange(volume, change);
-  if (wait) await wait;
-  applyChange(volume, change);
 }

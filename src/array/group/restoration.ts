@@ -1,10 +1,10 @@
 import { describeViolation } from '../../base/violation.ts';
 import { JOURNAL_BLOCK_SIZE } from '../journal/geometry.ts';
-import type { StoredRecord } from '../journal/journal-reader.ts';
+import type { JournalReader, StoredRecord } from '../journal/journal-reader.ts';
 import { CommandRefusal } from '../refusal.ts';
 import { localLun, type GroupState, type PairState, type Position } from '../store/array-state.ts';
 import type { Volume } from '../store/volume.ts';
-import { announceChange, applyChange, changeOf, type VolumeChange } from './change.ts';
+import { announceChange, applyChange, changeOf, redoChange, type VolumeChange } from './change.ts';
 import { yieldTurn, type FollowerContext, type StepResult } from './follower.ts';
 import { settle } from './transitions.ts';
 
@@ -13,7 +13,9 @@ import { settle } from './transitions.ts';
  * in which the primary's hosts wrote them, across all volumes of the group. Each record is applied in one turn, so that
  * a reader of the volumes never sees a part of a write or a later write without the earlier ones.
  */
-const RECORDS_PER_TURN = 64;
+/** Others wait no longer than this for their turn, each of which costs a timer. */
+const TURN_MS = 4;
+const RECORDS_PER_TURN = 1024;
 const BYTES_PER_COMMIT = 32 * 1024 * 1024;
 
 export async function restorationStep(context: FollowerContext): Promise<StepResult> {
@@ -45,24 +47,35 @@ async function settlePairs(context: FollowerContext, epoch: number, restored: Po
 
 async function applyRecords(context: FollowerContext, epoch: number, group: GroupState): Promise<Position> {
   let position = group.restored;
+  const reader = context.journal.readAhead();
   let bytes = 0;
   let records = 0;
+  let turnEndMs = context.clock.monotonicMs() + TURN_MS;
   while (position.sequence < group.toBeRestored && bytes < BYTES_PER_COMMIT) {
-    const stored = readOwn(context, position.sequence + 1);
-    const applied = await applyOne(context, epoch, group, stored);
+    const stored = readOwn(reader, position.sequence + 1);
+    const applied = await applyOne(context, epoch, group, { reader, stored });
     if (!applied) return position;
     position = stored.end;
     bytes += stored.record.blockCount * JOURNAL_BLOCK_SIZE;
     records += 1;
-    if (records % RECORDS_PER_TURN === 0) await yieldTurn(context.clock);
+    if (records < RECORDS_PER_TURN && context.clock.monotonicMs() < turnEndMs) continue;
+    await yieldTurn(context.clock);
+    records = 0;
+    turnEndMs = context.clock.monotonicMs() + TURN_MS;
   }
   return position;
 }
 
-function readOwn(context: FollowerContext, sequence: number): StoredRecord {
-  const result = context.journal.readRecord(sequence);
+function readOwn(reader: JournalReader, sequence: number): StoredRecord {
+  const result = reader.readRecord(sequence);
   if (result.ok) return result.value;
   throw new Error(`record ${sequence} in the journal of this array: ${describeViolation(result.violation)}`);
+}
+
+function readOwnData(reader: JournalReader, record: StoredRecord['record']): Uint8Array {
+  const result = reader.readData(record);
+  if (result.ok) return result.value;
+  throw new Error(`record ${record.sequence} in the journal of this array: ${describeViolation(result.violation)}`);
 }
 
 /** False where the group has moved to another epoch meanwhile. */
@@ -70,17 +83,13 @@ async function applyOne(
   context: FollowerContext,
   epoch: number,
   group: GroupState,
-  stored: StoredRecord,
+  { reader, stored }: { readonly reader: JournalReader; readonly stored: StoredRecord },
 ): Promise<boolean> {
   const { record } = stored;
   const pair = group.pairs.find((candidate) => candidate.slot === record.slot);
   if (!pair || pair.primaryLun !== record.lun) return epoch === context.epoch();
-  const data = context.journal.readData(record);
-  if (!data.ok) {
-    throw new Error(`record ${record.sequence} in the journal of this array: ${describeViolation(data.violation)}`);
-  }
   const volume = context.volume(localLun(group, pair));
-  const change = changeOf(record, data.value, volume);
+  const change = changeOf(record, readOwnData(reader, record), volume);
   await makeWay(context, pair, volume, change);
   if (epoch !== context.epoch()) return false;
   applyChange(volume, change);
@@ -118,17 +127,15 @@ export async function flushOne(volume: Volume): Promise<void> {
  */
 export async function redoRestoration(context: FollowerContext): Promise<Position> {
   const group = context.state();
+  const reader = context.journal.readAhead();
   let position = group.restored;
   while (position.sequence < group.toBeRestored) {
-    const stored = readOwn(context, position.sequence + 1);
+    const stored = readOwn(reader, position.sequence + 1);
     const pair = group.pairs.find((candidate) => candidate.slot === stored.record.slot);
-    const data = context.journal.readData(stored.record);
-    if (!data.ok) throw new Error(`record ${stored.record.sequence}: ${describeViolation(data.violation)}`);
+    const data = readOwnData(reader, stored.record);
     if (pair && pair.primaryLun === stored.record.lun) {
       const volume = context.volume(localLun(group, pair));
-      const change = changeOf(stored.record, data.value, volume);
-      await announceChange(volume, change);
-      applyChange(volume, change);
+      await redoChange(volume, changeOf(stored.record, data, volume));
     }
     position = stored.end;
   }
