@@ -4,9 +4,11 @@ import { journalGeometry } from '../journal/geometry.ts';
 import type { ArrayState } from '../store/array-state.ts';
 import { keyFileOf } from '../store/volume-key.ts';
 import { checkDifferences, differenceFiles } from './check-differences.ts';
+import { checkIntents } from './check-intents.ts';
 import { checkJournal } from './check-journal.ts';
 import { checkKey } from './check-key.ts';
 import { checkRelations } from './check-relations.ts';
+import { checkSanitize } from './check-sanitize.ts';
 import { checkTables } from './check-tables.ts';
 import { checkVolumeFiles } from './check-volume.ts';
 import type { Finding, Report } from './finding.ts';
@@ -33,6 +35,8 @@ export function checkStorage(description: ArrayDescription, storage: Storage): S
   for (const volume of volumes) {
     checkVolumeFiles(volume, storage, report);
     if (volume.encrypted) checkKey(volume, storage, report);
+    checkIntents(volume, storage, report);
+    checkSanitize(volume, storage, report);
   }
   let records = 0;
   for (const group of state.groups) {

@@ -1,5 +1,7 @@
+import { isAllZero } from '../../base/bytes.ts';
 import { defineLayout, type ValueOf } from '../../base/layout.ts';
 import type { StorageFile } from '../../base/storage.ts';
+import { describeViolation } from '../../base/violation.ts';
 import { openGuardedFile } from '../store/guarded-file.ts';
 
 /**
@@ -38,6 +40,20 @@ export const NOTHING: SanitizeRecord = {
   pattern: new Uint8Array(0),
 };
 
+/** Bytes of the guarded file. */
+export const SANITIZE_FILE_BYTES = PATTERN_AT + PATTERN_LIMIT;
+
+/** Why the content of a guarded file is no record, in words; undefined where it is one, or says nothing. */
+export function sanitizeFault(content: Uint8Array): string | undefined {
+  if (isAllZero(content.subarray(0, recordLayout.size))) return undefined;
+  const record = recordLayout.decode(content);
+  if (!record.ok) return describeViolation(record.violation);
+  const { patternLength } = record.value;
+  return patternLength > PATTERN_LIMIT
+    ? `a pattern of ${patternLength} bytes, the limit is ${PATTERN_LIMIT}`
+    : undefined;
+}
+
 export interface SanitizeFile {
   load(): SanitizeRecord;
   /** Durable when it resolves. */
@@ -45,7 +61,7 @@ export interface SanitizeFile {
 }
 
 export function openSanitizeFile(stored: StorageFile): SanitizeFile {
-  const file = openGuardedFile(stored, PATTERN_AT + PATTERN_LIMIT);
+  const file = openGuardedFile(stored, SANITIZE_FILE_BYTES);
   return {
     load() {
       const bytes = new Uint8Array(recordLayout.size);

@@ -21,7 +21,7 @@ export interface AtomicWrites {
 }
 
 const ATOMIC_BYTES = 1024 * 1024;
-const LOG_BYTES = 8 * ATOMIC_BYTES;
+export const INTENT_LOG_BYTES = 8 * ATOMIC_BYTES;
 
 /**
  * The volume with `atomic`. A write stands durably in an intent log before the volume takes it, and stays there until the
@@ -40,7 +40,7 @@ export function withAtomicWrites(
   function open(): NonNullable<typeof opened> {
     if (opened) return opened;
     const file = files.open();
-    opened = { file, log: openIntentLog(file, LOG_BYTES) };
+    opened = { file, log: openIntentLog(file, INTENT_LOG_BYTES) };
     return opened;
   }
 

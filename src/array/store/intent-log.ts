@@ -42,20 +42,46 @@ export interface IntentLog {
 }
 
 /** What the last life of the array left, oldest first. It counts until the log is wiped, which must come before `append`. */
-export function readIntents(file: StorageFile): Intent[] {
+export function readIntents(file: StorageFile): readonly Intent[] {
+  return scanIntents(file).intents;
+}
+
+export interface IntentScan {
+  readonly intents: readonly Intent[];
+  /** What stands behind them, where that is no end that this code leaves without a power cut. */
+  readonly fault?: {
+    readonly at: number;
+    readonly what: string;
+    /** A later one stands behind it, which was begun only when this one was durable. */
+    readonly wasDurable: boolean;
+  };
+}
+
+export function scanIntents(file: Pick<StorageFile, 'read' | 'size'>): IntentScan {
   const intents: Intent[] = [];
   let epoch: number | undefined;
   for (let at = 0; at + HEADER_SIZE <= file.size();) {
     const header = readHeader(file, at);
-    if (!header || header.index !== intents.length || header.epoch !== (epoch ?? header.epoch)) break;
+    // Anything may stand behind the last one: what a longer log held before it was emptied.
+    if (!header && (at > 0 || isEmptyAt(file, at))) break;
+    if (!header) return { intents, fault: { at, what: 'its first header has a wrong CRC-32', wasDurable: false } };
+    if (header.index !== intents.length || header.epoch !== (epoch ?? header.epoch)) break;
+    const end = at + HEADER_SIZE + header.byteLength;
+    if (end > file.size()) {
+      return { intents, fault: { at, what: `the data of write ${header.index} is cut off`, wasDurable: false } };
+    }
     const data = new Uint8Array(header.byteLength);
     file.read(data, at + HEADER_SIZE);
-    if (crc32(data) !== header.dataCrc) break;
+    if (crc32(data) !== header.dataCrc) {
+      const next = readHeader(file, end);
+      const wasDurable = next?.epoch === header.epoch && next.index === header.index + 1;
+      return { intents, fault: { at, what: `the data of write ${header.index} has a wrong CRC-32`, wasDurable } };
+    }
     intents.push({ offset: header.offset, data });
     epoch = header.epoch;
-    at += HEADER_SIZE + data.length;
+    at = end;
   }
-  return intents;
+  return { intents };
 }
 
 export function openIntentLog(file: StorageFile, byteLimit: number): IntentLog {
@@ -105,7 +131,13 @@ export function openIntentLog(file: StorageFile, byteLimit: number): IntentLog {
   };
 }
 
-function readHeader(file: StorageFile, at: number): Header | undefined {
+function isEmptyAt(file: Pick<StorageFile, 'read'>, at: number): boolean {
+  const bytes = new Uint8Array(HEADER_SIZE);
+  file.read(bytes, at);
+  return isAllZero(bytes);
+}
+
+function readHeader(file: Pick<StorageFile, 'read'>, at: number): Header | undefined {
   const bytes = new Uint8Array(HEADER_SIZE);
   file.read(bytes, at);
   if (isAllZero(bytes) || crc32(bytes.subarray(0, 508)) !== readU32(bytes, 508)) return undefined;

@@ -77,6 +77,13 @@ export async function openVolumeKey(
   };
 }
 
+/** For whoever only looks at the files of the volume; undefined where it has no keys. */
+export function storedCiphers(lun: number, storage: Storage): Readonly<Record<Purpose, SectorCipher>> | undefined {
+  const name = keyFileOf(lun);
+  if (!storage.exists(name)) return undefined;
+  return withFile(storage, name, (file) => ciphersOf(readKeys(openGuardedFile(file, keyLayout.size))));
+}
+
 /** Why the volume cannot be read for want of its keys; undefined where they are there, or nothing needs them. */
 export function keyLoss(lun: number, storage: Storage): string | undefined {
   const name = keyFileOf(lun);
