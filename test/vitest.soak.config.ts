@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** Kills and races of real processes, in a new course of events at every run; CDCTL_KILL_SEED repeats a schedule. */
+/** Kills and races of real processes alone: CDCTL_KILL_SEED draws another schedule, CDCTL_KILLS and CDCTL_RACE_COMMANDS make it longer. */
 export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,

@@ -5,8 +5,6 @@ export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
     include: ['test/system/**/*.test.ts'],
-    // Its thousand processes are run by hand (`npm run test:soak`).
-    exclude: ['test/system/kills-race.test.ts'],
     globalSetup: 'test/support/run-place.ts',
     testTimeout: 120_000,
     hookTimeout: 120_000,

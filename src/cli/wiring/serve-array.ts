@@ -19,6 +19,7 @@ import { lockDirectory, storeOf } from './array-directory.ts';
 import { credentialsOf, loadAccess, requireAuthentication, type LoadedAccess } from './array-access.ts';
 import { answerManagement } from './management.ts';
 import { managementPath, openManagementSocket, type ManagementAnswer } from './management-socket.ts';
+import { undoAll } from './undo-all.ts';
 
 const REMOTE_RECONNECT_PAUSES_MS: readonly number[] = [50, 100];
 
@@ -73,19 +74,6 @@ export async function serveArray(settings: ServeSettings, parts: ServeParts, hoo
   const failed = await undoAll(undo);
   if (ended !== undefined) throw ended;
   if (failed !== undefined) throw notInOrder(description, failed);
-}
-
-/** Every step, also after one that failed: the lock goes in any case. Returns the first failure. */
-async function undoAll(undo: readonly (() => Promise<void>)[]): Promise<unknown> {
-  let failed: unknown;
-  for (const step of undo.toReversed()) {
-    try {
-      await step();
-    } catch (error) {
-      failed ??= error;
-    }
-  }
-  return failed;
 }
 
 /** Takes over the access file as it is now; sessions of initiators whose grant or secret is another end at once. */
