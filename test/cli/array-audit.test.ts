@@ -126,6 +126,17 @@ describe('a host with a key', () => {
     const tampered = await verify();
     expect(tampered.code).toBe(1);
     expect(tampered.stdout).toContain('no record that checks');
+    const check = () => program(['array', 'check', array, '--json']);
+    const findings = async (): Promise<unknown> =>
+      (JSON.parse((await check()).stdout) as { findings: unknown }).findings;
+    expect(await findings()).toMatchObject([{ severity: 'damage', file: 'audit-00000001' }]);
+    writeFileSync(file, sound);
+    expect(await check()).toMatchObject({ code: 0 });
+    chmodSync(join(directory.path, 'runbook.key'), 0o644);
+    expect(await findings()).toMatchObject([
+      { file: 'access.yaml', what: expect.stringMatching(/others .* may read it/) },
+    ]);
+    chmodSync(join(directory.path, 'runbook.key'), 0o600);
     writeFileSync(file, sound.split('\n').slice(0, 2).join('\n') + '\n');
     expect(await verify()).toMatchObject({ code: 0 });
     expect(await verify('--anchor', anchor)).toMatchObject({ code: 1 });

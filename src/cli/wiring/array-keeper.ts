@@ -13,6 +13,7 @@ import { checkDescription, formatArrayFile, parseArrayFile } from '../config/arr
 import type { ArrayKeeper, AuditReport, StorageReport } from '../services.ts';
 import { lockDirectory, storeOf } from './array-directory.ts';
 import { realFiles } from './files.ts';
+import { guardFindings } from './guard-findings.ts';
 import { askManagement } from './management-socket.ts';
 import { accessPath, readAccess, withSecrets } from './array-access.ts';
 import { serveArray } from './serve-array.ts';
@@ -56,7 +57,10 @@ async function checkArray(directory: string, clock: Clock): Promise<StorageRepor
       });
     }
     const { serial, name } = description;
-    return { serial, name, ...checkStorage(description, createReadOnlyStorage(store)) };
+    const storage = createReadOnlyStorage(store);
+    const report = checkStorage(description, storage);
+    const findings = [...report.findings, ...(await guardFindings(directory, storage))];
+    return { serial, name, ...report, findings };
   } finally {
     await lock.release();
   }
