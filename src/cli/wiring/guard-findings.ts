@@ -15,7 +15,7 @@ async function accessFindings(directory: string): Promise<StorageFinding[]> {
     return [];
   } catch (error) {
     if (!(error instanceof CliError)) throw error;
-    const { what, why, where = directory, next = 'correct it' } = error.text;
+    const { what, why, where = directory, next } = error.text;
     const meaning = 'nothing is lost; the array is not served before that is corrected';
     return [
       { severity: 'damage', file: 'access.yaml', offset: null, what: `${what} (${where}): ${why}`, meaning, next },
