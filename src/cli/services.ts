@@ -51,7 +51,7 @@ export interface Files {
   open(path: string): Promise<FileSource>;
   /**
    * A file of that length to be written at any place; made where there is none. `fresh`: all of it holes, which read as zeros;
-   * else what it has stays.
+   * else what it has stays. Rejects where another process writes it; it is to be renamed before it is closed.
    */
   openImage(path: string, byteLength: number, fresh: boolean): Promise<FileImage>;
   /** Rejects where something is there that is no regular file: a device, a pipe, a directory must not be replaced by a file. */

@@ -125,11 +125,12 @@ class Job {
     try {
       const to = imageEndpoint(partial, image, fresh);
       result = await this.#copy(from, to, range, { ...facts, unfinished: partial }, undefined);
+      // While nobody else may write it.
+      if (!result.exit) await inWords(path, 'written', () => files.rename(partial, path));
     } finally {
       await image.close();
     }
     if (result.exit) return result;
-    await inWords(path, 'written', () => files.rename(partial, path));
     return { changed: true, data: { ...facts, ...figuresOf(result.data) } };
   }
 

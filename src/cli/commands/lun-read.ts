@@ -86,10 +86,11 @@ async function toFile(from: Endpoint, range: Range, output: string, context: Com
       stopped: () => context.stop.aborted,
       progress: (_phase, doneBytes) => pace.show('read', doneBytes),
     });
+    // While nobody else may write it.
+    if (figures.whole) await inWords(output, 'written', () => files.rename(partial, output));
   } finally {
     await image.close();
   }
-  if (figures.whole) await inWords(output, 'written', () => files.rename(partial, output));
   return figures.doneBytes;
 }
 

@@ -1,6 +1,8 @@
 import { constants } from 'node:fs';
 import { access, mkdir, open, readFile, rename, stat, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { createRealClock } from '../../lun/real-clock.ts';
+import { CliError } from '../cli-error.ts';
 import type { FileSource, Files } from '../services.ts';
 
 /** The file system, for configuration, images and blocks. */
@@ -19,13 +21,24 @@ export const realFiles: Files = {
     return closingOnError(file, () => openedSource(file));
   },
   async openImage(path, byteLength, fresh) {
-    const { O_RDWR, O_CREAT, O_TRUNC } = constants;
-    const file = await open(path, O_RDWR | O_CREAT | (fresh ? O_TRUNC : 0), 0o644);
-    await closingOnError(file, () => file.truncate(byteLength));
+    const file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o644);
+    const release = await closingOnError(file, () => holdImage(path, file));
+    const close = async (): Promise<void> => {
+      await file.close();
+      await release();
+    };
+    try {
+      if (fresh) await file.truncate(0);
+      await file.truncate(byteLength);
+    } catch (error) {
+      await close();
+      throw error;
+    }
     return {
       ...sourceOf(file, byteLength),
       write: (offset, bytes) => writeWhole(file, offset, bytes),
       flush: () => file.datasync(),
+      close,
     };
   },
   async checkReplaceable(path) {
@@ -45,6 +58,25 @@ export const realFiles: Files = {
     }
   },
 };
+
+/** Two at once would make one image of both, and the one that ends first would call it whole. Gives what lets go of it. */
+async function holdImage(path: string, file: FileHandle): Promise<() => Promise<void>> {
+  const { createLocks } = await import('./locks.ts');
+  const { dev, ino } = await file.stat();
+  const lock = await createLocks(createRealClock()).acquire(`image-${dev}-${ino}`, 'lun');
+  const inUse = (why: string): CliError =>
+    new CliError('busy', {
+      what: 'the file is being written already',
+      where: path,
+      why,
+      next: 'let it end, or name another file',
+    });
+  if (!lock.held) throw inUse(`${lock.holder ? `process ${lock.holder.pid}` : 'another process'} writes it`);
+  const now = await stat(path).catch(() => undefined);
+  if (now?.dev === dev && now.ino === ino) return () => lock.release();
+  await lock.release();
+  throw inUse('another process has just ended with it');
+}
 
 /** A pipe, or a file of /proc, tells no length: it is read to its end first. */
 async function openedSource(file: FileHandle): Promise<FileSource> {

@@ -1,0 +1,27 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import { realFiles } from '../../../src/cli/wiring/files.ts';
+import { temporaryDirectory } from '../support/run-program.ts';
+
+const place = temporaryDirectory();
+afterAll(() => place.remove());
+
+it('two at once never write one image: the second is told busy, and what the first wrote stays', async () => {
+  const [partial, whole] = [join(place.path, 'image.partial'), join(place.path, 'image')];
+  const first = await realFiles.openImage(partial, 4096, true);
+  await first.write(0, new Uint8Array(4096).fill(7));
+  for (const fresh of [true, false]) {
+    const second = realFiles.openImage(partial, 4096, fresh);
+    await expect(second).rejects.toMatchObject({ exit: 'busy', text: { where: partial } });
+  }
+  await realFiles.rename(partial, whole);
+  await first.close();
+  expect(readFileSync(whole).every((byte) => byte === 7)).toBe(true);
+  const next = await realFiles.openImage(partial, 1024, false);
+  expect(await next.read(0, 1024)).toHaveLength(1024);
+  await next.close();
+  const again = await realFiles.openImage(partial, 512, true);
+  await again.close();
+  expect(existsSync(partial)).toBe(true);
+});
