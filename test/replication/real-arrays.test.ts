@@ -31,10 +31,14 @@ interface World extends ArrayPair {
   readonly context: ReplicationContext;
 }
 
-async function inWorld(work: (world: World) => Promise<void>, journalBlocks = 8 + 9 * 64): Promise<void> {
+async function inWorld(
+  work: (world: World) => Promise<void>,
+  journalBlocks = 8 + 9 * 64,
+  blockSize: 512 | 4096 = 512,
+): Promise<void> {
   const clock = createFakeClock();
   const random = createSeededRandom(11);
-  const pair = await createArrayPair({ clock, random, storage: () => createMemoryStorage(), journalBlocks });
+  const pair = await createArrayPair({ clock, random, storage: () => createMemoryStorage(), journalBlocks, blockSize });
   const arrays = new Map([
     ['tokyo', pair.tokyo.operations],
     ['osaka', pair.osaka.operations],
@@ -164,6 +168,27 @@ describe('replication over real arrays', () => {
       await drainGroup(world.context, ORADB, {});
       await expectEqual(world);
     }));
+
+  it('forms, replicates, swaps and takes over where every LUN but the journal has blocks of 4096 bytes', () =>
+    inWorld(
+      async (world) => {
+        const block = (value: number): Uint8Array => new Uint8Array(4096).fill(value);
+        await world.tokyo.lun('data').write(1, block(1));
+        await formed(world);
+        await world.tokyo.lun('data').write(511, block(2));
+        expect(await swapGroup(world.context, ORADB, { to: 'osaka' })).toMatchObject({ primary: 'osaka' });
+        await world.osaka.lun('data').write(2, block(3));
+        await drainGroup(world.context, ORADB, {});
+        await expectEqual(world);
+        expect((await world.tokyo.lun('data').read(2, 1))[0]).toBe(3);
+        world.osaka.kill();
+        await takeOver(world.context, ORADB, { at: 'tokyo' });
+        await world.tokyo.lun('data').write(3, block(4));
+        expect((await world.tokyo.lun('data').read(511, 1))[0]).toBe(2);
+      },
+      8 + 9 * 64,
+      4096,
+    ));
 
   it('takes over without loss and needs no discard', () =>
     inWorld(async (world) => {

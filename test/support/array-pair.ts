@@ -38,6 +38,8 @@ export interface ArrayPairOptions {
   readonly storage: (name: string) => Storage;
   readonly volumeBlocks?: number;
   readonly journalBlocks?: number;
+  /** Of the command device and the volume `data`; 512 where absent. `log` has blocks of 4096 in any case. */
+  readonly blockSize?: 512 | 4096;
   /** What stands behind a volume, by its path; `openBacking` opens it. */
   readonly backing?: (array: ArrayName, volume: VolumeName) => string | undefined;
   readonly openBacking?: (path: string) => Promise<Lun>;
@@ -61,6 +63,8 @@ export function describeArray(
   options: ArrayPairOptions,
 ): ArrayDescription {
   const blockCount = options.volumeBlocks ?? 4096;
+  const blockSize = options.blockSize ?? 512;
+  const perBlock = blockSize / 512;
   const behind = (volume: VolumeName): { backing?: string } => {
     const backing = options.backing?.(name, volume);
     return backing === undefined ? {} : { backing };
@@ -72,13 +76,13 @@ export function describeArray(
     targetName: `iqn.2026-11.io.cdctl:${name}`,
     listen: { host: '127.0.0.1', port: 0 },
     volumes: [
-      { lun: 0, name: 'command', kind: 'command-device', blockSize: 512, blockCount: 4096 },
+      { lun: 0, name: 'command', kind: 'command-device', blockSize, blockCount: 4096 / perBlock },
       {
         lun: LUNS[name].data,
         name: 'data',
         kind: 'volume',
-        blockSize: 512,
-        blockCount,
+        blockSize,
+        blockCount: blockCount / perBlock,
         ...behind('data'),
         ...options.volumeOptions,
       },
