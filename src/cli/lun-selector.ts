@@ -19,6 +19,7 @@ export interface OpenLun {
 export interface SelectorOptions {
   /** As in `LunSettings`. */
   readonly reservationKey?: string | undefined;
+  readonly onlyReads?: boolean;
 }
 
 /** Opens one LUN for the time of `use`; see `withSelected`. */
@@ -41,7 +42,8 @@ export async function withSelected<T>(
   use: (opened: readonly OpenLun[]) => Promise<T>,
   options: SelectorOptions = {},
 ): Promise<T> {
-  const settings = options.reservationKey === undefined ? {} : { reservationKey: options.reservationKey };
+  const { reservationKey, onlyReads = false } = options;
+  const settings = { onlyReads, ...(reservationKey !== undefined && { reservationKey }) };
   if (selectors.every(isPath)) {
     return withLuns(context, (access) => openAll(context, selectors, { access }, use), settings);
   }

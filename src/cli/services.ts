@@ -80,6 +80,8 @@ export interface LunSettings {
    * by one command belongs to the next one too. Absent: a port of its own for each run.
    */
   readonly reservationKey?: string;
+  /** Nothing will be written: a block device may be looked at though this machine uses it. */
+  readonly onlyReads?: boolean;
 }
 
 export interface LunAccess {

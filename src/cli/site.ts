@@ -21,7 +21,7 @@ export async function withSite<T>(
   context: CommandContext,
   use: (site: Site) => Promise<T>,
   watch: (event: BlockEvent) => void = (event) => observe(context, event),
-  settings: Pick<LunSettings, 'reservationKey'> = {},
+  settings: Pick<LunSettings, 'reservationKey' | 'onlyReads'> = {},
 ): Promise<T> {
   const configuration = await context.configuration();
   const secrets = await loadSecrets(secretPlaces(context), configuration);
@@ -45,7 +45,7 @@ export async function withSite<T>(
 export async function withLuns<T>(
   context: CommandContext,
   use: (access: LunAccess) => Promise<T>,
-  settings: Pick<LunSettings, 'reservationKey'> = {},
+  settings: Pick<LunSettings, 'reservationKey' | 'onlyReads'> = {},
 ): Promise<T> {
   const access = await context.services.luns({ secrets: await secretsIfAny(context), ...settings });
   return closingOnAbort(

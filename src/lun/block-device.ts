@@ -25,6 +25,8 @@ export interface BlockDeviceParts {
   readonly timeoutMs?: number;
   /** Holds the device exclusively while it is open, and names it so that no other can be taken for it. */
   readonly held?: boolean;
+  /** Opens it for reading alone, whoever uses it: to look at a device that is mounted, as sg_inq may. */
+  readonly onlyReads?: boolean;
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000;
@@ -47,13 +49,13 @@ export async function openBlockDevice(parts: BlockDeviceParts, path: string, opt
   // What holds it means this part of the disk, wherever it begins; its number and start are of its identity.
   if (!parts.held) refusePartition(path, facts);
   const fingerprint = fingerprintOf(system, path, facts);
-  const user = userOf(system, facts);
+  const user = parts.onlyReads ? undefined : userOf(system, facts);
   if (user !== undefined) throw new LunError('refused-for-safety', path, `${path}: in use by this machine: ${user}`);
   const capacity = capacityOf(system, path, facts);
   if (capacity.blockCount === 0) throw new LunError('no-path', path, `${path}: no medium: the device has no blocks`);
   const deadlineMs = clock.monotonicMs() + (options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
-  await probeExclusively({ path, facts, system, clock, deadlineMs });
-  const { fd, writable } = openAsAllowed(system, path, facts, parts.held ?? false);
+  if (!parts.onlyReads) await probeExclusively({ path, facts, system, clock, deadlineMs });
+  const { fd, writable } = openAsAllowed(system, path, facts, parts);
   return new BlockDevice({
     path,
     facts,
@@ -103,11 +105,11 @@ function openAsAllowed(
   system: DeviceSystem,
   path: string,
   facts: DeviceFacts,
-  exclusive: boolean,
+  { held = false, onlyReads = false }: Pick<BlockDeviceParts, 'held' | 'onlyReads'>,
 ): { fd: number; writable: boolean } {
-  for (const writable of [true, false]) {
+  for (const writable of onlyReads ? [false] : [true, false]) {
     try {
-      const fd = system.open(facts.file, { writable, exclusive });
+      const fd = system.open(facts.file, { writable, exclusive: held });
       refuseExchanged(system, path, facts, fd);
       return { fd, writable };
     } catch (error) {

@@ -135,6 +135,14 @@ describe('a device in use', () => {
     expect(system.calls).toEqual(Array.from({ length: 5 }, () => 'open /dev/sda ro exclusive'));
   });
 
+  it('is opened for reading alone whoever uses it, and takes no write', async () => {
+    mount('36 35 8:0 / /data rw - ext4 /dev/sda rw');
+    const lun = await openBlockDevice({ clock, system, onlyReads: true }, '/dev/sda');
+    expect(system.calls).toEqual(['open /dev/sda ro']);
+    expect(await lun.capacity()).toEqual({ blockSize: BLOCK, blockCount: SIZE / BLOCK });
+    expect((await failureOf(lun.write(0, new Uint8Array(BLOCK)))).kind).toBe('write-protected');
+  });
+
   it('is opened when another program only probed it at the same moment', async () => {
     system.failures.push(systemError('EBUSY', 16), systemError('EBUSY', 16));
     await clock.run(open());

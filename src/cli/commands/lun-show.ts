@@ -4,7 +4,7 @@ import { LunError, type LunCapacity, type LunErrorKind, type LunIdentity } from 
 import type { CommandContext } from '../context.ts';
 import type { CommandResult } from '../definition.ts';
 import { readFirstBlocks } from '../lun-facts.ts';
-import { withLun } from '../lun-selector.ts';
+import { withLun, type OpenLun } from '../lun-selector.ts';
 
 export interface LunShow {
   readonly path: string;
@@ -26,24 +26,30 @@ interface Request {
 }
 
 export async function run(request: Request, context: CommandContext): Promise<CommandResult<LunShow>> {
-  return withLun(context, request.lun, async ({ lun, access }) => {
-    const options = { timeoutMs: context.timeoutMs };
-    const identity = await lun.identify(options);
-    const examination = await access.examine(lun, options.timeoutMs);
-    const capacity = await lun.capacity(options).catch(untold);
-    const first = capacity && (await readFirstBlocks(lun, capacity, options.timeoutMs));
-    return {
-      data: {
-        path: lun.path,
-        identity,
-        examination,
-        all: request.all ?? false,
-        ...(capacity && { capacity }),
-        unfinishedCopy: first?.unfinishedCopy ?? false,
-        ...(first?.label && { label: first.label }),
-      },
-    };
-  });
+  return withLun(context, request.lun, (open) => show(request, context, open), { onlyReads: true });
+}
+
+async function show(
+  request: Request,
+  context: CommandContext,
+  { lun, access }: OpenLun,
+): Promise<CommandResult<LunShow>> {
+  const options = { timeoutMs: context.timeoutMs };
+  const identity = await lun.identify(options);
+  const examination = await access.examine(lun, options.timeoutMs);
+  const capacity = await lun.capacity(options).catch(untold);
+  const first = capacity && (await readFirstBlocks(lun, capacity, options.timeoutMs));
+  return {
+    data: {
+      path: lun.path,
+      identity,
+      examination,
+      all: request.all ?? false,
+      ...(capacity && { capacity }),
+      unfinishedCopy: first?.unfinishedCopy ?? false,
+      ...(first?.label && { label: first.label }),
+    },
+  };
 }
 
 /** A unit without medium, or one that another host has reserved for itself, still has much to show. */

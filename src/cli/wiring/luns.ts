@@ -26,7 +26,7 @@ export function createLunAccess({ clock, random, settings }: LunParts): LunAcces
     ...(settings.reservationKey !== undefined && { isid: portOf(settings.reservationKey) }),
     openBlockDevice: async (path, options) => {
       const { openBlockDevice } = await import('../../lun/block-device.ts');
-      return openBlockDevice({ clock }, path, options);
+      return openBlockDevice({ clock, onlyReads: settings.onlyReads ?? false }, path, options);
     },
   });
   return {
