@@ -91,7 +91,7 @@ describe('the class of an error', () => {
   it.each([
     [52, 7, 'reserved for another host'],
     [121, 5, 'refused the request'],
-    [61, 5, 'medium error'],
+    [61, 5, 'MEDIUM ERROR'],
     [28, 5, 'thin pool'],
     [67, 4, 'transport'],
     [5, 5, 'input/output error'],
