@@ -1,21 +1,51 @@
-// Plants one mistake after the other and plays seeds until a checker finds it: `npm run sim:mutants`. Two at a time.
+// Plants one mistake after the other and plays seeds until a checker finds it, two at a time. `npm run sim:mutants` plants
+// those that are known to be found, and begins with the seeds that did so; `-- --all` also those that nobody has found yet,
+// and plays as many seeds as the table allows; `-- TEXT` those of them whose names hold the text.
 /* oxlint-disable unicorn/require-post-message-target-origin -- threads have no origin */
 import { parentPort, Worker, isMainThread } from 'node:worker_threads';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { MUTANTS } from './mutants.mjs';
 import { load } from './transform.mjs';
 
-const HANDS = Number(process.env['SIM_HANDS'] ?? 2);
+const HANDS = 2;
+/** A change of the product tells other stories for the same seeds: so many further ones are played before a mutant survives. */
+const FURTHER_SEEDS = 12;
+const PLACES = 16;
+
+const { values, positionals } = parseArgs({
+  options: { all: { type: 'boolean', default: false } },
+  allowPositionals: true,
+});
+
+/** Seeds that found it before come first. */
+function seedsFor({ seeds = [], within }) {
+  const last = values.all ? within : FURTHER_SEEDS;
+  return [...new Set([...seeds, ...Array.from({ length: last }, (_, index) => index + 1)])];
+}
 
 /** The first seed that finds the mutant and the checker's name for it. */
-async function hunt({ name, file, find, replace, within, options = {} }) {
-  const { runSeed } = await load('main.ts', [{ file, find, replace }]);
-  const most = Math.min(within, Number(process.env['SIM_WITHIN'] ?? within));
-  for (let seed = 1; seed <= most; seed += 1) {
+async function hunt(mutant) {
+  const { name, file, find, replace, options = {} } = mutant;
+  const { exhaust, runSeed } = await load('main.ts', [{ file, find, replace }]);
+  const invariant = mutant.cuts && (await huntByCuts(exhaust, mutant.cuts));
+  if (invariant) return { name, by: `cuts of ${mutant.cuts}`, invariant };
+  const seeds = seedsFor(mutant);
+  for (const seed of seeds) {
     const { invariant } = await runSeed(seed, { options });
-    if (invariant) return { name, seed, invariant };
+    if (invariant) return { name, by: `seed ${seed}`, invariant };
   }
-  return { name, seed: most, invariant: undefined };
+  return { name, by: `${seeds.length} seeds`, invariant: undefined };
+}
+
+/** What a checker calls it when the command is cut at one of many places. */
+async function huntByCuts(exhaust, operation) {
+  try {
+    return await exhaust(operation, PLACES, () => undefined);
+  } catch (error) {
+    if (error.cause?.invariant) return error.cause.invariant;
+    throw error;
+  }
 }
 
 async function labour() {
@@ -29,22 +59,25 @@ async function labour() {
   });
 }
 
-function verdictOf({ index, name, seed, invariant, error }) {
+function verdictOf({ index, name, by, invariant, error }) {
   const { expect } = MUTANTS[index];
   if (error) return { good: false, text: `BROKEN    ${name}: ${error}` };
-  if (!invariant) return { good: false, text: `SURVIVES  ${name}, ${seed} seeds` };
+  if (!invariant) return { good: false, text: `SURVIVES  ${name}, ${by}` };
   const good = expect.includes(invariant);
-  return { good, text: `${good ? 'killed   ' : 'UNEXPECTED'} ${name}: ${invariant}, seed ${seed}` };
+  return { good, text: `${good ? 'killed   ' : 'UNEXPECTED'} ${name}: ${invariant}, ${by}` };
 }
 
+const isWanted = ({ name, seeds, cuts }, pattern) =>
+  name.includes(pattern) && (values.all || (seeds ?? cuts) !== undefined);
+
 async function supervise(pattern) {
-  const wanted = [...MUTANTS.keys()].filter((index) => MUTANTS[index].name.includes(pattern));
+  const wanted = [...MUTANTS.keys()].filter((index) => isWanted(MUTANTS[index], pattern));
   const queue = [...wanted];
   let bad = 0;
   const startedMs = Date.now();
   await Promise.all(
     Array.from({ length: HANDS }, () => {
-      const worker = new Worker(fileURLToPath(import.meta.url));
+      const worker = new Worker(fileURLToPath(import.meta.url), { argv: process.argv.slice(2) });
       const next = () => worker.postMessage(queue.shift());
       worker.on('message', (result) => {
         const { good, text } = verdictOf(result);
@@ -61,5 +94,5 @@ async function supervise(pattern) {
   process.exitCode = bad === 0 && wanted.length > 0 ? 0 : 1;
 }
 
-if (isMainThread) await supervise(process.argv[2] ?? '');
+if (isMainThread) await supervise(positionals[0] ?? '');
 else await labour();

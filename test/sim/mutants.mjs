@@ -1,6 +1,100 @@
 // Mistakes for the simulator to find: each takes one text of the product away and puts another in its place. `expect`
-// names the checkers that may find it, `within` how many seeds they may take, `options` the knobs that are set.
+// names the checkers that may find it, `within` how many seeds they may take, `options` the knobs that are set. `seeds`
+// have found it, or `cuts`, a command of `exhaustive.ts` that is cut at many places; those with neither have survived so far.
 const GROUP = 'src/array/group/';
+
+/** No faults but those that are named: many seeds are then cheap, and what is looked for comes often. */
+const STEADY = {
+  bytes: false,
+  readFaults: false,
+  flushFaults: false,
+  diskFaultEveryMs: 0,
+  pauseEveryMs: 0,
+  tunables: {},
+};
+const BUSY = {
+  ...STEADY,
+  thinkMs: 10,
+  flushMs: 10,
+  volumes: 2,
+  chaosMs: 3000,
+  applications: 3,
+  depth: 4,
+  sectors: 128,
+  operatorEveryMs: 100,
+};
+const ORDERS = {
+  ...STEADY,
+  thinkMs: 30,
+  flushMs: 6,
+  volumes: 2,
+  chaosMs: 2500,
+  applications: 2,
+  depth: 3,
+  sectors: 128,
+  loops: 1,
+  loopPauseMs: 5,
+  latencyMs: 1,
+  loss: 0,
+  linkEveryMs: 0,
+  stallRate: 0,
+  longestWrite: 4,
+  powerCutEveryMs: 0,
+  operatorEveryMs: 60,
+  killEveryMs: 0,
+  ringRecords: 64,
+  deallocateRate: 0,
+  early: false,
+};
+const DENSE = {
+  ...STEADY,
+  thinkMs: 3,
+  volumes: 2,
+  applications: 2,
+  depth: 4,
+  sectors: 128,
+  loops: 1,
+  loopPauseMs: 5,
+  latencyMs: 0.2,
+  loss: 0,
+  linkEveryMs: 0,
+  stallRate: 0,
+  longestWrite: 4,
+  ringRecords: 512,
+  deallocateRate: 0,
+  early: false,
+  killEveryMs: 0,
+};
+const DENSE_CUTS = { ...DENSE, flushMs: 5, chaosMs: 600, powerCutEveryMs: 150, operatorEveryMs: 0, garbage: true };
+const DENSE_ORDERS = { ...DENSE, flushMs: 3, chaosMs: 700, powerCutEveryMs: 0, operatorEveryMs: 40 };
+/** Records wait in the journal when the orders come. */
+const SLOW_LOOP = {
+  ...STEADY,
+  stallRate: 0,
+  loss: 0,
+  linkEveryMs: 0,
+  powerCutEveryMs: 0,
+  killEveryMs: 0,
+  operatorEveryMs: 60,
+  sectors: 384,
+  volumes: 1,
+  applications: 1,
+  depth: 3,
+  thinkMs: 10,
+  latencyMs: 1,
+  chaosMs: 800,
+  loops: 1,
+  loopPauseMs: 200,
+  longestWrite: 1,
+  ringRecords: 128,
+  deallocateRate: 0,
+  forced: true,
+  discards: false,
+  deletes: false,
+  early: false,
+  tunables: { SMALLEST_CHUNK_BYTES: 4096 },
+};
+const SMALL_RING = { ...SLOW_LOOP, operatorEveryMs: 100, loopPauseMs: 50, ringRecords: 4 };
 const CUTS = { powerCutEveryMs: 200 };
 const CRASHES = { powerCutEveryMs: 200, killEveryMs: 200 };
 
@@ -11,8 +105,9 @@ export const MUTANTS = [
     find: 'flush: () => journal.flush(),',
     replace: 'flush: () => Promise.resolve(),',
     expect: ['I2-durable', 'I1-prefix'],
-    options: CUTS,
+    options: DENSE_CUTS,
     within: 20,
+    seeds: [1],
   },
   {
     name: 'a write with FUA is answered before it is durable',
@@ -22,6 +117,7 @@ export const MUTANTS = [
     expect: ['I2-durable'],
     options: CUTS,
     within: 60,
+    seeds: [1],
   },
   {
     name: 'a request that comes again is executed again',
@@ -30,6 +126,7 @@ export const MUTANTS = [
     replace: 'return executeChange(process, request);',
     expect: ['I4-once'],
     within: 20,
+    seeds: [1],
   },
   {
     name: 'two copies of a request on two paths are both executed',
@@ -45,7 +142,9 @@ export const MUTANTS = [
     find: '() => ({ request, outcome }),',
     replace: 'undefined,',
     expect: ['I4-once'],
+    options: BUSY,
     within: 20,
+    seeds: [1],
   },
   {
     name: 'the tables take effect before they are durable',
@@ -63,6 +162,7 @@ export const MUTANTS = [
     replace: 'end += record.length;',
     expect: ['I4-once'],
     within: 5,
+    seeds: [1],
   },
   {
     name: 'a slot is taken from a host that waits for its answer',
@@ -87,6 +187,7 @@ export const MUTANTS = [
     replace: 'if (!pair || pair.primaryLun !== record.lun || record.sequence % 13 === 0) return',
     expect: ['I1-prefix'],
     within: 10,
+    seeds: [2],
   },
   {
     name: 'restore is in order for each volume but not across them',
@@ -97,8 +198,9 @@ export const MUTANTS = [
       '  if (pair.slot === 1) context.clock.setTimer(3, () => applyChange(volume, change));\n' +
       '  else applyChange(volume, change);',
     expect: ['I1-prefix'],
-    options: { volumes: 2 },
+    options: ORDERS,
     within: 20,
+    seeds: [1],
   },
   {
     name: 'restore does not wait for the copy of the same chunk',
@@ -116,6 +218,7 @@ export const MUTANTS = [
     expect: ['I1-prefix', 'I9-liveness'],
     options: CUTS,
     within: 60,
+    seeds: [3],
   },
   {
     name: 'a restart does not restore what was ordered before',
@@ -123,8 +226,9 @@ export const MUTANTS = [
     find: 'const reached = await redoRestoration(context);',
     replace: 'const reached = { sequence: group.toBeRestored, offset: group.read.offset };',
     expect: ['check-clean', 'I1-prefix', 'I9-liveness', 'no-crash'],
-    options: CRASHES,
+    options: { ...CRASHES, bytes: false },
     within: 60,
+    seeds: [11],
   },
   {
     name: 'a full ring is written over',
@@ -134,6 +238,7 @@ export const MUTANTS = [
     expect: ['I1-prefix', 'I2-durable', 'I9-liveness', 'no-crash'],
     options: { ringRecords: 4 },
     within: 10,
+    seeds: [1],
   },
   {
     name: 'the data of a journal record is not checked',
@@ -141,8 +246,9 @@ export const MUTANTS = [
     find: 'return crc === record.dataCrc',
     replace: 'return crc === crc',
     expect: ['I1-prefix', 'I2-durable', 'I9-liveness'],
-    options: CUTS,
+    options: { ...CUTS, bytes: false },
     within: 60,
+    seeds: [5],
   },
   {
     name: 'the metadata of a journal record is not checked',
@@ -179,6 +285,7 @@ export const MUTANTS = [
     expect: ['I1-prefix', 'I9-liveness'],
     options: CUTS,
     within: 100,
+    seeds: [2],
   },
   {
     name: 'a record is shipped before it is durable',
@@ -194,9 +301,9 @@ export const MUTANTS = [
     file: `${GROUP}acquisition.ts`,
     find: 'await context.journal.flush();\n',
     replace: '',
-    expect: ['I7-purge', 'I1-prefix'],
-    options: CUTS,
+    expect: ['check-clean', 'I7-purge', 'I1-prefix'],
     within: 60,
+    cuts: 'acquire',
   },
   {
     name: 'purge does not wait until the volumes are durable',
@@ -206,6 +313,7 @@ export const MUTANTS = [
     expect: ['I2-durable', 'I1-prefix', 'I9-liveness'],
     options: CUTS,
     within: 60,
+    seeds: [2],
   },
   {
     name: 'purge does not wait until the volumes have their writes',
@@ -232,6 +340,7 @@ export const MUTANTS = [
     replace: 'const moved = false;',
     expect: ['I9-liveness'],
     within: 10,
+    seeds: [3],
   },
   {
     name: 'a late purge tells of pairs copied before a resync',
@@ -255,7 +364,9 @@ export const MUTANTS = [
     find: "|| tail.sequence !== expected.sequence) {\n    refuse(\n      'moved-on',\n      `the last",
     replace: ") {\n    refuse(\n      'moved-on',\n      `the last",
     expect: ['I12-swap', 'I1-prefix', 'I6-one-primary'],
+    options: DENSE_ORDERS,
     within: 40,
+    seeds: [1],
   },
   {
     name: 'writes go on while the role changes',
@@ -263,8 +374,9 @@ export const MUTANTS = [
     find: 'const open = runtime.gate.close();',
     replace: 'const open = () => undefined;',
     expect: ['I12-swap', 'I1-prefix', 'I2-durable', 'I6-one-primary', 'I9-liveness', 'no-crash'],
-    options: { operatorEveryMs: 30, thinkMs: 10 },
+    options: ORDERS,
     within: 200,
+    seeds: [1],
   },
   {
     name: 'an auxiliary accepts writes of hosts',
@@ -292,6 +404,7 @@ export const MUTANTS = [
     expect: ['I6-one-primary', 'I1-prefix'],
     options: { operatorEveryMs: 30 },
     within: 100,
+    seeds: [3],
   },
   {
     name: 'a takeover does not wait for what was acquired',
@@ -317,8 +430,9 @@ export const MUTANTS = [
     find: 'await runtime.markUnsent();\n    await commitGroup',
     replace: 'await commitGroup',
     expect: ['I1-prefix', 'I9-liveness'],
-    options: { operatorEveryMs: 30 },
+    options: SLOW_LOOP,
     within: 200,
+    seeds: [4],
   },
   {
     name: 'a split forgets what was not sent',
@@ -326,8 +440,9 @@ export const MUTANTS = [
     find: 'await runtime.settleVolumes();\n        await runtime.markUnsent();',
     replace: 'await runtime.settleVolumes();',
     expect: ['I1-prefix', 'I9-liveness'],
-    options: { operatorEveryMs: 30 },
+    options: SLOW_LOOP,
     within: 100,
+    seeds: [2],
   },
   {
     name: 'a resync copies the differences of one side only',
@@ -335,7 +450,9 @@ export const MUTANTS = [
     find: 'await differences.union(ofPeer);',
     replace: 'await differences.union(new Uint8Array(ofPeer.length));',
     expect: ['I1-prefix', 'I9-liveness'],
+    options: BUSY,
     within: 20,
+    seeds: [1],
   },
   {
     name: 'a copy counts as consistent as soon as it has ended',
@@ -343,7 +460,9 @@ export const MUTANTS = [
     find: 'const consistentFrom = header.storedSequence;',
     replace: 'const consistentFrom = 0;',
     expect: ['I1-prefix'],
+    options: { bytes: false },
     within: 60,
+    seeds: [1],
   },
   {
     name: 'a copy goes on although its primary has restarted',
@@ -369,8 +488,9 @@ export const MUTANTS = [
     find: 'const lacking = await flushReachable();\n      await markUnsent();',
     replace: 'const lacking = await flushReachable();',
     expect: ['I1-prefix', 'I9-liveness'],
-    options: { ringRecords: 4 },
+    options: SMALL_RING,
     within: 60,
+    seeds: [7],
   },
   {
     name: 'volumes take what a failed journal was to hold before the differences are durable',
@@ -387,8 +507,9 @@ export const MUTANTS = [
     find: 'await redoChange(volume, change);\n    }',
     replace: '}',
     expect: ['I2-durable', 'I1-prefix'],
-    options: CRASHES,
+    options: { ...BUSY, ...CRASHES },
     within: 20,
+    seeds: [1],
   },
   {
     name: 'a restart takes what a killed process left for durable',
@@ -423,8 +544,9 @@ export const MUTANTS = [
     find: 'data.write(new Uint8Array(chunkBytes), slot * chunkBytes);',
     replace: '',
     expect: ['I1-prefix', 'I2-durable', 'I9-liveness'],
-    options: { deallocateRate: 0.3, longestWrite: 24, tunables: { SMALLEST_CHUNK_BYTES: 4096 } },
+    options: { ...BUSY, deallocateRate: 0.3, longestWrite: 24, tunables: { SMALLEST_CHUNK_BYTES: 4096 } },
     within: 60,
+    seeds: [1],
   },
   {
     name: 'a place on a volume is given again before its owner has forgotten it',
