@@ -45,6 +45,9 @@ export async function serveTgt(image: string): Promise<TargetProcess> {
   const name = 'iqn.2026-11.io.cdctl:tgt';
   admin('--op', 'new', '--mode', 'target', '--tid', '1', '-T', name);
   admin('--op', 'new', '--mode', 'logicalunit', '--tid', '1', '--lun', '1', '-b', image);
+  // Without this it takes no digest, whatever it is offered.
+  for (const key of ['HeaderDigest', 'DataDigest'])
+    admin('--op', 'update', '--mode', 'target', '--tid', '1', '-n', key, '-v', 'None,CRC32C');
   admin('--op', 'bind', '--mode', 'target', '--tid', '1', '-I', 'ALL');
   return {
     name: 'tgt',

@@ -1,6 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { closeSync, ftruncateSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
+import { createLunOpener } from '../../src/lun/opener.ts';
+import { createRealClock } from '../../src/lun/real-clock.ts';
+import { createRealRandom } from '../../src/lun/real-random.ts';
+import { createTcpTransport } from '../../src/lun/socket.ts';
 import { line, median, row } from './measure.ts';
 import { processorMs, serveArray, serveTgt, type TargetProcess } from './processes.ts';
 
@@ -12,7 +16,7 @@ const BLOCK = 512;
 interface Load {
   readonly name: string;
   /** Runs it against a LUN; how many I/Os were done. */
-  run(url: string): number;
+  run(url: string): number | Promise<number>;
 }
 
 interface Sample {
@@ -31,6 +35,8 @@ const LOADS: readonly Load[] = [
   bench('64 KiB writes, depth 16', 65_536, 16, 4000),
   bench('4 KiB writes, depth 1', 4096, 1, 4000),
   bench('4 KiB writes, depth 32, flush every 64', 4096, 32, 10_000, ['--flush-interval=64']),
+  own('64 KiB reads, depth 16, by our initiator', ''),
+  own('64 KiB reads, depth 16, by our initiator, both digests', '?header_digest=crc32c&data_digest=crc32c'),
 ];
 
 /**
@@ -47,7 +53,7 @@ export async function targets(options: { readonly root: string; readonly directo
   try {
     const tgt = await serveTgt(image);
     try {
-      compare(array, tgt);
+      await compare(array, tgt);
     } finally {
       await tgt.stop();
     }
@@ -56,25 +62,28 @@ export async function targets(options: { readonly root: string; readonly directo
   }
 }
 
-function compare(array: TargetProcess, tgt: TargetProcess): void {
+async function compare(array: TargetProcess, tgt: TargetProcess): Promise<void> {
   const fill = bench('', 1024 * 1024, 8, LUN_BYTES / 1024 / 1024);
-  for (const { url } of [array, tgt]) fill.run(url);
+  for (const { url } of [array, tgt]) await fill.run(url);
   line(`our array against tgt, medians of ${ROUNDS}: processor time of the target for one I/O, and I/Os a second`);
   for (const load of LOADS) {
     const ours: Sample[] = [];
     const theirs: Sample[] = [];
     for (let round = 0; round < ROUNDS; round += 1) {
-      const turns = [() => ours.push(sample(load, array)), () => theirs.push(sample(load, tgt))];
-      for (const turn of round % 2 === 0 ? turns : turns.toReversed()) turn();
+      const turns = [
+        async () => ours.push(await sample(load, array)),
+        async () => theirs.push(await sample(load, tgt)),
+      ];
+      for (const turn of round % 2 === 0 ? turns : turns.toReversed()) await turn();
     }
     row(load.name, `${figures(ours)} against ${figures(theirs)}: x ${proportion(ours, theirs).toFixed(2)}`);
   }
 }
 
-function sample(load: Load, target: TargetProcess): Sample {
+async function sample(load: Load, target: TargetProcess): Promise<Sample> {
   const startedMs = performance.now();
   const usedMs = processorMs(target.pid);
-  const count = load.run(target.url);
+  const count = await load.run(target.url);
   const tookMs = performance.now() - startedMs;
   return { iops: count / (tookMs / 1000), microseconds: ((processorMs(target.pid) - usedMs) * 1000) / count };
 }
@@ -119,6 +128,38 @@ function bench(name: string, byteLength: number, depth: number, count: number, m
     run(url) {
       execFileSync('qemu-img', ['bench', ...shape, ...more, url], { stdio: ['ignore', 'ignore', 'inherit'] });
       return count;
+    },
+  };
+}
+
+const OWN_BYTES = 65_536;
+const OWN_DEPTH = 16;
+
+/** Sequential reads by the initiator of cdctl, which has data digests as well. */
+function own(name: string, options: string): Load {
+  return {
+    name,
+    async run(url) {
+      const opener = createLunOpener({
+        transport: createTcpTransport(),
+        clock: createRealClock(),
+        random: createRealRandom(),
+        initiatorName: 'iqn.2026-11.io.cdctl:bench',
+      });
+      const lun = await opener.open(`${url}${options}`);
+      const blocks = OWN_BYTES / BLOCK;
+      const total = LUN_BYTES / OWN_BYTES;
+      let next = 0;
+      const lane = async (): Promise<void> => {
+        while (next < total) {
+          next += 1;
+          await lun.read((next - 1) * blocks, blocks);
+        }
+      };
+      await Promise.all(Array.from({ length: OWN_DEPTH }, lane));
+      await lun.close();
+      await opener.close();
+      return total;
     },
   };
 }
