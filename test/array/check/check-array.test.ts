@@ -152,6 +152,13 @@ const DAMAGES: Readonly<Record<string, Damage>> = {
   },
   'map, one sector': { array: 'tokyo', file: MAP, act: flip(MAP, 3), severity: 'doubt', says: /wrong CRC-32/ },
   'map, too long': { array: 'tokyo', file: MAP, act: append(MAP, stamp(1, 4096)), severity: 'damage', says: /at most/ },
+  'map, ends inside a sector': {
+    array: 'tokyo',
+    file: MAP,
+    act: cut(MAP, 452),
+    severity: 'doubt',
+    says: /wrong CRC-32/,
+  },
   'map, gone': { array: 'tokyo', file: MAP, act: remove(MAP), severity: 'damage', says: /not there/ },
   'data file, gone': { array: 'tokyo', file: DATA, act: remove(DATA), severity: 'damage', says: /not there/ },
   'data file, cut': {
