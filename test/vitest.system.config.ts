@@ -5,7 +5,7 @@ export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
     include: ['test/system/**/*.test.ts'],
-    // Kills and races take minutes and another course on every machine: `npm run test:soak`.
+    // Kills and races take minutes: `npm run test:soak`.
     exclude: ['test/system/kills.test.ts', 'test/system/kills-race.test.ts'],
     globalSetup: 'test/support/run-place.ts',
     testTimeout: 120_000,

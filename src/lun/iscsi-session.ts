@@ -43,9 +43,14 @@ export interface SessionCommand {
   readonly onlyConnection?: number;
 }
 
+export interface SessionAnswer extends CommandAnswer {
+  /** It was sent before, over a connection that was lost, and may have been executed then, whatever the answer says. */
+  readonly sentBefore: boolean;
+}
+
 /** A session with one target, over whatever connections that takes. Rejections are `SessionFailure`. */
 export interface IscsiSession {
-  execute(command: SessionCommand): Promise<CommandAnswer>;
+  execute(command: SessionCommand): Promise<SessionAnswer>;
   /** Counts the connections of the session. */
   connectionNumber(): number;
   sendTargets(deadlineMs: number): Promise<readonly TargetRecord[]>;
@@ -82,26 +87,36 @@ class ReconnectingSession implements IscsiSession {
     this.isid[0] = RANDOM_ISID;
   }
 
-  async execute(command: SessionCommand): Promise<CommandAnswer> {
+  async execute(command: SessionCommand): Promise<SessionAnswer> {
     const { lun, cdb, deadlineMs } = command;
     const data = {
       ...(command.dataOut && { dataOut: command.dataOut }),
       ...(command.dataIn && { dataIn: command.dataIn }),
     };
+    let sentBefore = false;
     for (let resends = 0; ; resends += 1) {
-      const connection = await this.connected(deadlineMs);
-      if (command.onlyConnection !== undefined && command.onlyConnection !== this.connections) {
-        throw new SessionFailure('no-path', `${this.name()}: connected anew; what stands behind it may have changed`);
-      }
+      const connection = await this.connectedFor(command, sentBefore);
       const outcome = await connection.execute({ lun, cdb, deadlineMs, ...data });
-      if (outcome.kind === 'answered') return outcome;
-      const { reason, sent } = outcome;
-      const again = reason === 'connection-lost' && (!sent || command.repeatable);
+      if (outcome.kind === 'answered') return { ...outcome, sentBefore };
+      const { reason } = outcome;
+      const again = reason === 'connection-lost' && (!outcome.sent || command.repeatable);
+      sentBefore ||= outcome.sent;
       if (again && resends < MAX_RESENDS && !this.closed()) continue;
       throw new SessionFailure(reason === 'timeout' ? 'timeout' : 'no-path', `${this.name()}: ${outcome.message}`, {
-        sent,
+        sent: sentBefore,
       });
     }
+  }
+
+  /** What was sent over an earlier connection may have been executed, also where there is no other to send it over again. */
+  private async connectedFor(command: SessionCommand, sentBefore: boolean): Promise<IscsiConnection> {
+    const connection = await this.connected(command.deadlineMs).catch((error: unknown) => {
+      if (!sentBefore || !(error instanceof SessionFailure)) throw error;
+      throw new SessionFailure(error.kind, error.message, { sent: true });
+    });
+    if (command.onlyConnection === undefined || command.onlyConnection === this.connections) return connection;
+    const message = `${this.name()}: connected anew; what stands behind it may have changed`;
+    throw new SessionFailure('no-path', message, { sent: sentBefore });
   }
 
   connectionNumber(): number {

@@ -1,7 +1,7 @@
 import { delay, type Clock } from '../base/clock.ts';
 import type { CommandAnswer } from '../iscsi/initiator.ts';
 import { SessionFailure } from './iscsi-connection.ts';
-import type { IscsiSession } from './iscsi-session.ts';
+import type { IscsiSession, SessionAnswer } from './iscsi-session.ts';
 import { LunError, type SenseFacts } from './lun.ts';
 import { judgeScsiOutcome, type ScsiJudgement } from './scsi-outcome.ts';
 
@@ -37,7 +37,7 @@ export function createScsiUnit(parts: {
 }): ScsiUnit {
   const { path, lunField, session, clock } = parts;
 
-  async function once(command: UnitCommand): Promise<CommandAnswer> {
+  async function once(command: UnitCommand): Promise<SessionAnswer> {
     try {
       return await session.execute({ ...command, lun: lunField });
     } catch (error) {
@@ -48,14 +48,30 @@ export function createScsiUnit(parts: {
   return {
     async execute(command) {
       const patience = createPatience(clock, command);
+      let doubtful = false;
       for (;;) {
-        const answer = await once(command);
+        const answer = await once(command).catch((error: unknown) => {
+          throw doubtful ? withDoubt(command, error) : error;
+        });
         const judgement = judgeScsiOutcome(answer.status, answer.sense);
         if (!judgement) return answer;
-        if (!(await patience.wantsAgain(judgement))) throw scsiError(path, command, judgement);
+        doubtful ||= answer.sentBefore || judgement.outcome === 'unknown';
+        if (await patience.wantsAgain(judgement)) continue;
+        const error = scsiError(path, command, judgement);
+        throw doubtful ? withDoubt(command, error) : error;
       }
     },
   };
+}
+
+/** A write that was tried before may have been executed then, whatever became of the last try. */
+function withDoubt({ dataOut }: UnitCommand, error: unknown): unknown {
+  if (!dataOut || !(error instanceof LunError) || error.outcome === 'unknown') return error;
+  return new LunError(error.kind, error.path, `${error.message} (an earlier try of it may have been done)`, {
+    outcome: 'unknown',
+    cause: error,
+    ...(error.sense && { sense: error.sense }),
+  });
 }
 
 /** How often and how long one command is tried. */

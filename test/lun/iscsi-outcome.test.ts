@@ -173,6 +173,17 @@ describe('what is tried again', () => {
     expect(bench.count(WRITE)).toBe(9);
   });
 
+  it('ABORTED COMMAND of a repeatable write; that it was then refused does not undo it', async () => {
+    const bench = await new Bench().start();
+    const lun = await bench.open();
+    bench.reply(WRITE, fixedSense(0xb, 0, 0), { status: 0x18 });
+    const error = await failureOf(lun.write(0, data, { repeatable: true }));
+    expect([error.kind, error.outcome]).toEqual(['reservation-conflict', 'unknown']);
+    bench.reply(WRITE, { status: 0x18 });
+    const refused = await failureOf(lun.write(0, data, { repeatable: true }));
+    expect([refused.kind, refused.outcome]).toEqual(['reservation-conflict', 'not-done']);
+  });
+
   it('ABORTED COMMAND of a read, three times', async () => {
     const bench = await new Bench().start();
     const lun = await bench.open();
@@ -566,6 +577,49 @@ describe('a lost connection', () => {
     bench.cut();
     await bench.clock.run(write);
     expect(bench.count(WRITE)).toBe(2);
+  });
+
+  it('in a repeatable write and no way to make another: unknown, since it may have been done the first time', async () => {
+    const bench = await new Bench().start();
+    const lun = await bench.open();
+    const held = new Promise<void>((came) => {
+      bench.server.intercept = (task) => {
+        if (task.cdb[0] === WRITE) came();
+        return undefined;
+      };
+    });
+    const write = failureOf(lun.write(0, data, { repeatable: true, timeoutMs: 900 }));
+    await held;
+    bench.transport.reachable = false;
+    bench.cut();
+    const error = await bench.clock.run(write);
+    expect([error.kind, error.outcome]).toEqual(['no-path', 'unknown']);
+    expect(error.message).toMatch(/whether it was done is unknown/);
+    expect(bench.server.disks.get(1)![0]).toBe(7);
+  });
+
+  it.each<[string, ScsiReply, LunErrorKind]>([
+    ['refused', { status: 0x18 }, 'reservation-conflict'],
+    ['answered by BUSY to the end', { status: 8 }, 'busy'],
+  ])('in a repeatable write that is then %s: unknown', async (_name, reply, kind) => {
+    const bench = await new Bench().start();
+    const lun = await bench.open();
+    let writes = 0;
+    const held = new Promise<void>((came) => {
+      bench.server.intercept = (task) => {
+        if (task.cdb[0] !== WRITE) return undefined;
+        writes += 1;
+        if (writes > 1) return reply;
+        came();
+        return undefined;
+      };
+    });
+    const write = failureOf(lun.write(0, data, { repeatable: true, timeoutMs: 3000 }));
+    await held;
+    bench.cut();
+    const error = await bench.clock.run(write);
+    expect([error.kind, error.outcome]).toEqual([kind, 'unknown']);
+    expect(error.message).toMatch(/an earlier try of it may have been done/);
   });
 
   it('before a write: it goes over a new one', async () => {
