@@ -332,6 +332,13 @@ export const PROCESSES = {
       defineLayout('pair-takeover', 64, [
         { name: 'group', offset: 0, size: 32, kind: 'text', doc: 'group name' },
         { name: 'acceptInconsistent', offset: 32, size: 1, kind: 'flag', doc: '1: also where a copy had not ended' },
+        {
+          name: 'giveUpDamaged',
+          offset: 33,
+          size: 1,
+          kind: 'flag',
+          doc: '1: also where the journal here is damaged; what it holds from there on is given up',
+        },
       ]),
     ),
     reply: message(groupChange),
@@ -382,6 +389,13 @@ export const PROCESSES = {
           doc: '1: all volumes here are usable as of one moment',
         },
         { name: 'fenced', offset: 36, size: 1, kind: 'flag', doc: '1: host writes are held back for a swap' },
+        {
+          name: 'damaged',
+          offset: 37,
+          size: 1,
+          kind: 'flag',
+          doc: '1: auxiliary: the record behind the last one restored cannot be read',
+        },
         { name: 'localJournalLun', offset: 38, size: 2, kind: 'u16', doc: 'journal LUN of this array' },
         { name: 'peerJournalLun', offset: 40, size: 2, kind: 'u16', doc: 'journal LUN of the peer' },
         { name: 'peerSerial', offset: 48, size: 16, kind: 'text', doc: 'the other array of the group' },

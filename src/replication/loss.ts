@@ -8,6 +8,8 @@ export interface Loss {
   readonly restoredSequence: number;
   /** Writes that are known to exist and are not here. */
   readonly knownMissingWrites: number;
+  /** Of these: writes that had arrived and are given up, because the journal is damaged; absent where it is not. */
+  readonly givenUpWrites?: number;
   /**
    * Writes that the old primary acknowledged after this moment (milliseconds since 1970 UTC) may be missing; absent where
    * the auxiliary has never seen its primary.
@@ -29,9 +31,21 @@ export function lossOf(last: JournalStatus, peer: ArrayObservation): Loss {
   return {
     restoredSequence: last.restoredSequence,
     knownMissingWrites,
+    ...(last.damaged && { givenUpWrites: givenUp(last) }),
     ...(unknownAfterMs > 0 ? { unknownAfterMs } : {}),
-    explanation: `${missing(knownMissingWrites)}; ${after(unknownAfterMs)}`,
+    explanation: `${missing(knownMissingWrites)}${last.damaged ? `: ${givenUpWords(last)}` : ''}; ${after(unknownAfterMs)}`,
   };
+}
+
+const givenUp = (journal: JournalStatus): number => journal.readSequence - journal.restoredSequence;
+
+/** What a journal that is damaged behind its last restored record holds in vain. */
+export function givenUpWords(journal: JournalStatus): string {
+  const { restoredSequence, readSequence } = journal;
+  const writes = counted(givenUp(journal), 'write');
+  const which =
+    readSequence === restoredSequence + 1 ? `${readSequence}` : `${restoredSequence + 1} to ${readSequence}`;
+  return `${writes} that had arrived (${which}) cannot be restored; the volumes hold every write up to ${restoredSequence}`;
 }
 
 function missing(writes: number): string {

@@ -4,7 +4,7 @@ import { isPastOf } from './lineage.ts';
 import { isPresent, type GroupObservation, type PresentSide } from './observe.ts';
 import { planned, refused, step, type Plan, type StepOf } from './plan.ts';
 import { splitStep } from './plan-split.ts';
-import { takeoverStep } from './plan-takeover.ts';
+import { NO_TERMS, takeoverStep } from './plan-takeover.ts';
 import { refuseByVerdict, refuseUnreachable, requireArray } from './plan-checks.ts';
 import { verdictOf, type Verdict } from './verdict.ts';
 
@@ -45,7 +45,7 @@ function planFrom(from: PresentSide, to: PresentSide, verdict: Verdict, intent: 
     const first = hasNotHeard(from, to) ? [splitStep(to, verdict.group)] : [];
     return planned([...first, follow, primaryStep(from)]);
   }
-  const takeover = takeoverStep(verdict.group, from.array, false);
+  const takeover = takeoverStep(verdict.group, from.array, NO_TERMS);
   return planned([
     {
       ...takeover,
@@ -105,7 +105,8 @@ function notUsableAsSource(from: PresentSide, verdict: Verdict, what: string): P
   const why = journal.consistent
     ? `${from.array} has acquired writes that it has not restored`
     : `the volumes at ${from.array} are not consistent: their copy has not ended`;
-  const next = `cdctl journal restore ${verdict.group}, or resync from the other side`;
+  const takeover = `cdctl takeover ${verdict.group} --at ${from.array} --peer-is-lost --give-up-damaged`;
+  const next = `${journal.damaged ? takeover : `cdctl journal restore ${verdict.group}`}, or resync from the other side`;
   return refused('refused-for-safety', what, why, next);
 }
 

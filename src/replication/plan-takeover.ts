@@ -1,6 +1,8 @@
-import type { PairRow } from '../host/operations.ts';
+import type { JournalStatus, PairRow } from '../host/operations.ts';
+import type { RequestOf } from '../interface-block/process-table.ts';
 import type { GroupDefinition } from './definition.ts';
 import { lastSeenSequence, lastSequence } from './lineage.ts';
+import { givenUpWords } from './loss.ts';
 import {
   isPresent,
   type ArrayObservation,
@@ -19,6 +21,8 @@ export interface TakeoverIntent {
   readonly at: string;
   /** Also where a copy had not ended: the volumes may be unusable. */
   readonly acceptInconsistent?: boolean;
+  /** Also where the journal there is damaged: what it holds from there on is given up. */
+  readonly giveUpDamaged?: boolean;
   /** The peer array answers, but its site is given up all the same. */
   readonly peerIsLost?: boolean;
 }
@@ -37,9 +41,19 @@ export function takeoverAction(side: ArrayObservation, peer: ArrayObservation): 
   return ACTIONS[sideKind(side)][sideKind(peer)];
 }
 
-export function takeoverStep(group: string, array: string, acceptInconsistent: boolean): StepOf<'pair.takeover'> {
+/** What is put up with, in the words of the command. */
+export type TakeoverTerms = Omit<RequestOf<'pair.takeover'>['header'], 'group'>;
+
+export const NO_TERMS: TakeoverTerms = { acceptInconsistent: false, giveUpDamaged: false };
+
+export function termsOf(intent: TakeoverIntent): TakeoverTerms {
+  const { acceptInconsistent = false, giveUpDamaged = false } = intent;
+  return { acceptInconsistent, giveUpDamaged };
+}
+
+export function takeoverStep(group: string, array: string, terms: TakeoverTerms): StepOf<'pair.takeover'> {
   const why = 'become primary without the peer, in a new generation; track what is written';
-  return step('takeover', array, 'pair.takeover', { group, acceptInconsistent }, why);
+  return step('takeover', array, 'pair.takeover', { group, ...terms }, why);
 }
 
 /** The decision, and from here: acquire what the peer array still gives, restore what was acquired, take over. */
@@ -55,7 +69,22 @@ export function planTakeover(group: GroupDefinition, observation: GroupObservati
     return livesOn(peer, what);
   }
   if (action === 'swap-instead' && intent.peerIsLost !== true) return swapInstead(observation, what, intent.at);
-  return wouldBeInconsistent(side, peer, intent, what) ?? planned(takeoverSteps(group.name, side, peer, intent));
+  const opposed = wouldGiveUp(side, intent, what) ?? wouldBeInconsistent(side, peer, intent, what);
+  return opposed ?? planned(takeoverSteps(group.name, side, peer, intent));
+}
+
+function wouldGiveUp({ array, journal }: PresentSide, intent: TakeoverIntent, what: string): Plan | undefined {
+  if (!journal.damaged || intent.giveUpDamaged === true) return undefined;
+  return { refused: true, refusal: damagedRefusal(journal, array, what) };
+}
+
+export function damagedRefusal(journal: JournalStatus, array: string, what: string): Refusal {
+  return {
+    kind: 'refused-for-safety',
+    what,
+    why: `the journal at ${array} is damaged at record ${journal.restoredSequence + 1}: ${givenUpWords(journal)}`,
+    next: 'while the primary lives, pair resync loses nothing; else give those writes up by --give-up-damaged',
+  };
 }
 
 function takeoverSteps(
@@ -72,7 +101,7 @@ function takeoverSteps(
     steps.push({ ...restoreStep(group, side.array, reach), provisional: ['toSequence'] });
   }
   steps.push({ ...showAuxiliary(group, side.array), id: 'S1902', why: 'has the restoration ended (S1902-S1905)?' });
-  steps.push(takeoverStep(group, side.array, intent.acceptInconsistent ?? false));
+  steps.push(takeoverStep(group, side.array, termsOf(intent)));
   return steps;
 }
 

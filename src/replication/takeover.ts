@@ -9,9 +9,11 @@ import { isPresent, isRefusedWith, observe, peerOf, sideAt, type GroupObservatio
 import { acquireStep, restoreStep, showAuxiliary } from './plan-cycle.ts';
 import {
   acquirableSequence,
+  damagedRefusal,
   inconsistentRefusal,
   planTakeover,
   takeoverStep,
+  termsOf,
   type TakeoverIntent,
 } from './plan-takeover.ts';
 import { step } from './plan.ts';
@@ -66,7 +68,8 @@ function expectedLoss(before: GroupObservation, at: string, steps: number): { lo
   const side = sideAt(before, at);
   if (steps === 0 || !side || !isPresent(side)) return {};
   const { journal } = side;
-  return { loss: lossOf({ ...journal, restoredSequence: journal.readSequence }, peerOf(before, at)) };
+  const restoredSequence = journal.damaged ? journal.restoredSequence : journal.readSequence;
+  return { loss: lossOf({ ...journal, restoredSequence }, peerOf(before, at)) };
 }
 
 /** S1604 to S1608 as far as they still work. That they do not is the case that takeover is for, never its failure. */
@@ -97,9 +100,10 @@ async function tryAcquire(run: Run, at: string, toSequence: number): Promise<voi
 async function restoreAndTakeOver(run: Run, options: TakeoverOptions): Promise<JournalStatus> {
   for (let attempt = 1; ; attempt += 1) {
     const last = await restoreAll(run, options.at);
+    requireUndamaged(run, options, last);
     await requireConsistent(run, options, last);
     try {
-      await perform(run, takeoverStep(run.group.name, options.at, options.acceptInconsistent ?? false));
+      await perform(run, takeoverStep(run.group.name, options.at, termsOf(options)));
       return last;
     } catch (error) {
       if (attempt >= ATTEMPTS || !isRefusedWith(error, 'wrong-state')) throw error;
@@ -114,6 +118,13 @@ async function restoreAll(run: Run, at: string): Promise<JournalStatus> {
     await perform(run, restoreStep(run.group.name, at, now.readSequence));
   }
   return awaitRestored(run, at);
+}
+
+/** That a record cannot be read shows when it is to be restored. */
+function requireUndamaged(run: Run, options: TakeoverOptions, last: JournalStatus): void {
+  if (!last.damaged || options.giveUpDamaged === true) return;
+  const what = `takeover of ${run.group.name} at ${options.at}`;
+  throw new ReplicationRefusal(damagedRefusal(last, options.at, what), last);
 }
 
 async function requireConsistent(run: Run, options: TakeoverOptions, last: JournalStatus): Promise<void> {

@@ -1,5 +1,6 @@
 import { counted } from './counted.ts';
 import { forkOf } from './lineage.ts';
+import { givenUpWords } from './loss.ts';
 import type { Verdict } from './verdict.ts';
 import { isPresent, type GroupObservation, type PresentSide } from './observe.ts';
 import type { SuspendReason } from '../interface-block/process-table.ts';
@@ -84,9 +85,9 @@ function suspendedWords(facts: VerdictFacts, observation: GroupObservation): Wor
   };
 }
 
-function reasonOf(side: PresentSide): string {
-  const text = REASONS[side.journal.suspendReason];
-  return `${side.array}: ${text}${side.journal.errorText ? `: ${side.journal.errorText}` : ''}`;
+function reasonOf({ array, journal }: PresentSide): string {
+  if (journal.damaged) return `${array}: its journal is damaged: ${givenUpWords(journal)}`;
+  return `${array}: ${REASONS[journal.suspendReason]}${journal.errorText ? `: ${journal.errorText}` : ''}`;
 }
 
 function takenOverWords(facts: VerdictFacts, observation: GroupObservation): Words {
@@ -118,8 +119,11 @@ function unknownWords(facts: VerdictFacts, observation: GroupObservation): Words
       nextStep: `repair the paths to ${facts.auxiliary}; the journal suspends the group, not the application, when it is full`,
     };
   }
+  const { damaged } = known.journal;
+  const damage = damaged ? `; its journal is damaged: ${givenUpWords(known.journal)}` : '';
+  const takeover = `cdctl takeover ${facts.group} --at ${known.array}${damaged ? ' --give-up-damaged' : ''}`;
   return {
-    explanation: `${errors.join('; ')}; ${known.array} is auxiliary, ${facts.currency.kind}: ${facts.currency.rule}`,
-    nextStep: `repair the paths to ${facts.primary}; where that site is lost: cdctl takeover ${facts.group} --at ${known.array}`,
+    explanation: `${errors.join('; ')}; ${known.array} is auxiliary, ${facts.currency.kind}: ${facts.currency.rule}${damage}`,
+    nextStep: `repair the paths to ${facts.primary}; where that site is lost: ${takeover}`,
   };
 }

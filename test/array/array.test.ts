@@ -175,7 +175,7 @@ describe('a pair over two arrays', () => {
       await cycle(world, world.tokyo.operations, world.osaka.operations);
       await world.tokyo.lun('data').write(2, block(2));
       world.tokyo.kill();
-      await world.osaka.operations.takeOver({ group: 'oradb', acceptInconsistent: false });
+      await world.osaka.operations.takeOver({ group: 'oradb', acceptInconsistent: false, giveUpDamaged: false });
       await world.osaka.lun('data').write(3, block(3));
       await world.tokyo.start();
       const { generation, lineage } = await world.osaka.operations.showJournal('oradb');

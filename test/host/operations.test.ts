@@ -45,8 +45,8 @@ const cases: [ProcessName, (operations: ArrayOperations) => Promise<unknown>, he
   ],
   [
     'pair.takeover',
-    (operations) => operations.takeOver({ group: 'oradb', acceptInconsistent: true }),
-    { group: 'oradb', acceptInconsistent: true },
+    (operations) => operations.takeOver({ group: 'oradb', acceptInconsistent: true, giveUpDamaged: true }),
+    { group: 'oradb', acceptInconsistent: true, giveUpDamaged: true },
   ],
   ['pair.fence', (operations) => operations.fence({ group: 'oradb', leaseMs: 500 }), { group: 'oradb', leaseMs: 500 }],
   ['journal.show', (operations) => operations.showJournal('oradb'), { group: 'oradb' }],

@@ -88,6 +88,7 @@ const journalStatusReply = () =>
       suspendReason: 'none',
       consistent: true,
       fenced: false,
+      damaged: false,
       localJournalLun: 9,
       peerJournalLun: 19,
       peerSerial: 'OSAKA',

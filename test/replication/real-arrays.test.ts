@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { delay } from '../../src/base/clock.ts';
+import { journalGeometry, metadataLba } from '../../src/array/journal/geometry.ts';
 import { createGroup, splitGroup } from '../../src/replication/change.ts';
 import type { ReplicationContext } from '../../src/replication/context.ts';
 import { runCycle } from '../../src/replication/cycle.ts';
@@ -220,6 +221,49 @@ describe('replication over real arrays', () => {
       world.tokyo.kill();
       const { loss } = await takeOver(world.context, ORADB, { at: 'osaka' });
       expect(loss).toMatchObject({ knownMissingWrites: 1, unknownAfterMs: writtenMs });
+    }));
+
+  it('takes over before a damaged record once that is said, and tells how many writes it gives up', () =>
+    inWorld(async (world) => {
+      const { tokyo, osaka, context } = world;
+      await formed(world);
+      for (let block = 1; block <= 6; block += 1) await tokyo.lun('data').write(block, stamp(block));
+      const { journalInSequence } = await tokyo.operations.showJournal('oradb');
+      await osaka.operations.acquire({ group: 'oradb', toSequence: journalInSequence - 1 });
+      await delay(world.clock, 1_000);
+      const damaged = metadataLba(journalGeometry(8 + 9 * 64), journalInSequence - 3);
+      osaka.storage.open(`lun-${LUNS.osaka.journal}.journal`).write(stamp(0xff), damaged * 512);
+      tokyo.kill();
+      const words = `3 writes that had arrived (${journalInSequence - 3} to ${journalInSequence - 1})`;
+      // The first run finds the damage when it restores, the second one sees it beforehand.
+      for (const dryRun of [false, true]) {
+        await expect(takeOver(context, ORADB, { at: 'osaka', dryRun })).rejects.toMatchObject({
+          kind: 'refused-for-safety',
+          why: expect.stringContaining(words),
+          next: expect.stringContaining('--give-up-damaged'),
+        });
+      }
+      const verdict = verdictOf(await observeGroup(context, ORADB));
+      expect(verdict.explanation).toContain(words);
+      expect(verdict.nextStep).toContain('cdctl takeover oradb --at osaka --give-up-damaged');
+      for (const dryRun of [true, false]) {
+        const { loss } = await takeOver(context, ORADB, { at: 'osaka', dryRun, giveUpDamaged: true });
+        expect(loss).toMatchObject({
+          restoredSequence: journalInSequence - 4,
+          knownMissingWrites: 3,
+          givenUpWrites: 3,
+        });
+        expect(loss?.explanation).toContain(words);
+      }
+      const first = await Promise.all([1, 2, 3, 4, 5, 6].map((block) => osaka.lun('data').read(block, 1)));
+      expect(first.map((data) => data[0])).toEqual([1, 2, 3, 0, 0, 0]);
+      await osaka.lun('data').write(9, stamp(9));
+      await tokyo.start();
+      expect(await kindOf(world)).toBe('diverged');
+      await resyncGroup(context, ORADB, { discard: 'tokyo' });
+      await drainGroup(context, ORADB, {});
+      await expectEqual(world);
+      expect((await tokyo.lun('data').read(4, 1))[0]).toBe(0);
     }));
 
   it('sees no split brain where the lost primary had written nothing since the swap', () =>

@@ -47,7 +47,7 @@ const ACTS: Readonly<Record<string, Act>> = {
   'raw-split': ({ context, array }) => operations(context, array).splitGroup(GROUP),
   'raw-takeover': ({ world, context, array }) =>
     world.options.forced
-      ? operations(context, array).takeOver({ group: GROUP, acceptInconsistent: false })
+      ? operations(context, array).takeOver({ group: GROUP, acceptInconsistent: false, giveUpDamaged: false })
       : Promise.resolve(),
   'lose-site': loseSite,
   fence: ({ context, array, draws }) =>

@@ -158,7 +158,7 @@ function reportAuxiliary({ group, journal, name, report }: Check, sequence: numb
     what: `record ${sequence} of group ${group.name}: ${why}`,
     meaning:
       'the copy here cannot be brought up to what was acquired: a takeover would end before this record, and the primary may have freed it',
-    next: `serve it and resync group ${group.name} from its primary while that lives (cdctl pair resync); do not take over here before`,
+    next: `serve it and resync group ${group.name} from its primary while that lives (cdctl pair resync); where it is lost: cdctl takeover --give-up-damaged`,
   };
   report(finding);
 }

@@ -85,6 +85,7 @@ export async function showJournal(
     suspendReason: group.suspendReason,
     consistent: isConsistent(group),
     fenced: runtime.gate.isFenced(),
+    damaged: group.journalDamaged === true,
     localJournalLun: group.localJournalLun,
     peerJournalLun: group.peerJournalLun,
     peerSerial: group.peerSerial,

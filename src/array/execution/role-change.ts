@@ -51,10 +51,10 @@ export function takeOverGroup(
   request: RequestOf<'pair.takeover'>,
   commit: Commit<ReplyOf<'pair.takeover'>>,
 ): Promise<void> {
-  const { group: name, acceptInconsistent } = request.header;
+  const { group: name, ...terms } = request.header;
   const runtime = needRuntime(core, name);
   const fresh = randomHex(core.random, 8);
-  return changeRole(core, runtime, commit, (group) => takeOver(group, acceptInconsistent, fresh));
+  return changeRole(core, runtime, commit, (group) => takeOver(group, terms, fresh));
 }
 
 /**
@@ -70,16 +70,18 @@ function changeRole(
   return runtime.exclusive.run(async () => {
     const before = runtime.state();
     if (change(before) === before) return commitGroup(runtime, commit, change);
-    const consistent = isConsistent(before);
+    const equal = isConsistent(before) && !before.journalDamaged;
     const open = runtime.gate.close();
     const resume = runtime.haltWork();
     try {
       if (before.role === 'primary') await runtime.settleVolumes();
       // An auxiliary stores nothing: its journal goes on where it stands from the moment it is primary.
       else runtime.storing.continueFrom(before.restored);
+      // What is given up the old primary has, and may have purged: only this side still knows what it changed over there.
+      if (before.journalDamaged) await runtime.markUnsent();
       await commitGroup(runtime, commit, change);
       const after = runtime.state();
-      if (consistent) await clearDifferences(runtime, after);
+      if (equal) await clearDifferences(runtime, after);
       runtime.beginEpoch(after.role === 'primary' ? after.purged : after.read);
       // What a fence was to keep still is settled; a new primary must not answer to the lease of the old one.
       runtime.gate.fence(0);

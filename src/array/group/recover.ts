@@ -7,7 +7,7 @@ import { changeOf, redoChange, type VolumeChange } from './change.ts';
 import type { FollowerContext } from './follower.ts';
 import type { GroupRuntime } from './group-runtime.ts';
 import { flushVolumes, redoRestoration } from './restoration.ts';
-import { loseCopy, settle, startTracking, suspend, withoutDebt } from './transitions.ts';
+import { loseCopy, noteDamage, settle, startTracking, suspend, withoutDebt } from './transitions.ts';
 
 export interface RecoveryParts {
   readonly runtime: Pick<GroupRuntime, 'state' | 'journal' | 'storing' | 'differences'>;
@@ -33,16 +33,27 @@ export async function recover(parts: RecoveryParts): Promise<void> {
 
 /** A damaged journal costs this group its copy, not the array its other volumes. */
 async function recoverAuxiliary({ context, update, log }: RecoveryParts, group: GroupState): Promise<void> {
+  if (group.journalDamaged) {
+    context.report(`record ${group.restored.sequence + 1} in the journal of this array cannot be read`);
+    await update((state) => noteDamage(state, group.restored));
+    return;
+  }
   try {
-    const reached = await redoRestoration(context);
+    const { reached, damage } = await redoRestoration(context);
     await flushVolumes(context, group);
-    await update((state) => settle(state, reached));
+    await update((state) => (damage ? loseCopy(noteDamage(state, reached)) : settle(state, reached)));
+    if (damage) tellLoss(damage);
   } catch (error) {
     if (isBackingAway(context, group)) throw error;
+    tellLoss(error);
+    await update(loseCopy);
+  }
+
+  /** What was restored of it before is not known, and may have reached the volumes out of order. */
+  function tellLoss(error: unknown): void {
     const why = error instanceof Error ? error.message : String(error);
     log(`group ${group.name}: ${why}; its copy here is lost, a resync makes it anew`);
     context.report(why);
-    await update(loseCopy);
   }
 }
 

@@ -1,4 +1,4 @@
-import { describeViolation } from '../../base/violation.ts';
+import { describeViolation, type Decoded } from '../../base/violation.ts';
 import { JOURNAL_BLOCK_SIZE } from '../journal/geometry.ts';
 import type { JournalReader, StoredRecord } from '../journal/journal-reader.ts';
 import { CommandRefusal } from '../refusal.ts';
@@ -6,7 +6,7 @@ import { localLun, type GroupState, type PairState, type Position } from '../sto
 import type { Volume } from '../store/volume.ts';
 import { announceChange, applyChange, changeOf, redoChange, type VolumeChange } from './change.ts';
 import { yieldTurn, type FollowerContext, type StepResult } from './follower.ts';
-import { settle } from './transitions.ts';
+import { noteDamage, settle, withoutDamage } from './transitions.ts';
 
 /**
  * The restore section (706; Fig. 14): writes records from the auxiliary journal into the auxiliary volumes, in the order
@@ -25,11 +25,43 @@ export async function restorationStep(context: FollowerContext): Promise<StepRes
   if (group.toBeRestored <= group.restored.sequence) {
     return (await settlePairs(context, epoch, group.restored)) ? 'again' : 'idle';
   }
-  const reached = await applyRecords(context, epoch, group);
+  if (group.journalDamaged) return lookAgain(context, epoch, group);
+  const { reached, damage } = await applyRecords(context, epoch, group);
   if (epoch !== context.epoch()) return 'again';
   await flushVolumes(context, group);
+  if (damage) return stopAt(context, epoch, reached, damage);
   await context.update(epoch, (state) => settle(state, reached));
   context.wake();
+  return 'again';
+}
+
+/** A record that no read of this journal gives any more. */
+export class JournalDamage extends Error {
+  override readonly name = 'JournalDamage';
+}
+
+/** What was restored before the damage counts, so that it is not written once more over what readers saw meanwhile. */
+async function stopAt(
+  context: FollowerContext,
+  epoch: number,
+  reached: Position,
+  damage: JournalDamage,
+): Promise<StepResult> {
+  context.report(damage.message);
+  await context.update(epoch, (state) => noteDamage(state, reached));
+  return 'idle';
+}
+
+/** Ordered anew: the record may be readable after all. That is durable before it is restored. */
+async function lookAgain(context: FollowerContext, epoch: number, group: GroupState): Promise<StepResult> {
+  try {
+    const reader = context.journal.readAhead();
+    readOwnData(reader, readOwn(reader, group.restored.sequence + 1).record);
+  } catch (error) {
+    if (error instanceof JournalDamage) return stopAt(context, epoch, group.restored, error);
+    throw error;
+  }
+  await context.update(epoch, withoutDamage);
   return 'again';
 }
 
@@ -45,55 +77,96 @@ async function settlePairs(context: FollowerContext, epoch: number, restored: Po
   return true;
 }
 
-async function applyRecords(context: FollowerContext, epoch: number, group: GroupState): Promise<Position> {
+interface Restored {
+  readonly reached: Position;
+  /** Why it is not more. */
+  readonly damage?: JournalDamage;
+}
+
+async function applyRecords(context: FollowerContext, epoch: number, group: GroupState): Promise<Restored> {
   let position = group.restored;
   const reader = context.journal.readAhead();
   let bytes = 0;
   let records = 0;
   let turnEndMs = context.clock.monotonicMs() + TURN_MS;
   while (position.sequence < group.toBeRestored && bytes < BYTES_PER_COMMIT) {
-    const stored = readOwn(reader, position.sequence + 1);
-    const applied = await applyOne(context, epoch, group, { reader, stored });
-    if (!applied) return position;
-    position = stored.end;
-    bytes += stored.record.blockCount * JOURNAL_BLOCK_SIZE;
+    const next = await applyNext(context, epoch, group, { reader, position });
+    if (next instanceof JournalDamage) return { reached: position, damage: next };
+    if (!next) break;
+    position = next.end;
+    bytes += next.record.blockCount * JOURNAL_BLOCK_SIZE;
     records += 1;
     if (records < RECORDS_PER_TURN && context.clock.monotonicMs() < turnEndMs) continue;
     await yieldTurn(context.clock);
     records = 0;
     turnEndMs = context.clock.monotonicMs() + TURN_MS;
   }
-  return position;
+  return { reached: position };
 }
 
 function readOwn(reader: JournalReader, sequence: number): StoredRecord {
-  const result = reader.readRecord(sequence);
-  if (result.ok) return result.value;
-  throw new Error(`record ${sequence} in the journal of this array: ${describeViolation(result.violation)}`);
+  return undamaged(sequence, () => reader.readRecord(sequence));
 }
 
 function readOwnData(reader: JournalReader, record: StoredRecord['record']): Uint8Array {
-  const result = reader.readData(record);
-  if (result.ok) return result.value;
-  throw new Error(`record ${record.sequence} in the journal of this array: ${describeViolation(result.violation)}`);
+  return undamaged(record.sequence, () => reader.readData(record));
 }
 
-/** False where the group has moved to another epoch meanwhile. */
-async function applyOne(
+/** A disk that cannot read, and one that reads something else, are the same to who needs the record. */
+function undamaged<T>(sequence: number, read: () => Decoded<T>): T {
+  const result = attempted(sequence, read);
+  if (result.ok) return result.value;
+  throw new JournalDamage(`record ${sequence} in the journal of this array: ${describeViolation(result.violation)}`);
+}
+
+function attempted<T>(sequence: number, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw new JournalDamage(`record ${sequence} in the journal of this array: ${String(error)}`, { cause: error });
+  }
+}
+
+/** The record behind `position`; undefined where the group has moved to another epoch meanwhile. */
+async function applyNext(
   context: FollowerContext,
   epoch: number,
   group: GroupState,
-  { reader, stored }: { readonly reader: JournalReader; readonly stored: StoredRecord },
-): Promise<boolean> {
-  const { record } = stored;
-  const pair = group.pairs.find((candidate) => candidate.slot === record.slot);
-  if (!pair || pair.primaryLun !== record.lun) return epoch === context.epoch();
-  const volume = context.volume(localLun(group, pair));
-  const change = changeOf(record, readOwnData(reader, record), volume);
-  await makeWay(context, pair, volume, change);
-  if (epoch !== context.epoch()) return false;
-  applyChange(volume, change);
-  return true;
+  { reader, position }: { readonly reader: JournalReader; readonly position: Position },
+): Promise<StoredRecord | JournalDamage | undefined> {
+  const found = readChange(context, group, reader, position);
+  if (found instanceof JournalDamage) return found;
+  const { stored, to } = found;
+  if (to) await makeWay(context, to.pair, to.volume, to.change);
+  if (epoch !== context.epoch()) return undefined;
+  if (to) applyChange(to.volume, to.change);
+  return stored;
+}
+
+interface FoundChange {
+  readonly stored: StoredRecord;
+  /** Absent where the record is of a pair that is no more. */
+  readonly to?: { readonly pair: PairState; readonly volume: Volume; readonly change: VolumeChange };
+}
+
+function readChange(
+  context: FollowerContext,
+  group: GroupState,
+  reader: JournalReader,
+  position: Position,
+): FoundChange | JournalDamage {
+  try {
+    const stored = readOwn(reader, position.sequence + 1);
+    const { record } = stored;
+    const pair = group.pairs.find((candidate) => candidate.slot === record.slot);
+    if (!pair || pair.primaryLun !== record.lun) return { stored };
+    const volume = context.volume(localLun(group, pair));
+    const data = readOwnData(reader, record);
+    return { stored, to: { pair, volume, change: attempted(record.sequence, () => changeOf(record, data, volume)) } };
+  } catch (error) {
+    if (error instanceof JournalDamage) return error;
+    throw error;
+  }
 }
 
 /** Waits for chunks that copy formation is writing (the copy is older than the record), and for room in the volume. */
@@ -123,21 +196,17 @@ export async function flushOne(volume: Volume): Promise<void> {
 
 /**
  * After a restart: everything ordered before is restored before the volumes may be read, because some of it may have
- * reached them already, out of order.
+ * reached them already, out of order. `damage` says why it is not all.
  */
-export async function redoRestoration(context: FollowerContext): Promise<Position> {
+export async function redoRestoration(context: FollowerContext): Promise<Restored> {
   const group = context.state();
   const reader = context.journal.readAhead();
-  let position = group.restored;
-  while (position.sequence < group.toBeRestored) {
-    const stored = readOwn(reader, position.sequence + 1);
-    const pair = group.pairs.find((candidate) => candidate.slot === stored.record.slot);
-    const data = readOwnData(reader, stored.record);
-    if (pair && pair.primaryLun === stored.record.lun) {
-      const volume = context.volume(localLun(group, pair));
-      await redoChange(volume, changeOf(stored.record, data, volume));
-    }
-    position = stored.end;
+  let reached = group.restored;
+  while (reached.sequence < group.toBeRestored) {
+    const found = readChange(context, group, reader, reached);
+    if (found instanceof JournalDamage) return { reached, damage: found };
+    if (found.to) await redoChange(found.to.volume, found.to.change);
+    reached = found.stored.end;
   }
-  return position;
+  return { reached };
 }

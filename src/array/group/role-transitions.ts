@@ -81,7 +81,7 @@ function needAllRestored(group: GroupState): void {
 
 function asPrimary(group: GroupState): GroupState {
   return {
-    ...group,
+    ...withoutLoss(group),
     role: 'primary',
     purged: group.restored,
     toBeRead: group.read.sequence,
@@ -95,16 +95,34 @@ function asPrimary(group: GroupState): GroupState {
   };
 }
 
+/** What whoever orders a takeover puts up with, by name. */
+export interface TakeoverTerms {
+  /** The copy had not ended: the volumes are no state of the primary's. */
+  readonly acceptInconsistent: boolean;
+  /** The journal here is damaged: what it holds from there on is given up. */
+  readonly giveUpDamaged: boolean;
+}
+
 /** Takeover without the peer: writable, suspended, differences tracked. */
-export function takeOver(group: GroupState, acceptInconsistent: boolean, generation: string): GroupState {
+export function takeOver(group: GroupState, terms: TakeoverTerms, generation: string): GroupState {
   if (group.role === 'primary') return group;
-  if (!isConsistent(group) && !acceptInconsistent) {
+  if (!isConsistent(group) && !terms.acceptInconsistent) {
     refuse('unsafe', `the copy of group ${group.name} had not ended: its volumes here are no state of the primary's`);
   }
-  needAllRestored(group);
+  if (!group.journalDamaged) needAllRestored(group);
+  else if (!terms.giveUpDamaged) refuseDamaged(group);
   return beginGeneration(
     { ...asPrimary(group), suspendReason: 'takeover', tracking: true },
     generation,
     group.restored.sequence,
+  );
+}
+
+function refuseDamaged(group: GroupState): never {
+  const { restored, read } = group;
+  return refuse(
+    'unsafe',
+    `record ${restored.sequence + 1} of the journal of group ${group.name} cannot be read here: the volumes end at write ` +
+      `${restored.sequence}, and ${read.sequence - restored.sequence} writes up to ${read.sequence} would be given up`,
   );
 }

@@ -118,8 +118,24 @@ export function withoutDebt(group: GroupState, slot: number): GroupState {
 
 /** From here on the journal is no matter any more: nothing in it is to follow. */
 export function withoutLoss(group: GroupState): GroupState {
-  const { journalLost: _lost, ...rest } = group;
+  const { journalLost: _lost, ...rest } = withoutDamage(group);
   return rest;
+}
+
+/** The journal can be read after all, or is no matter any more. */
+export function withoutDamage(group: GroupState): GroupState {
+  const { journalDamaged: _damaged, ...rest } = group;
+  return rest;
+}
+
+/**
+ * The record behind `reached` cannot be read: an auxiliary stops there, with its volumes as they were before that write. The
+ * order to restore counts as carried out, so that nothing waits for it.
+ */
+export function noteDamage(group: GroupState, reached: Position): GroupState {
+  if (group.role !== 'auxiliary') return group;
+  const stopped = suspend(settle(group, reached), 'error', group.read);
+  return { ...stopped, toBeRestored: reached.sequence, journalDamaged: true };
 }
 
 /** The first write after a suspension begins a new generation: from here on the peer's data is only an ancestor. */

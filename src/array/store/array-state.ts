@@ -81,6 +81,11 @@ export interface GroupState {
    */
   readonly journalLost?: true;
   /**
+   * Auxiliary: the record behind `restored` cannot be read here any more, and nothing from it on was restored since that is
+   * known. It is tried again with each order to restore; a resync, or a takeover that gives it up, ends it.
+   */
+  readonly journalDamaged?: true;
+  /**
    * Primary, suspended: what volumes lack because their backing could not be reached. No record is stored before they
    * have it.
    */

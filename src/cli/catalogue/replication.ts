@@ -53,6 +53,11 @@ export const REPLICATION_COMMANDS: readonly CommandDefinition[] = [
         doc: 'also where a copy had not ended: the volumes may be unusable',
         kind: 'flag',
       },
+      {
+        flags: '--give-up-damaged',
+        doc: 'also where the journal there is damaged: its writes from there on are given up',
+        kind: 'flag',
+      },
       { flags: '--peer-is-lost', doc: 'also where the peer array still answers', kind: 'flag' },
     ],
     examples: ['cdctl takeover oradb --at osaka --dry-run', 'cdctl takeover oradb --at osaka --confirm oradb'],

@@ -10,6 +10,7 @@ interface Request {
   readonly group: string;
   readonly at: string;
   readonly acceptInconsistent?: boolean;
+  readonly giveUpDamaged?: boolean;
   readonly peerIsLost?: boolean;
 }
 
@@ -20,14 +21,15 @@ export interface Takeover extends GroupChangeData {
 }
 
 export async function run(request: Request, context: CommandContext): Promise<CommandResult<Takeover>> {
-  const { acceptInconsistent = false, peerIsLost = false } = request;
+  const { acceptInconsistent = false, giveUpDamaged = false, peerIsLost = false } = request;
+  const terms = { acceptInconsistent, giveUpDamaged, peerIsLost };
   return changeGroup(
     context,
     request.group,
     async ({ replication, group }) => {
       const at = arrayOfGroup(group, request.at);
       await confirmName(context, group.name, `This makes ${at} primary without its peer; writes may be lost`);
-      return takeOver(replication, group, { at, acceptInconsistent, peerIsLost, dryRun: context.dryRun });
+      return takeOver(replication, group, { at, ...terms, dryRun: context.dryRun });
     },
     ({ primary, loss }) => ({ primary, ...(loss && { loss }) }),
   );

@@ -68,6 +68,8 @@ function header(group: GroupState, stored: Position): JournalHeader {
   };
 }
 
+const TERMS = { acceptInconsistent: false, giveUpDamaged: false };
+
 type Event = readonly [name: string, apply: (group: GroupState) => GroupState];
 
 const TAIL = at(9);
@@ -96,8 +98,8 @@ const EVENTS: readonly Event[] = [
   ['swap to auxiliary at 9', (group) => swapToAuxiliary(group, { generation: G1, sequence: 9 }, TAIL)],
   ['swap to auxiliary at 8', (group) => swapToAuxiliary(group, { generation: G1, sequence: 8 }, TAIL)],
   ['swap to primary at 7', (group) => swapToPrimary(group, { generation: G1, sequence: 7 }, G2)],
-  ['take over', (group) => takeOver(group, false, G2)],
-  ['take over anyway', (group) => takeOver(group, true, G2)],
+  ['take over', (group) => takeOver(group, TERMS, G2)],
+  ['take over anyway', (group) => takeOver(group, { ...TERMS, acceptInconsistent: true }, G2)],
   ['acquire to 20', (group) => acceptAcquisition(group, 20)],
   ['restore to 7', (group) => acceptRestore(group, 7)],
   ['restore to 8', (group) => acceptRestore(group, 8)],
@@ -126,7 +128,7 @@ const STATES: Readonly<Record<string, () => GroupState>> = {
   'auxiliary, all restored': restored,
   'auxiliary, copying': () => updatePair(restored(), 0, { progress: 'copy', copied: false }),
   'auxiliary, suspended': () => suspend(restored(), 'peer-suspended', at(7)),
-  'taken over': () => takeOver(restored(), false, G2),
+  'taken over': () => takeOver(restored(), TERMS, G2),
 };
 
 describe('the table of states and events', () => {

@@ -81,7 +81,7 @@ describe('a change while journal is being read', () => {
       await osaka.operations.acquire({ group: 'oradb', toSequence: 1 });
       while (reading.begun() === 0) await sleep(world, 1);
       const committing = world.disks.osaka.stall('state');
-      const taking = osaka.operations.takeOver({ group: 'oradb', acceptInconsistent: false });
+      const taking = osaka.operations.takeOver({ group: 'oradb', acceptInconsistent: false, giveUpDamaged: false });
       while (committing.begun() === 0) await sleep(world, 1);
       // The auxiliary meets its primary, which still answers, in the middle of the takeover.
       reading.resume();
@@ -154,7 +154,7 @@ describe('a copy', () => {
       const { readSequence } = await osaka.operations.showJournal('oradb');
       await osaka.operations.restore({ group: 'oradb', toSequence: readSequence });
       await sleep(world, 100);
-      const taken = await osaka.operations.takeOver({ group: 'oradb', acceptInconsistent: true });
+      const taken = await osaka.operations.takeOver({ group: 'oradb', acceptInconsistent: true, giveUpDamaged: false });
       expect(taken.role).toBe('primary');
     }));
 });
@@ -193,7 +193,7 @@ describe('numbers that begin lower again', () => {
       for (let lba = 0; lba < 20; lba += 1) await tokyo.lun('data').write(lba, stamp(lba + 1));
       await tokyo.operations.createPair(pairRequest('primary', 'log'));
       await osaka.operations.createPair(pairRequest('auxiliary', 'log'));
-      await osaka.operations.takeOver({ group: 'oradb', acceptInconsistent: true });
+      await osaka.operations.takeOver({ group: 'oradb', acceptInconsistent: true, giveUpDamaged: false });
       await resync(osaka.operations, tokyo.operations, true);
       await cycleUntilPair(world, osaka.operations, tokyo.operations);
       const { generation, readSequence: sequence } = await tokyo.operations.showJournal('oradb');

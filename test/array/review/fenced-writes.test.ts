@@ -24,7 +24,7 @@ describe('a fence', () => {
       await swapToOsaka(world);
       expect(await answer).toMatchObject({ status: SCSI_STATUS.checkCondition });
       expect((await tokyo.operations.showJournal('oradb')).fenced).toBe(false);
-      await tokyo.operations.takeOver({ group: 'oradb', acceptInconsistent: false });
+      await tokyo.operations.takeOver({ group: 'oradb', acceptInconsistent: false, giveUpDamaged: false });
       await tokyo.unit('data').write(6, stamp(6), { forceUnitAccess: false });
       expect(world.clock.monotonicMs() - beforeMs).toBeLessThan(LEASE_MS / 2);
     }));

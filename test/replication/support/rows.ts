@@ -13,6 +13,7 @@ export const EMPTY_JOURNAL: JournalStatus = {
   suspendReason: 'none',
   consistent: true,
   fenced: false,
+  damaged: false,
   localJournalLun: 20,
   peerJournalLun: 20,
   peerSerial: '',
