@@ -12,7 +12,7 @@ import {
 import type { GroupDefinition } from './definition.ts';
 import { drive, perform } from './drive.ts';
 import type { StepResult } from './events.ts';
-import { observe, type GroupObservation } from './observe.ts';
+import { isPresent, observe, type GroupObservation } from './observe.ts';
 import { planCreate, type CreateIntent } from './plan-create.ts';
 import { planDelete, type DeleteIntent } from './plan-delete.ts';
 import { planSplit } from './plan-split.ts';
@@ -78,11 +78,21 @@ async function formPairs(run: Run, steps: readonly Step[]): Promise<void> {
     const last = run.done.at(-1);
     const formed = steps[run.done.length - 1];
     const failed = steps[run.done.length];
-    const orphan = last?.changed === true && formed?.process === 'pair.create' && failed?.process === 'pair.create';
     const refusal = error instanceof CommandError && error.kind === 'refused';
-    if (orphan && refusal && formed.request.header.pair === failed.request.header.pair) await dissolve(run, formed);
+    if (!refusal || last?.changed !== true) throw error;
+    if (formed?.process !== 'pair.create' || failed?.process !== 'pair.create') throw error;
+    const same = formed.request.header.pair === failed.request.header.pair;
+    if (same && (await isMissing(run, failed))) await dissolve(run, formed);
     throw error;
   }
+}
+
+/** Somebody else may have formed it there meanwhile: then it is in use, and what the refusal means is that it is not ours. */
+async function isMissing(run: Run, { array, request }: StepOf<'pair.create'>): Promise<boolean> {
+  const { sides } = await observe(run);
+  const side = sides.find((candidate) => candidate.array === array);
+  if (side === undefined || !side.reachable) return false;
+  return !isPresent(side) || !side.pairs.some((row) => row.pair === request.header.pair);
 }
 
 async function dissolve(run: Run, formed: StepOf<'pair.create'>): Promise<void> {

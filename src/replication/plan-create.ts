@@ -29,12 +29,28 @@ export function planCreate(group: GroupDefinition, observation: GroupObservation
   for (const pair of group.pairs) {
     const header = headerOf(group, pair, primary, auxiliary, intent.noCopy ?? false);
     for (const side of [primary, auxiliary]) {
-      const formed = isPresent(side) ? side.pairs.find((row) => row.pair === pair.name) : undefined;
+      const formed = formedAt(side, pair.name);
       if (formed && !sameParameters(formed, header)) return formedOtherwise(what, pair.name, side.array);
       if (!formed) steps.push(createStep(side.array, header, side === primary));
     }
+    if (formedAt(auxiliary, pair.name) && !formedAt(primary, pair.name))
+      return orphaned(what, `${group.name}/${pair.name}`, primary.array, auxiliary.array);
   }
   return planned(steps);
+}
+
+function formedAt(side: ArrayObservation, pair: string): PairRow | undefined {
+  return isPresent(side) ? side.pairs.find((row) => row.pair === pair) : undefined;
+}
+
+/**
+ * What the auxiliary followed was dissolved. A pair that the primary forms now is another one, which the old half would never
+ * follow; and whether its volume is still wanted is for the operator to say.
+ */
+function orphaned(what: string, pair: string, primary: string, auxiliary: string): Plan {
+  const why = `pair ${pair} was dissolved at ${primary}; its half at ${auxiliary} would never follow a new one`;
+  const next = `cdctl pair delete ${pair} makes the volume at ${auxiliary} independent; then create again, which copies to it`;
+  return refused('state-does-not-hold', what, why, next);
 }
 
 function createStep(array: string, header: Header, isPrimary: boolean): Step {

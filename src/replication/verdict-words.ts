@@ -61,7 +61,7 @@ function partlyFormedWords(_facts: VerdictFacts, observation: GroupObservation):
   );
   return {
     explanation: `The two arrays do not have the same pairs: ${parts.join('; ')}`,
-    nextStep: `cdctl pair create ${observation.group} again completes it; cdctl pair delete ${observation.group} clears it`,
+    nextStep: `cdctl pair create ${observation.group} again completes it, except a pair that only the auxiliary has; cdctl pair delete ${observation.group} clears it`,
   };
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { CommandError } from '../../src/host/command-error.ts';
 import type { VolumeRow } from '../../src/host/operations.ts';
-import { createGroup } from '../../src/replication/change.ts';
+import { createGroup, deleteGroup } from '../../src/replication/change.ts';
 import { observeGroup } from '../../src/replication/observe.ts';
 import { verdictOf } from '../../src/replication/verdict.ts';
 import { createLab, ORADB, refusal, rejection, type Lab } from './support/lab.ts';
@@ -105,5 +105,38 @@ describe('a pair that the far array refuses after the near one formed it', () =>
     const lab = labRefusing(new CommandError('outcome-unknown', 'osaka', 'lost'));
     await rejection(createGroup(lab.context, ORADB, { primary: 'tokyo' }));
     expect(changing(lab)).toEqual(['tokyo createPair']);
+  });
+
+  it('stays where somebody else has formed it there meanwhile', async () => {
+    const lab = createLab();
+    const osaka = lab.context.arrays.get('osaka')!;
+    const cause = new CommandError('refused', 'osaka', 'it exists with another role', { status: 'in-use' });
+    const createPair: typeof osaka.createPair = async (...request) => {
+      await osaka.createPair(...request);
+      throw cause;
+    };
+    const arrays = new Map(lab.context.arrays).set('osaka', { ...osaka, createPair });
+    const run = createGroup({ ...lab.context, arrays }, ORADB, { primary: 'tokyo' });
+    expect(await rejection(run)).toBe(cause);
+    expect(changing(lab)).toEqual(['tokyo createPair', 'osaka createPair']);
+    expect(lab.tokyo.group?.pairs.map(({ pair }) => pair)).toEqual(['data']);
+  });
+});
+
+describe('a pair that was dissolved at the primary only', () => {
+  it('is not formed there anew before its other half is dissolved, too: that would never follow the new one', async () => {
+    const lab = createLab();
+    await createGroup(lab.context, ORADB, { primary: 'tokyo' });
+    await lab.context.arrays.get('tokyo')!.deletePair('oradb', 'log');
+    lab.calls.length = 0;
+    const error = await refusal(createGroup(lab.context, ORADB, { primary: 'tokyo' }));
+    expect(error).toMatchObject({ kind: 'state-does-not-hold', why: expect.stringContaining('oradb/log') });
+    expect(error.next).toContain('cdctl pair delete oradb/log');
+    expect(changing(lab)).toEqual([]);
+    await deleteGroup(lab.context, ORADB, { pair: 'log' });
+    expect((await createGroup(lab.context, ORADB, { primary: 'tokyo' })).plan.map(({ id }) => id)).toEqual([
+      'S1101',
+      'S1102',
+    ]);
   });
 });
