@@ -228,6 +228,8 @@ export interface LabSettings {
   readonly directory: string | undefined;
   readonly volumeBytes: number;
   readonly journalBytes: number;
+  /** Of volumes and command devices; a journal volume has blocks of 512 bytes always. */
+  readonly blockSize: 512 | 4096;
   readonly timeoutMs: number;
 }
 

@@ -92,7 +92,7 @@ async function record(): Promise<Course> {
   const writes = new StampedWrites(LUNS, SECTORS);
   const marks: Mark[] = [];
   const mark = (): number => marks.push({ logBytes: fs.statSync(log).size, writes: writes.count });
-  await lab.up('1MiB', '1MiB', join(mounted.path, 'lab'));
+  await lab.up('1MiB', '1MiB', { directory: join(mounted.path, 'lab') });
   await lab.json(['pair', 'create', GROUP, '--primary', 'tokyo']);
   await lab.json(['replicate', GROUP, '--until-empty']);
   mark();

@@ -15,6 +15,13 @@ export const LAB_COMMANDS: readonly CommandDefinition[] = [
       directory,
       { flags: '--volume-size <size>', doc: 'size of each volume', kind: 'size', initial: 64 * 2 ** 20 },
       { flags: '--journal-size <size>', doc: 'size of each journal volume', kind: 'size', initial: 64 * 2 ** 20 },
+      {
+        flags: '--block-size <bytes>',
+        doc: 'bytes in a block of a volume or command device',
+        kind: 'text',
+        choices: ['512', '4096'],
+        initial: '512',
+      },
     ],
     examples: ['cdctl lab up', 'cdctl lab up --directory ./lab --volume-size 1GiB'],
     load: () => import('../commands/lab-up.ts'),

@@ -62,7 +62,13 @@ const SLOTS = 512;
 async function bringUp(context: CommandContext, directory: string, source: DemoSource): Promise<LabReport> {
   const lab = await context.services.lab();
   const volumeBytes = Math.max(LEAST_VOLUME_BYTES, fileEnd(source) + SLOTS * STAMP_BYTES);
-  const settings = { directory, volumeBytes, journalBytes: JOURNAL_BYTES, timeoutMs: context.timeoutMs };
+  const settings = {
+    directory,
+    volumeBytes,
+    journalBytes: JOURNAL_BYTES,
+    blockSize: 512 as const,
+    timeoutMs: context.timeoutMs,
+  };
   return (await lab.up(settings)).report;
 }
 

@@ -8,6 +8,7 @@ interface Request {
   readonly directory?: string;
   readonly volumeSize: number;
   readonly journalSize: number;
+  readonly blockSize: '512' | '4096';
 }
 
 export interface LabUp {
@@ -30,6 +31,7 @@ export async function run(request: Request, context: CommandContext): Promise<Co
     directory,
     volumeBytes: request.volumeSize,
     journalBytes: request.journalSize,
+    blockSize: request.blockSize === '4096' ? 4096 : 512,
     timeoutMs: context.timeoutMs,
   });
   return { changed, data: { lab: report } };

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect } from 'vitest';
 import { ended, program, start, temporaryDirectory, type Ended } from '../../cli/support/run-program.ts';
-import { attach, iscsiDriver, run, type LoopOptions, type RawDevice } from './raw-device.ts';
+import { attach, iscsiDriver, run, type LoopDevice, type LoopOptions, type RawDevice } from './raw-device.ts';
 
 export type Site = 'tokyo' | 'osaka';
 export type Json = Record<string, unknown>;
@@ -24,6 +24,14 @@ export interface Service {
   lines(more: number): Promise<void>;
 }
 
+/** The environment of a host's commands. */
+export type RawHost = Readonly<Record<'CDCTL_CONFIG', string>>;
+
+export interface UpOptions {
+  readonly directory?: string;
+  readonly blockSize?: 512 | 4096;
+}
+
 /** A lab of two array processes whose LUNs become block devices of this machine. All of it ends with `end`. */
 export class RawLab {
   readonly #place = temporaryDirectory();
@@ -38,20 +46,35 @@ export class RawLab {
   }
 
   /** The arrays keep what they keep in `directory`: in a file system of a test's own, for instance. */
-  async up(volumeSize: string, journalSize: string, directory = this.#lab): Promise<void> {
+  async up(volumeSize: string, journalSize: string, more: UpOptions = {}): Promise<void> {
+    const { directory = this.#lab, blockSize = 512 } = more;
     this.#lab = directory;
-    await this.#call('up', '--volume-size', volumeSize, '--journal-size', journalSize);
+    const sizes = ['--volume-size', volumeSize, '--journal-size', journalSize];
+    await this.#call('up', ...sizes, '--block-size', String(blockSize));
   }
 
   /** A command of the host at that site, which must succeed. */
-  async cdctl(argv: readonly string[], site: Site = 'tokyo'): Promise<string> {
-    const { code, stdout, stderr } = await program(argv, this.#host(site));
+  async cdctl(argv: readonly string[], host: Site | RawHost = 'tokyo'): Promise<string> {
+    const { code, stdout, stderr } = await program(argv, this.#host(host));
     expect(code, `cdctl ${argv.join(' ')}: ${stderr}${stdout}`).toBe(0);
     return stdout;
   }
 
-  async json(argv: readonly string[], site: Site = 'tokyo'): Promise<Json> {
-    return JSON.parse((await this.cdctl([...argv, '--json'], site)).trim().split('\n').at(-1)!) as Json;
+  async json(argv: readonly string[], host: Site | RawHost = 'tokyo'): Promise<Json> {
+    return JSON.parse((await this.cdctl([...argv, '--json'], host)).trim().split('\n').at(-1)!) as Json;
+  }
+
+  /** The host at that site as one that reaches its array and, through it, the other by block devices only. */
+  rawHost(site: Site, own: LoopDevice, other: LoopDevice): RawHost {
+    const file = join(this.directory, `raw-${site}.yaml`);
+    // The site's own array stands first.
+    const devices = [own, other];
+    const lines = fs.readFileSync(this.#host(site).CDCTL_CONFIG, 'utf8').split('\n');
+    const replaced = lines
+      .filter((line) => !line.includes('portal:'))
+      .map((line) => (/^ +- iscsi:/.test(line) ? `      - ${devices.shift()!.device}` : line));
+    fs.writeFileSync(file, replaced.join('\n'));
+    return { CDCTL_CONFIG: file };
   }
 
   /** A command that runs until it is told to stop. */
@@ -138,8 +161,8 @@ export class RawLab {
     return [...left, ...services.flatMap(unsound)];
   }
 
-  #host(site: Site): Readonly<Record<string, string>> {
-    return { CDCTL_CONFIG: join(this.#lab, `${site}.yaml`) };
+  #host(host: Site | RawHost): RawHost {
+    return typeof host === 'string' ? { CDCTL_CONFIG: join(this.#lab, `${host}.yaml`) } : host;
   }
 
   async #call(...argv: string[]): Promise<void> {

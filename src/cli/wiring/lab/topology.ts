@@ -11,6 +11,7 @@ export interface Site {
 export interface LabSizes {
   readonly volumeBytes: number;
   readonly journalBytes: number;
+  readonly blockSize: 512 | 4096;
 }
 
 export const LAB_HOST = '127.0.0.1';
@@ -19,7 +20,8 @@ export const LAB_SITES = [
   { name: 'osaka', serial: 'OS000001' },
 ] as const;
 
-const BLOCK_SIZE = 512;
+/** Of every journal volume, whatever the blocks of the volumes are. */
+const JOURNAL_BLOCK_SIZE = 512;
 /** Label and 64 slots of 16 KiB need 1,064,960 bytes; rounded up. */
 const COMMAND_DEVICE_BYTES = 2 * 1024 * 1024;
 
@@ -34,8 +36,10 @@ export function portalOf(site: Site): string {
 }
 
 export function describeArray(site: Site, other: Site, sizes: LabSizes): ArrayDescription {
-  const volume = (lun: number, name: string, kind: 'volume' | 'journal' | 'command-device', bytes: number) =>
-    ({ lun, name, kind, blockSize: BLOCK_SIZE, blockCount: Math.ceil(bytes / BLOCK_SIZE) }) as const;
+  const volume = (lun: number, name: string, kind: 'volume' | 'journal' | 'command-device', bytes: number) => {
+    const blockSize = kind === 'journal' ? JOURNAL_BLOCK_SIZE : sizes.blockSize;
+    return { lun, name, kind, blockSize, blockCount: Math.ceil(bytes / blockSize) } as const;
+  };
   const mapped = (lun: number, name: string, targetLun: number) => ({
     lun,
     name,
