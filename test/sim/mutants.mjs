@@ -192,11 +192,11 @@ export const MUTANTS = [
   {
     name: 'restore is in order for each volume but not across them',
     file: `${GROUP}restoration.ts`,
-    find: 'if (epoch !== context.epoch()) return false;\n  applyChange(volume, change);',
+    find: 'if (epoch !== context.epoch()) return undefined;\n  if (to) applyChange(to.volume, to.change);',
     replace:
-      'if (epoch !== context.epoch()) return false;\n' +
-      '  if (pair.slot === 1) context.clock.setTimer(3, () => applyChange(volume, change));\n' +
-      '  else applyChange(volume, change);',
+      'if (epoch !== context.epoch()) return undefined;\n' +
+      '  if (to?.pair.slot === 1) context.clock.setTimer(3, () => applyChange(to.volume, to.change));\n' +
+      '  else if (to) applyChange(to.volume, to.change);',
     expect: ['I1-prefix'],
     options: ORDERS,
     within: 20,
@@ -223,8 +223,9 @@ export const MUTANTS = [
   {
     name: 'a restart does not restore what was ordered before',
     file: `${GROUP}recover.ts`,
-    find: 'const reached = await redoRestoration(context);',
-    replace: 'const reached = { sequence: group.toBeRestored, offset: group.read.offset };',
+    find: 'const { reached, damage } = await redoRestoration(context);',
+    replace:
+      'const { reached, damage } = { reached: { sequence: group.toBeRestored, offset: group.read.offset }, damage: undefined };',
     expect: ['check-clean', 'I1-prefix', 'I9-liveness', 'no-crash'],
     options: { ...CRASHES, bytes: false },
     within: 60,
@@ -389,8 +390,8 @@ export const MUTANTS = [
   {
     name: 'a takeover makes a primary of volumes that are not consistent',
     file: `${GROUP}role-transitions.ts`,
-    find: 'if (!isConsistent(group) && !acceptInconsistent) {',
-    replace: 'if (!isConsistent(group) && !acceptInconsistent && group.role === "primary") {',
+    find: 'if (!isConsistent(group) && !terms.acceptInconsistent) {',
+    replace: 'if (!isConsistent(group) && !terms.acceptInconsistent && group.role === "primary") {',
     expect: ['I1-prefix'],
     options: { operatorEveryMs: 30, early: true },
     within: 60,

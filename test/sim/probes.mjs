@@ -36,7 +36,7 @@ export const PROBES = [
   {
     name: 'a restart restores what was ordered before',
     file: `${GROUP}restoration.ts`,
-    find: 'const stored = readOwn(reader, position.sequence + 1);\n    const pair',
+    find: 'if (found.to) await redoChange(',
     when: 'true',
   },
   {

@@ -28,9 +28,9 @@ export async function restorationStep(context: FollowerContext): Promise<StepRes
   if (group.journalDamaged) return lookAgain(context, epoch, group);
   const { reached, damage } = await applyRecords(context, epoch, group);
   if (epoch !== context.epoch()) return 'again';
+  if (damage) context.report(damage.message);
   await flushVolumes(context, group);
-  if (damage) return stopAt(context, epoch, reached, damage);
-  await context.update(epoch, (state) => settle(state, reached));
+  await context.update(epoch, (state) => (damage ? noteDamage(state, reached) : settle(state, reached)));
   context.wake();
   return 'again';
 }
@@ -40,26 +40,16 @@ export class JournalDamage extends Error {
   override readonly name = 'JournalDamage';
 }
 
-/** What was restored before the damage counts, so that it is not written once more over what readers saw meanwhile. */
-async function stopAt(
-  context: FollowerContext,
-  epoch: number,
-  reached: Position,
-  damage: JournalDamage,
-): Promise<StepResult> {
-  context.report(damage.message);
-  await context.update(epoch, (state) => noteDamage(state, reached));
-  return 'idle';
-}
-
 /** Ordered anew: the record may be readable after all. That is durable before it is restored. */
 async function lookAgain(context: FollowerContext, epoch: number, group: GroupState): Promise<StepResult> {
   try {
     const reader = context.journal.readAhead();
     readOwnData(reader, readOwn(reader, group.restored.sequence + 1).record);
   } catch (error) {
-    if (error instanceof JournalDamage) return stopAt(context, epoch, group.restored, error);
-    throw error;
+    if (!(error instanceof JournalDamage)) throw error;
+    context.report(error.message);
+    await context.update(epoch, (state) => noteDamage(state, group.restored));
+    return 'again';
   }
   await context.update(epoch, withoutDamage);
   return 'again';
