@@ -53,13 +53,34 @@ export function toHex(bytes: Uint8Array): string {
 
 /** Throws where `hex` is not an even number of hex digits. */
 export function fromHex(hex: string): Uint8Array {
-  if (!/^(?:[0-9a-f]{2})*$/i.test(hex)) throw new RangeError(`not hex digits: ${JSON.stringify(hex)}`);
-  return new Uint8Array(Buffer.from(hex, 'hex'));
+  const bytes = new Uint8Array(hex.length >>> 1);
+  writeHex(bytes, 0, hex);
+  return bytes;
+}
+
+/** Of the characters 0 to 102; 255: no hex digit. */
+const DIGITS = new Uint8Array(103).map((_, code) => {
+  const digit = Number.parseInt(String.fromCharCode(code), 16);
+  return Number.isNaN(digit) ? 255 : digit;
+});
+
+/** `fromHex` into what is there already. */
+export function writeHex(target: Uint8Array, at: number, hex: string): void {
+  let seen = hex.length % 2 === 0 ? 0 : 255;
+  for (let index = 0; index + 1 < hex.length; index += 2) {
+    const high = DIGITS[hex.charCodeAt(index)] ?? 255;
+    const low = DIGITS[hex.charCodeAt(index + 1)] ?? 255;
+    seen |= high | low;
+    target[at + (index >>> 1)] = (high << 4) | low;
+  }
+  if (seen > 15) throw new RangeError(`not hex digits: ${JSON.stringify(hex)}`);
 }
 
 /** Compared with itself one byte further on: native speed, and slots and pages are checked on every READ. */
 export function isAllZero(bytes: Uint8Array): boolean {
-  return bytes.length === 0 || (bytes[0] === 0 && Buffer.compare(bytes.subarray(1), bytes.subarray(0, -1)) === 0);
+  if (bytes.length > 64) return bytes[0] === 0 && Buffer.compare(bytes.subarray(1), bytes.subarray(0, -1)) === 0;
+  for (const byte of bytes) if (byte !== 0) return false;
+  return true;
 }
 
 export function equalBytes(left: Uint8Array, right: Uint8Array): boolean {

@@ -1,4 +1,4 @@
-import { fromHex, isAllZero, readU16, readU32, readU64, toHex, writeU16, writeU32, writeU64 } from './bytes.ts';
+import { isAllZero, readU16, readU32, readU64, toHex, writeHex, writeU16, writeU32, writeU64 } from './bytes.ts';
 import { decoded, violated, type Decoded } from './violation.ts';
 
 /**
@@ -60,7 +60,8 @@ export function defineLayout<const Fields extends readonly FieldShape[]>(
   fields: Fields,
 ): Layout<Fields> {
   assertFields(name, size, fields);
-  const readers = fields.map((field) => ({ field, read: readerOf(name, field) }));
+  const readers = fields.map((field) => ({ at: field.offset, read: readerOf(name, field) }));
+  const writers = fields.map((field) => ({ field, write: writerOf(name, field) }));
   const layout: Layout<Fields> = {
     name,
     size,
@@ -72,17 +73,16 @@ export function defineLayout<const Fields extends readonly FieldShape[]>(
     },
     encodeInto(target, offset, value) {
       if (offset + size > target.length) throw new RangeError(`${name}: ${size} bytes do not fit at ${offset}`);
-      for (const field of fields) {
-        writeField(name, field, target, offset + field.offset, (value as Record<string, unknown>)[field.name]);
+      for (const { field, write } of writers) {
+        write(target, offset + field.offset, (value as Record<string, unknown>)[field.name]);
       }
     },
     decode(bytes, offset = 0) {
       if (bytes.length < offset + size) return violated(name, `${bytes.length - offset} bytes`, `${size} bytes`);
       const value: Record<string, unknown> = {};
-      for (const { field, read } of readers) {
-        const result = read(bytes, offset + field.offset);
-        if (!result.ok) return result;
-        if (field.kind !== 'constant' && field.kind !== 'reserved') value[field.name] = result.value;
+      for (const { at, read } of readers) {
+        const refused = read(bytes, offset + at, value);
+        if (refused) return refused;
       }
       return decoded(value as LayoutValue<Fields>);
     },
@@ -109,7 +109,11 @@ function assertFields(name: string, size: number, fields: readonly FieldShape[])
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
-function writeField(layout: string, field: FieldShape, target: Uint8Array, at: number, value: unknown): void {
+type FieldWriter = (target: Uint8Array, at: number, value: unknown) => void;
+
+/** Made once for each field: every command and every PDU encodes dozens of them. */
+function writerOf(layout: string, field: FieldShape): FieldWriter {
+  const { size } = field;
   const refuse = (why: string): never => {
     throw new RangeError(`${layout}.${field.name}: ${why}`);
   };
@@ -118,104 +122,122 @@ function writeField(layout: string, field: FieldShape, target: Uint8Array, at: n
     case 'u16':
     case 'u32':
     case 'u64':
-      return writeInteger(field, target, at, value, refuse);
+      return integerWriter(size, refuse);
     case 'flag':
-      if (typeof value !== 'boolean') return refuse(`not a boolean: ${String(value)}`);
-      target[at] = value ? 1 : 0;
-      return;
-    case 'enum': {
-      const code = field.values?.[value as string];
-      if (code === undefined) return refuse(`unknown value ${String(value)}`);
-      target[at] = code;
-      return;
-    }
+      return (target, at, value) => {
+        if (typeof value !== 'boolean') return refuse(`not a boolean: ${String(value)}`);
+        target[at] = value ? 1 : 0;
+      };
+    case 'enum':
+      return (target, at, value) => {
+        const code = field.values?.[value as string];
+        if (code === undefined) return refuse(`unknown value ${String(value)}`);
+        target[at] = code;
+      };
     case 'bytes':
-      if (!(value instanceof Uint8Array) || value.length !== field.size) return refuse(`needs ${field.size} bytes`);
-      target.set(value, at);
-      return;
-    case 'hex': {
-      if (typeof value !== 'string' || value.length !== field.size * 2) {
-        return refuse(`needs ${field.size * 2} hex digits, got ${String(value)}`);
-      }
-      target.set(fromHex(value), at);
-      return;
-    }
+      return (target, at, value) => {
+        if (!(value instanceof Uint8Array) || value.length !== size) return refuse(`needs ${size} bytes`);
+        target.set(value, at);
+      };
+    case 'hex':
+      return (target, at, value) => {
+        if (typeof value !== 'string' || value.length !== size * 2) {
+          return refuse(`needs ${size * 2} hex digits, got ${String(value)}`);
+        }
+        writeHex(target, at, value);
+      };
     case 'reserved':
-      target.fill(0, at, at + field.size);
-      return;
+      return (target, at) => void target.fill(0, at, at + size);
     case 'constant':
-    case 'text': {
-      const text = field.kind === 'constant' ? field.constant : value;
-      if (typeof text !== 'string') return refuse(`not a text: ${String(value)}`);
-      const bytes = encoder.encode(text);
-      if (bytes.length > field.size) return refuse(`${bytes.length} bytes, limit ${field.size}`);
-      if (bytes.includes(0)) return refuse('a zero byte inside the text');
-      target.set(bytes, at);
-      target.fill(0, at + bytes.length, at + field.size);
+      return (target, at) => writeText(target, at, size, field.constant, refuse);
+    case 'text':
+      return (target, at, value) => writeText(target, at, size, value, refuse);
+  }
+}
+
+function integerWriter(size: number, refuse: (why: string) => never): FieldWriter {
+  const limit = size === 8 ? Number.MAX_SAFE_INTEGER : 2 ** (size * 8) - 1;
+  const write: (target: Uint8Array, at: number, value: number) => void =
+    size === 8 ? writeU64 : size === 4 ? writeU32 : size === 2 ? writeU16 : (target, at, value) => (target[at] = value);
+  return (target, at, value) => {
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > limit) {
+      return refuse(`${String(value)} is not an integer from 0 to ${limit}`);
     }
-  }
+    write(target, at, value);
+  };
 }
 
-function writeInteger(
-  field: FieldShape,
-  target: Uint8Array,
-  at: number,
-  value: unknown,
-  refuse: (why: string) => never,
-): void {
-  const limit = field.size === 8 ? Number.MAX_SAFE_INTEGER : 2 ** (field.size * 8) - 1;
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > limit) {
-    return refuse(`${String(value)} is not an integer from 0 to ${limit}`);
-  }
-  if (field.size === 1) target[at] = value;
-  else if (field.size === 2) writeU16(target, at, value);
-  else if (field.size === 4) writeU32(target, at, value);
-  else writeU64(target, at, value);
+function writeText(target: Uint8Array, at: number, size: number, text: unknown, refuse: (why: string) => never): void {
+  if (typeof text !== 'string') return refuse(`not a text: ${String(text)}`);
+  const bytes = encoder.encode(text);
+  if (bytes.length > size) return refuse(`${bytes.length} bytes, limit ${size}`);
+  if (bytes.includes(0)) return refuse('a zero byte inside the text');
+  target.set(bytes, at);
+  target.fill(0, at + bytes.length, at + size);
 }
 
-type FieldReader = (bytes: Uint8Array, at: number) => Decoded<unknown>;
+/** Puts the field into `value`, where it has a value; or says what is wrong with the bytes. */
+type FieldReader = (bytes: Uint8Array, at: number, value: Record<string, unknown>) => Decoded<never> | undefined;
 
 /** Made once for each field: every restart and every PDU decodes thousands of them. */
 function readerOf(layout: string, field: FieldShape): FieldReader {
-  const where = `${layout}.${field.name}`;
-  const raw = (bytes: Uint8Array, at: number): Uint8Array => bytes.subarray(at, at + field.size);
+  const { name, size } = field;
+  const where = `${layout}.${name}`;
+  const raw = (bytes: Uint8Array, at: number): Uint8Array => bytes.subarray(at, at + size);
+  const plain =
+    (read: (bytes: Uint8Array, at: number) => unknown): FieldReader =>
+    (bytes, at, value) =>
+      void (value[name] = read(bytes, at));
   switch (field.kind) {
     case 'u8':
-      return (bytes, at) => decoded(bytes[at]!);
+      return plain((bytes, at) => bytes[at]!);
     case 'u16':
-      return (bytes, at) => decoded(readU16(bytes, at));
+      return plain(readU16);
     case 'u32':
-      return (bytes, at) => decoded(readU32(bytes, at));
+      return plain(readU32);
     case 'u64':
-      return (bytes, at) =>
-        readU32(bytes, at) < 2 ** 21
-          ? decoded(readU64(bytes, at))
-          : violated(where, `0x${toHex(raw(bytes, at))}`, 'at most 2^53 - 1');
+      return (bytes, at, value) => {
+        if (readU32(bytes, at) >= 2 ** 21) return violated(where, `0x${toHex(raw(bytes, at))}`, 'at most 2^53 - 1');
+        value[name] = readU64(bytes, at);
+        return undefined;
+      };
     case 'flag':
-      return (bytes, at) => (bytes[at]! > 1 ? violated(where, bytes[at]!, '0 or 1') : decoded(bytes[at] === 1));
+      return (bytes, at, value) => {
+        if (bytes[at]! > 1) return violated(where, bytes[at]!, '0 or 1');
+        value[name] = bytes[at] === 1;
+        return undefined;
+      };
     case 'enum': {
       const meanings = new Map(Object.entries(field.values ?? {}).map(([meaning, code]) => [code, meaning]));
-      return (bytes, at) => {
+      return (bytes, at, value) => {
         const meaning = meanings.get(bytes[at]!);
-        return meaning === undefined ? violated(where, bytes[at]!, enumLimit(field)) : decoded(meaning);
+        if (meaning === undefined) return violated(where, bytes[at]!, enumLimit(field));
+        value[name] = meaning;
+        return undefined;
       };
     }
     case 'bytes':
-      return (bytes, at) => decoded(new Uint8Array(raw(bytes, at))); // slice() of a Buffer would share its memory
+      return plain((bytes, at) => new Uint8Array(raw(bytes, at))); // slice() of a Buffer would share its memory
     case 'hex':
-      return (bytes, at) => decoded(toHex(raw(bytes, at)));
+      return plain((bytes, at) => toHex(raw(bytes, at)));
     case 'reserved':
       return (bytes, at) =>
-        isAllZero(raw(bytes, at)) ? decoded(undefined) : violated(where, `0x${toHex(raw(bytes, at))}`, 'zeros');
+        isAllZero(raw(bytes, at)) ? undefined : violated(where, `0x${toHex(raw(bytes, at))}`, 'zeros');
     case 'constant': {
       const wanted = encoder.encode(field.constant);
-      return (bytes, at) =>
-        wanted.every((byte, index) => bytes[at + index] === byte)
-          ? decoded(field.constant)
-          : readText(where, field, raw(bytes, at));
+      return (bytes, at) => {
+        if (wanted.every((byte, index) => bytes[at + index] === byte)) return undefined;
+        const text = readText(where, raw(bytes, at));
+        return text.ok ? violated(where, JSON.stringify(text.value), JSON.stringify(field.constant)) : text;
+      };
     }
     case 'text':
-      return (bytes, at) => readText(where, field, raw(bytes, at));
+      return (bytes, at, value) => {
+        const text = readText(where, raw(bytes, at));
+        if (!text.ok) return text;
+        value[name] = text.value;
+        return undefined;
+      };
   }
 }
 
@@ -225,18 +247,23 @@ function enumLimit(field: FieldShape): string {
     .join(', ');
 }
 
-function readText(where: string, field: FieldShape, raw: Uint8Array): Decoded<string> {
+function readText(where: string, raw: Uint8Array): Decoded<string> {
   const end = raw.indexOf(0);
   const used = end < 0 ? raw : raw.subarray(0, end);
-  if (!isAllZero(raw.subarray(used.length))) return violated(where, `0x${toHex(raw)}`, 'zeros after the text');
-  let text: string;
+  if (end >= 0 && !isAllZero(raw.subarray(end))) return violated(where, `0x${toHex(raw)}`, 'zeros after the text');
   try {
-    text = decoder.decode(used);
+    return decoded(asciiOf(used) ?? decoder.decode(used));
   } catch {
     return violated(where, `0x${toHex(used)}`, 'UTF-8 text');
   }
-  if (field.kind === 'constant' && text !== field.constant) {
-    return violated(where, JSON.stringify(text), JSON.stringify(field.constant));
+}
+
+/** Names are short and mostly ASCII: the decoder would cost more than all else about them. */
+function asciiOf(bytes: Uint8Array): string | undefined {
+  let text = '';
+  for (const byte of bytes) {
+    if (byte > 0x7f) return undefined;
+    text += String.fromCharCode(byte);
   }
-  return decoded(text);
+  return text;
 }

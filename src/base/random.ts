@@ -1,3 +1,5 @@
+import { toHex } from './bytes.ts';
+
 /** The one source of randomness, ids included, so that a simulation can be repeated from its seed. */
 export interface Random {
   /** `length` random bytes in a new array. */
@@ -8,5 +10,5 @@ export interface Random {
 
 /** `byteLength` random bytes as lower-case hex: request ids (16), generation ids (8). */
 export function randomHex(random: Random, byteLength: number): string {
-  return Array.from(random.bytes(byteLength), (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return toHex(random.bytes(byteLength));
 }

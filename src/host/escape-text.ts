@@ -9,8 +9,12 @@ export function escapeText(text: string): string {
   );
 }
 
+/** Of UTF-8 for one of UTF-16's code units. */
+const MOST_BYTES = 3;
+
 /** The longest beginning of `text` that has at most `byteLimit` bytes of UTF-8 and no zero in it. */
 export function fitText(text: string, byteLimit: number): string {
+  if (text.length * MOST_BYTES <= byteLimit && !text.includes('\0')) return text;
   let fitted = '';
   let bytes = 0;
   for (const character of text.replaceAll('\0', '')) {

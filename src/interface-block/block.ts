@@ -89,10 +89,23 @@ function writeBlock(bytes: Uint8Array, content: SlotContent): void {
   if (content.editedPage.length > PAGE_SIZE) {
     throw new RangeError(`edited data: ${content.editedPage.length} bytes, limit ${PAGE_SIZE}`);
   }
+  const { process, editedDataWanted, requestId, arraySerial, admissionNumber, page, host } = content;
+  const { state, status, pageCount, editedLength, wholeCrc } = content;
   CONTROL_PARAMETER.encodeInto(bytes, 0, {
-    ...content,
-    ...UNSIGNED,
     version: FORMAT_VERSION,
+    process,
+    editedDataWanted,
+    state,
+    status,
+    requestId,
+    arraySerial,
+    admissionNumber,
+    page,
+    pageCount,
+    editedLength,
+    host,
+    wholeCrc,
+    ...UNSIGNED,
     inputLength: content.input.length,
     pageLength: content.editedPage.length,
     inputCrc: checksum(content.input),

@@ -108,12 +108,17 @@ function decodePart(layout: Layout, bytes: Uint8Array, offset: number): Decoded<
 
 /** A newer sender's field must be refused, not ignored: the offset of a byte set where this version has no field. */
 function strayByte(layout: Layout, bytes: Uint8Array, offset: number): number | undefined {
-  let end = 0;
-  for (const field of [...layout.fields, { offset: layout.size, size: 0 }]) {
-    for (let at = end; at < field.offset; at++) if (bytes[offset + at] !== 0) return at;
-    end = field.offset + field.size;
-  }
-  return undefined;
+  const gaps = GAPS.get(layout) ?? gapsOf(layout);
+  GAPS.set(layout, gaps);
+  return gaps.find((at) => bytes[offset + at] !== 0);
+}
+
+const GAPS = new WeakMap<Layout, readonly number[]>();
+
+/** Offsets of the bytes that no field covers. */
+function gapsOf({ fields, size }: Layout): readonly number[] {
+  const covered = new Set(fields.flatMap((field) => Array.from({ length: field.size }, (_, at) => field.offset + at)));
+  return Array.from({ length: size }, (_, at) => at).filter((at) => !covered.has(at));
 }
 
 function inRow(violation: { field: string; got: string; limit: string }, index: number): Decoded<never> {

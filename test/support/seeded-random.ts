@@ -10,7 +10,11 @@ export function createSeededRandom(seed: number): Random {
     return (mixed ^ (mixed >>> 14)) >>> 0;
   }
   return {
-    bytes: (length) => Uint8Array.from({ length }, () => next() & 0xff),
+    bytes(length) {
+      const bytes = new Uint8Array(length);
+      for (let at = 0; at < length; at += 1) bytes[at] = next();
+      return bytes;
+    },
     below: (limit) => Math.floor((next() / 2 ** 32) * limit),
   };
 }

@@ -68,9 +68,15 @@ export function createCommandDevice(parts: CommandDeviceParts): LogicalUnit {
   const slots = createSlotTable(parts.clock);
   const pages = parts.pages ?? createPageMemory();
 
+  let lastLabel: { readonly commandNumber: number; readonly bytes: Uint8Array } | undefined;
+
   function label(): Uint8Array {
     const commandNumber = parts.commandNumber();
-    return encodeLabel({ arraySerial, arrayName, blockSize, commandNumber, memory: REMEMBERED_REQUESTS });
+    if (lastLabel?.commandNumber !== commandNumber) {
+      const facts = { arraySerial, arrayName, blockSize, commandNumber, memory: REMEMBERED_REQUESTS };
+      lastLabel = { commandNumber, bytes: encodeLabel(facts) };
+    }
+    return lastLabel.bytes;
   }
 
   /** S901-S906. The WRITE is answered before this ends. */

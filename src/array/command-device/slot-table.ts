@@ -32,7 +32,8 @@ export interface SlotTable {
 }
 
 interface Occupant extends ClaimedRequest {
-  readonly shown: Uint8Array;
+  /** Made when it is first read: most answers are there before anybody asks. */
+  readonly show: () => Uint8Array;
   /** Monotonic; undefined while executing. */
   readonly completedAtMs: number | undefined;
 }
@@ -53,7 +54,7 @@ export function createSlotTable(clock: Clock): SlotTable {
     for (const slot of slotsTouching(offset, bytes.length)) {
       const occupant = occupants[slot];
       if (!occupant) continue;
-      copyOverlap(occupant.shown, slotOffset(slot), bytes, offset);
+      copyOverlap(occupant.show(), slotOffset(slot), bytes, offset);
       if (occupant.completedAtMs !== undefined && covers(offset, bytes.length, slot)) delivered.push(slot);
     }
     return () => delivered.forEach((slot) => (occupants[slot] = undefined));
@@ -75,14 +76,14 @@ export function createSlotTable(clock: Clock): SlotTable {
         const retry = occupant.completedAtMs === undefined && Buffer.compare(occupant.block, request.block) === 0;
         return retry ? 'joined' : 'occupied';
       }
-      occupants[slot] = { ...request, shown: show(), completedAtMs: undefined };
+      occupants[slot] = { ...request, show: once(show), completedAtMs: undefined };
       return 'claimed';
     },
 
     complete(slot, shown) {
       const occupant = occupants[slot];
       if (!occupant) throw new Error(`slot ${slot} completes without having been claimed`);
-      occupants[slot] = shown && { ...occupant, shown, completedAtMs: clock.monotonicMs() };
+      occupants[slot] = shown && { ...occupant, show: () => shown, completedAtMs: clock.monotonicMs() };
       // All who wait get the answer, and only then it is deleted: a host may wait over two paths.
       const waiting = [...heldReads].filter((held) => held.slots.has(slot));
       const deletions = waiting.map((held) => held.answer());
@@ -97,6 +98,11 @@ export function createSlotTable(clock: Clock): SlotTable {
       overlay(offset, bytes)();
     },
   };
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
 }
 
 interface HeldRead {

@@ -1,10 +1,20 @@
 import type { Violation } from '../../base/violation.ts';
 
-/** What a plain value read from outside must look like; answers with the first thing that is wrong. */
-export type Shape = (value: unknown, at: string) => Violation | undefined;
+/** What a plain value read from outside must look like; answers with the first thing that is wrong, seen from the value. */
+export type Shape = (value: unknown) => Violation | undefined;
 
-function wrong(at: string, value: unknown, limit: string): Violation {
-  return { field: at, got: brief(value), limit };
+/** The same, with where the value itself stands: `record.state.groups[0].name`. */
+export function violationIn(shape: Shape, value: unknown, at: string): Violation | undefined {
+  return within(at, shape(value));
+}
+
+/** A path is put together only where there is something to say: nearly every value is as it should be. */
+function within(at: string, violation: Violation | undefined): Violation | undefined {
+  return violation && { ...violation, field: `${at}${violation.field}` };
+}
+
+function wrong(value: unknown, limit: string): Violation {
+  return { field: '', got: brief(value), limit };
 }
 
 function brief(value: unknown): string {
@@ -13,29 +23,29 @@ function brief(value: unknown): string {
 }
 
 export function integer(least = 0, most = Number.MAX_SAFE_INTEGER): Shape {
-  return (value, at) =>
+  return (value) =>
     typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most
       ? undefined
-      : wrong(at, value, `a whole number from ${least} to ${most}`);
+      : wrong(value, `a whole number from ${least} to ${most}`);
 }
 
-export const flag: Shape = (value, at) => (typeof value === 'boolean' ? undefined : wrong(at, value, 'true or false'));
+export const flag: Shape = (value) => (typeof value === 'boolean' ? undefined : wrong(value, 'true or false'));
 
 export function text(form: RegExp, expected: string): Shape {
-  return (value, at) => (typeof value === 'string' && form.test(value) ? undefined : wrong(at, value, expected));
+  return (value) => (typeof value === 'string' && form.test(value) ? undefined : wrong(value, expected));
 }
 
 export function oneOf(values: readonly (string | number | boolean)[]): Shape {
-  return (value, at) => (values.some((known) => known === value) ? undefined : wrong(at, value, values.join(', ')));
+  return (value) => (values.some((known) => known === value) ? undefined : wrong(value, values.join(', ')));
 }
 
 export function listOf(item: Shape, limit: number): Shape {
-  return (value, at) => {
-    if (!Array.isArray(value)) return wrong(at, value, 'a list');
-    if (value.length > limit) return wrong(at, value.length, `at most ${limit} entries`);
-    for (const [index, entry] of value.entries()) {
-      const violation = item(entry, `${at}[${index}]`);
-      if (violation) return violation;
+  return (value) => {
+    if (!Array.isArray(value)) return wrong(value, 'a list');
+    if (value.length > limit) return wrong(value.length, `at most ${limit} entries`);
+    for (let index = 0; index < value.length; index += 1) {
+      const violation = item(value[index]);
+      if (violation) return within(`[${index}]`, violation);
     }
     return undefined;
   };
@@ -46,17 +56,14 @@ export function fields(
   required: Readonly<Record<string, Shape>>,
   optional: Readonly<Record<string, Shape>> = {},
 ): Shape {
-  return (value, at) => {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return wrong(at, value, 'an object');
-    const given = new Map(Object.entries(value));
-    for (const [name, shape] of Object.entries(required)) {
-      if (!given.has(name)) return wrong(`${at}.${name}`, undefined, 'a value');
-      const violation = shape(given.get(name), `${at}.${name}`);
-      if (violation) return violation;
-    }
-    for (const [name, shape] of Object.entries(optional)) {
-      const violation = given.has(name) ? shape(given.get(name), `${at}.${name}`) : undefined;
-      if (violation) return violation;
+  const shapes = [...Object.entries(required), ...Object.entries(optional)];
+  return (value) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return wrong(value, 'an object');
+    for (const [name, shape] of shapes) {
+      const given = Object.hasOwn(value, name);
+      if (!given && Object.hasOwn(required, name)) return within(`.${name}`, wrong(undefined, 'a value'));
+      const violation = given ? shape((value as Record<string, unknown>)[name]) : undefined;
+      if (violation) return within(`.${name}`, violation);
     }
     return undefined;
   };

@@ -4,6 +4,7 @@ import type { CommandOutcome, CommandRequest } from '../command-device/types.ts'
 import type { ArrayState, GroupState } from './array-state.ts';
 import { describeViolation } from '../../base/violation.ts';
 import { openStateLog, type LogRecord } from './state-log.ts';
+import { violationIn } from './shape.ts';
 import { logEntryShape, STATE_FORMAT } from './state-shape.ts';
 
 /** A record of the log: the tables as a whole, and outcomes of commands with their edited data in base64. */
@@ -79,7 +80,7 @@ function checkEntry(at: number, entry: LogEntry, serial: string): void {
       `format ${entry.format} is unknown to this version, which reads format ${STATE_FORMAT}: serve it with the version that wrote it`,
     );
   }
-  const violation = logEntryShape(entry, 'record');
+  const violation = violationIn(logEntryShape, entry, 'record');
   if (violation) throw new StateStoreError(at, describeViolation(violation));
   if (entry.serial !== undefined && entry.serial !== serial) {
     throw new StateStoreError(at, `this is the storage of array ${entry.serial}, not of ${serial}`);
