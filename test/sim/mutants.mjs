@@ -221,6 +221,15 @@ export const MUTANTS = [
     seeds: [3],
   },
   {
+    name: 'a restoration that failed half-way begins anew',
+    file: `${GROUP}restoration.ts`,
+    find: 'return applied?.epoch === epoch && ',
+    replace: 'return applied?.epoch === -1 && ',
+    expect: ['I1-prefix'],
+    within: 60,
+    seeds: [50001715],
+  },
+  {
     name: 'a restart does not restore what was ordered before',
     file: `${GROUP}recover.ts`,
     find: 'const { reached, damage } = await redoRestoration(context);',

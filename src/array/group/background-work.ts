@@ -60,6 +60,7 @@ export function createBackgroundWork(parts: {
     epoch: () => epoch,
     volume: parts.volume,
     differences: parts.maps.of,
+    applied: undefined,
     copying: createCopyRanges(),
     takeContactOrder() {
       const ordered = contactOrdered;

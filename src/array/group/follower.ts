@@ -6,7 +6,7 @@ import { JOURNAL_BLOCK_SIZE } from '../journal/geometry.ts';
 import type { JournalVolume } from '../journal/journal-volume.ts';
 import type { RemoteInterface } from '../remote-interface.ts';
 import type { ChunkMap } from '../store/chunk-map.ts';
-import type { GroupState } from '../store/array-state.ts';
+import type { GroupState, Position } from '../store/array-state.ts';
 import type { Volume } from '../store/volume.ts';
 
 /** What the auxiliary side's background work (acquisition, restore, copy formation) needs of its group. */
@@ -22,6 +22,11 @@ export interface FollowerContext {
   epoch(): number;
   volume(lun: number): Volume;
   differences(slot: number): ChunkMap;
+  /**
+   * How far restoration has brought the volumes in an epoch. It may be further than what is durable: a step that failed
+   * half-way goes on there, since a record that is restored once more would show readers a past that they had left behind.
+   */
+  applied: { readonly epoch: number; readonly position: Position } | undefined;
   /** Chunk ranges that copy formation is writing; restore keeps off them. */
   readonly copying: CopyRanges;
   /** Whether an acquisition was ordered since the last call: each order makes one contact with the primary. */

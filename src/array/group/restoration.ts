@@ -74,7 +74,7 @@ interface Restored {
 }
 
 async function applyRecords(context: FollowerContext, epoch: number, group: GroupState): Promise<Restored> {
-  let position = group.restored;
+  let position = reachedIn(context, epoch, group);
   const reader = context.journal.readAhead();
   let bytes = 0;
   let records = 0;
@@ -84,6 +84,7 @@ async function applyRecords(context: FollowerContext, epoch: number, group: Grou
     if (next instanceof JournalDamage) return { reached: position, damage: next };
     if (!next) break;
     position = next.end;
+    context.applied = { epoch, position };
     bytes += next.record.blockCount * JOURNAL_BLOCK_SIZE;
     records += 1;
     if (records < RECORDS_PER_TURN && context.clock.monotonicMs() < turnEndMs) continue;
@@ -92,6 +93,10 @@ async function applyRecords(context: FollowerContext, epoch: number, group: Grou
     turnEndMs = context.clock.monotonicMs() + TURN_MS;
   }
   return { reached: position };
+}
+
+function reachedIn({ applied }: FollowerContext, epoch: number, { restored }: GroupState): Position {
+  return applied?.epoch === epoch && applied.position.sequence > restored.sequence ? applied.position : restored;
 }
 
 function readOwn(reader: JournalReader, sequence: number): StoredRecord {
