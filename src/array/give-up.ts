@@ -1,6 +1,7 @@
 import type { ArrayCore } from './core.ts';
 import { differenceFileName } from './group/difference-maps.ts';
 import type { GroupRuntime } from './group/group-runtime.ts';
+import { lostWrites, withoutLostWrites } from './group/recover.ts';
 import { removePair, withoutDebt } from './group/transitions.ts';
 import type { GroupKeeper } from './group-keeper.ts';
 import { JOURNAL_BLOCK_SIZE } from './journal/geometry.ts';
@@ -20,11 +21,18 @@ export interface GivenUp {
    */
   readonly writes: number;
   readonly bytes: number;
+  /**
+   * The volume is there and the journal cannot be read: it stays in its pair, and gets what can be read. `bytes` is 0 then; of
+   * `writes` some may be other volumes'.
+   */
+  readonly unreadable?: true;
 }
 
 interface Found {
   readonly group: GroupState;
   readonly pair: PairState;
+  /** The volume is there, and these writes cannot be given to it. */
+  readonly lost?: { readonly from: number; readonly to: number };
 }
 
 /** The way out of a group that waits for a backing for ever: see "Storage that was there before" in README.md. */
@@ -37,17 +45,29 @@ export interface GiveUp {
 
 export function createGiveUp(core: ArrayCore, groups: GroupKeeper): GiveUp {
   function find(lun: number): Found | undefined {
-    if (core.volume(lun)?.backing?.condition().state !== 'away') return undefined;
+    const isAway = core.volume(lun)?.backing?.condition().state === 'away';
     for (const group of core.store.state().groups) {
       const pair = group.pairs.find((candidate) => localLun(group, candidate) === lun);
-      if (pair) return { group, pair };
+      if (pair && isAway) return { group, pair };
+      const lost = pair && lostOf(group, pair);
+      if (pair && lost) return { group, pair, lost };
     }
     return undefined;
   }
 
-  function report(lun: number, { group, pair }: Found): GivenUp {
-    const lacking = group.role === 'primary' ? lackingOf(core, group, pair) : { writes: 0, bytes: 0 };
+  function lostOf(group: GroupState, { slot }: PairState): Found['lost'] {
+    const journal = core.journal(group.localJournalLun);
+    const concerned = group.role === 'primary' && (!group.owed || group.owed.slots.includes(slot));
+    return journal && concerned ? lostWrites(journal, group) : undefined;
+  }
+
+  function report(lun: number, { group, pair, lost }: Found): GivenUp {
     const volume = core.volume(lun)!.description.name;
+    if (lost) {
+      const writes = lost.to - lost.from + 1;
+      return { volume, group: group.name, pair: pair.name, role: group.role, writes, bytes: 0, unreadable: true };
+    }
+    const lacking = group.role === 'primary' ? lackingOf(core, group, pair) : { writes: 0, bytes: 0 };
     return { volume, group: group.name, pair: pair.name, role: group.role, ...lacking };
   }
 
@@ -90,6 +110,24 @@ export function createGiveUp(core: ArrayCore, groups: GroupKeeper): GiveUp {
     return given;
   }
 
+  /** The volumes get what can be read, and are served. */
+  async function goOnWithout({ group }: Found, lost: NonNullable<Found['lost']>): Promise<void> {
+    const runtime = core.runtime(group.name);
+    const accept = async (): Promise<void> => {
+      await core.store.update((state) => withGroup(state, group.name, (now) => withoutLostWrites(now, lost)));
+    };
+    if (!runtime) return groups.change(group.name, accept);
+    await runtime.exclusive.run(accept);
+    await runtime.volumesReturned();
+  }
+
+  async function acceptLoss(lun: number, found: Found, lost: NonNullable<Found['lost']>): Promise<GivenUp> {
+    const given = report(lun, found);
+    await goOnWithout(found, lost);
+    core.log(`group ${given.group} goes on without writes ${lost.from} to ${lost.to}: they were given up`);
+    return given;
+  }
+
   return {
     look(lun) {
       const found = find(lun);
@@ -99,6 +137,7 @@ export function createGiveUp(core: ArrayCore, groups: GroupKeeper): GiveUp {
       core.exclusive.run(async () => {
         const found = find(lun);
         if (!found) return undefined;
+        if (found.lost) return acceptLoss(lun, found, found.lost);
         const runtime = core.runtime(found.group.name);
         const given = runtime ? await leaveRunning(runtime, lun) : await leaveWaiting(lun);
         if (given) core.log(`volume ${given.volume} has left group ${given.group}: its backing was given up`);
@@ -121,6 +160,8 @@ function lackingOf(core: ArrayCore, group: GroupState, pair: PairState): { write
     lacking.writes += 1;
     lacking.bytes += record.length * JOURNAL_BLOCK_SIZE;
   }
+  const lost = lostWrites(journal, group);
+  if (lost) lacking.writes += lost.to - lost.from + 1;
   return lacking;
 }
 

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { createExclusive } from '../base/exclusive.ts';
 import type { GroupRuntime } from './group/group-runtime.ts';
+import { LostWrites } from './group/recover.ts';
 import { localLun, type GroupState } from './store/array-state.ts';
 import type { StateStore } from './store/state-store.ts';
 import type { Volume } from './store/volume.ts';
@@ -54,6 +55,7 @@ export function createGroupKeeper(parts: {
       for (const { backing } of volumes) backing?.serve();
       runtime.wake();
     } catch (error) {
+      if (error instanceof LostWrites) return hold(group, error.message);
       const gone = volumes.find((volume) => volume.backing?.isUsable() === false);
       if (!gone) throw error;
       wait(group, gone);
@@ -62,8 +64,14 @@ export function createGroupKeeper(parts: {
 
   function wait(group: GroupState, missing: Volume): void {
     const { name } = missing.description;
-    const why = `group ${group.name} waits for the backing of volume ${name}: ${missing.backing?.condition().why ?? ''}`;
-    if (!waiting.has(group.name)) parts.log(why);
+    hold(
+      group,
+      `group ${group.name} waits for the backing of volume ${name}: ${missing.backing?.condition().why ?? ''}`,
+    );
+  }
+
+  function hold(group: GroupState, why: string): void {
+    if (waiting.get(group.name) !== why) parts.log(why);
     waiting.set(group.name, why);
   }
 

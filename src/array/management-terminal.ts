@@ -77,7 +77,7 @@ export function createManagement(
   }
 
   function knownVolume(lun: number): number {
-    if (body.volumes.get(lun)?.backing) return lun;
+    if (body.volumes.get(lun)?.backing || (body.volumes.has(lun) && body.giveUp.look(lun))) return lun;
     throw new ManagementError(`LUN ${lun} is no volume with a backing`);
   }
 

@@ -1,7 +1,8 @@
 import { randomHex, type Random } from '../../base/random.ts';
 import { describeViolation } from '../../base/violation.ts';
 import type { StoredRecord } from '../journal/journal-reader.ts';
-import { journalChain } from '../journal/recovery.ts';
+import type { JournalVolume } from '../journal/journal-volume.ts';
+import { journalChain, scanJournal } from '../journal/recovery.ts';
 import { isActive, localLun, type GroupState, type PairState, type Position } from '../store/array-state.ts';
 import { changeOf, redoChange, type VolumeChange } from './change.ts';
 import type { FollowerContext } from './follower.ts';
@@ -75,11 +76,61 @@ export async function catchUp(parts: RecoveryParts): Promise<void> {
   await payDebts(parts);
 }
 
+/**
+ * Hosts were told that writes are done, and neither the journal nor, for all that is known, a volume has them: its flush had
+ * failed when a volume's backing was, or may have been, away. Nothing of the group is served before somebody has accepted that.
+ */
+export class LostWrites extends Error {
+  override readonly name = 'LostWrites';
+
+  constructor(group: string, { from, to }: { readonly from: number; readonly to: number }) {
+    const which = from === to ? `write ${to} is` : `writes ${from} to ${to} are`;
+    super(
+      `group ${group}: its journal had failed, and ${which} no longer in it, though hosts were told that they are done; the other ` +
+        'array may have them (takeover there), else: cdctl array volume give-up',
+    );
+  }
+}
+
+/** The first record behind `from`, up to `to`, that cannot be read; undefined where all can. */
+export function firstUnreadable(journal: JournalVolume, from: number, to: number): number | undefined {
+  const reader = journal.readAhead();
+  for (let sequence = from + 1; sequence <= to; sequence += 1) {
+    const stored = reader.readRecord(sequence);
+    if (!stored.ok || !reader.readData(stored.value.record).ok) return sequence;
+  }
+  return undefined;
+}
+
+/** What a primary owes its volumes, or acknowledged before its journal failed, and cannot give them; undefined: nothing. */
+export function lostWrites(journal: JournalVolume, group: GroupState): { from: number; to: number } | undefined {
+  const { journalLost, journalLostTo: to = 0, owed } = group;
+  if (journalLost) {
+    const end = scanJournal(journal, group.purged, group).sequence;
+    return end < to ? { from: end + 1, to } : undefined;
+  }
+  const from = owed && firstUnreadable(journal, owed.from.sequence, owed.to);
+  return owed && from !== undefined ? { from, to: owed.to } : undefined;
+}
+
+/** The same is given up: what can be read is all that the volumes will get. */
+export function withoutLostWrites(group: GroupState, { from }: { readonly from: number }): GroupState {
+  const { journalLostTo: _to, owed, ...rest } = group;
+  if (!owed) return rest;
+  return owed.from.sequence < from - 1 ? { ...rest, owed: { ...owed, to: from - 1 } } : rest;
+}
+
+function requireWrites({ runtime }: RecoveryParts, group: GroupState): void {
+  const lost = lostWrites(runtime.journal, group);
+  if (lost) throw new LostWrites(group.name, lost);
+}
+
 /** Volumes whose backing is away go on owing. */
 async function payDebts(parts: RecoveryParts): Promise<void> {
   const group = parts.runtime.state();
   const { owed } = group;
   if (!owed) return;
+  requireWrites(parts, group);
   for (const pair of group.pairs.filter((candidate) => owed.slots.includes(candidate.slot))) {
     const volume = parts.context.volume(localLun(group, pair));
     if (volume.backing?.isUsable() === false) continue;
@@ -96,6 +147,7 @@ async function payDebts(parts: RecoveryParts): Promise<void> {
  */
 async function recoverLostJournal(parts: RecoveryParts, group: GroupState): Promise<void> {
   const { context, runtime, update, incarnation, log } = parts;
+  requireWrites(parts, group);
   const tail = await redoChain(parts, group, () => undefined);
   await flushVolumes(context, group);
   const recovered = { sequence: tail.sequence, incarnation };

@@ -68,9 +68,14 @@ export function createSuspension(parts: {
    */
   async function loseJournal(): Promise<void> {
     await markUnsent();
-    await parts.update((group) => (group.journalLost ? group : { ...group, journalLost: true }));
+    const note = { journalLost: true, ...(anyBacked() && { journalLostTo: parts.tail().sequence }) } as const;
+    await parts.update((group) => (group.journalLost ? group : { ...group, ...note }));
     await storing.drain({ journalLost: true });
   }
+
+  /** It may be away, known or not: then the journal is the only place that has its writes. */
+  const anyBacked = (): boolean =>
+    state().pairs.some((pair) => parts.volume(localLun(state(), pair)).backing !== undefined);
 
   async function markUnsent(): Promise<void> {
     const group = state();

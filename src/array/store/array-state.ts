@@ -81,6 +81,11 @@ export interface GroupState {
    */
   readonly journalLost?: true;
   /**
+   * With `journalLost`, where a volume has a backing, which may be away: the last record that hosts were answered for. A start
+   * that finds fewer says what is missing.
+   */
+  readonly journalLostTo?: number;
+  /**
    * Auxiliary: the record behind `restored` cannot be read here any more, and nothing from it on was restored since that is
    * known. It is tried again with each order to restore; a resync, or a takeover that gives it up, ends it.
    */

@@ -79,6 +79,7 @@ const group = fields(
   {
     recovered: fields({ sequence: integer(), incarnation: integer() }),
     journalLost: oneOf([true]),
+    journalLostTo: integer(),
     journalDamaged: oneOf([true]),
     owed: fields({ slots: listOf(integer(), PAIRS_PER_GROUP_LIMIT), from: position, to: integer() }),
   },

@@ -22,6 +22,7 @@ interface PairGivenUp {
   readonly role: 'primary' | 'auxiliary';
   readonly writes: number;
   readonly bytes: number;
+  readonly unreadable?: true;
 }
 
 interface Request {
@@ -47,7 +48,11 @@ export async function run(request: Request, context: CommandContext): Promise<Co
   return { changed, data: { ...data, changed, givenUp, consequence: consequenceOf(givenUp) } };
 }
 
-function consequenceOf({ volume, group, pair, role, writes, bytes }: PairGivenUp): string {
+function consequenceOf({ volume, group, pair, role, writes, bytes, unreadable }: PairGivenUp): string {
+  if (unreadable) {
+    const lost = `${writes} ${writes === 1 ? 'write' : 'writes'}`;
+    return `Group ${group} goes on, volume ${volume} with it: ${lost} that hosts were told are done, to this or its other volumes, cannot be read in its journal any more and are lost`;
+  }
   const leaves = `Volume ${volume} leaves pair ${group}/${pair} on this array with what is on its backing`;
   if (role === 'auxiliary') return `${leaves}, which is no state that the primary volume ever had`;
   if (writes === 0) return `${leaves}, which lacks nothing that the journal holds`;

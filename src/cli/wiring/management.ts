@@ -13,7 +13,7 @@ export async function answerManagement(management: Management, request: Manageme
     if (!(error instanceof ManagementError)) throw error;
     return { ok: false, message: error.message };
   }
-  return { ok: true, result: { ...found, changed: tablesOf(management) !== before } };
+  return { ok: true, result: { changed: tablesOf(management) !== before, ...found } };
 }
 
 /** Whether backings are there changes by itself. */
@@ -33,7 +33,7 @@ async function carryOut(
     case 'volume-give-up': {
       const { lun } = request;
       const givenUp = request.carryOut ? await management.giveUp(lun) : management.lookAtGivingUp(lun);
-      return { givenUp };
+      return { givenUp, ...(request.carryOut && { changed: givenUp !== undefined }) };
     }
     case 'map':
       return management.mapLun(request.entry);

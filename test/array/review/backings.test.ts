@@ -157,6 +157,52 @@ describe('volumes on LUNs of others', () => {
       await expectSame(world, 'data');
     }));
 
+  it.each([
+    ['after the suspension', true],
+    ['before the suspension was durable', false],
+  ] as const)(
+    'primary: writes that a failed journal took along are named, and nothing is served before that: %s',
+    (_when, suspended) =>
+      withBackings(async (world) => {
+        const { tokyo } = world;
+        const management = () => tokyo.array().management;
+        await formPair(world, 'data');
+        await formPair(world, 'log');
+        await cycleUntilPair(world);
+        world.disks.tokyo.breakFlush('lun-20.journal');
+        const stall = suspended ? undefined : world.disks.tokyo.stall('lun-11.data');
+        world.near.vanish({ powerCut: true });
+        for (let lba = 10; lba < 13; lba += 1) await tokyo.lun('data').write(lba, stamp(lba));
+        await tokyo.lun('log').write(2, stamp(77, 4096));
+        if (stall) await until(world, 'the other volume is flushed', () => stall.begun() > 0);
+        else await until(world, 'suspended', () => tokyo.log.some((line) => line.includes('suspended: error')));
+        tokyo.kill();
+        world.disks.tokyo.powerCut((name) => name === 'lun-11.data');
+        world.disks.tokyo.breakFlush('lun-20.journal', 0);
+        stall?.resume();
+        await tokyo.start();
+        world.near.comeBack();
+        const said = /its journal had failed, and writes \d+ to \d+ are no longer in it/;
+        await until(world, 'told', () => tokyo.log.some((line) => said.test(line)));
+        await expect(tokyo.operations.showJournal('oradb')).rejects.toThrow(said);
+        expect(await senseOf(tokyo.lun('data').read(10, 1))).toMatchObject({ key: 0x02 });
+        const lost = { volume: 'data', group: 'oradb', role: 'primary', writes: 4, bytes: 0, unreadable: true };
+        expect(management().lookAtGivingUp(10)).toMatchObject(lost);
+        await expect(tokyo.operations.showJournal('oradb')).rejects.toThrow(said);
+        expect(await management().giveUp(10)).toMatchObject(lost);
+        await untilReady(world, 'tokyo');
+        expect(management().lookAtGivingUp(10)).toBeUndefined();
+        expect(await byteAt(world, 10)).toBe(world.near.content(10, 1)[0]);
+        expect((await tokyo.lun('log').read(2, 1))[0]).toBe(77);
+        expect(await reason(world, 'tokyo')).toBe('error');
+        await world.osaka.operations.splitGroup('oradb');
+        await resync(tokyo.operations, world.osaka.operations);
+        await cycleUntilPair(world);
+        await expectSame(world, 'data');
+        await expectSame(world, 'log');
+      }),
+  );
+
   it('auxiliary: restoration stops while they are away, says so, and goes on', () =>
     withBackings(async (world) => {
       const { tokyo, osaka } = world;
