@@ -505,7 +505,7 @@ export const MUTANTS = [
   {
     name: 'volumes take what a failed journal was to hold before the differences are durable',
     file: `${GROUP}suspension.ts`,
-    find: 'await markUnsent();\n    await parts.update((group) => (group.journalLost ? group : { ...group, journalLost: true }));',
+    find: 'await markUnsent();\n    await parts.update((group) => (group.journalLost ? group : { ...group, ...note }));',
     replace: '',
     expect: ['I1-prefix', 'I9-liveness'],
     options: { flushFaults: true, diskFaultEveryMs: 100, powerCutEveryMs: 200 },

@@ -67,8 +67,8 @@ export function createSuspension(parts: {
    * durable first. A power cut between the two would leave an active group whose peer lacks writes for ever.
    */
   async function loseJournal(): Promise<void> {
-    await markUnsent();
     const note = { journalLost: true, ...(anyBacked() && { journalLostTo: parts.tail().sequence }) } as const;
+    await markUnsent();
     await parts.update((group) => (group.journalLost ? group : { ...group, ...note }));
     await storing.drain({ journalLost: true });
   }
