@@ -17,6 +17,7 @@ import type { ArrayParty, World } from './world.ts';
 const ROUNDS = 12;
 /** Commands of applications that are still under way end within their timeout. */
 const QUIET_MS = 10_000;
+const LATECOMERS_MS = 1_000;
 
 /**
  * The liveness phase: nothing fails any more, and an operator follows what the verdicts say. The group must come into
@@ -25,8 +26,8 @@ const QUIET_MS = 10_000;
 export async function heal(world: World, runUntil: (done: () => boolean) => Promise<void>): Promise<void> {
   world.note('the faults are over');
   for (const link of world.network.links.values()) Object.assign(link, { up: true, loss: 0 });
-  const quietMs = world.scheduler.nowMs() + QUIET_MS;
-  world.scheduler.after(QUIET_MS, () => undefined);
+  const quietMs = quietFrom(world);
+  world.scheduler.after(quietMs - world.scheduler.nowMs(), () => undefined);
   for (const array of world.arrays) {
     array.disk.options = { ...array.disk.options, stallRate: 0 };
     if (array.life) array.life.resumesMs = 0;
@@ -42,6 +43,12 @@ export async function heal(world: World, runUntil: (done: () => boolean) => Prom
   void mend(world, () => (state.done = true));
   await runUntil(() => state.done);
   await world.model.checkEqual();
+}
+
+/** What arrived while an array stood still it takes in when it would have gone on: only then nothing is under way any more. */
+function quietFrom(world: World): number {
+  const resumed = world.arrays.map(({ life }) => (life?.resumesMs ?? 0) + LATECOMERS_MS);
+  return Math.max(world.scheduler.nowMs() + QUIET_MS, ...resumed);
 }
 
 async function mend(world: World, done: () => void): Promise<void> {
