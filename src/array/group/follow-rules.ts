@@ -35,11 +35,20 @@ export function judgeHeader(group: GroupState, header: JournalHeader): Contact {
     return group.following ? { kind: 'peer-suspended' } : { kind: 'wait', why: 'the primary stores no journal yet' };
   }
   if (!group.following) {
-    const generation = header.lineage.at(-1)?.generation ?? '';
-    const expected = group.expectedGeneration === '' || group.expectedGeneration === generation;
-    return expected ? { kind: 'adopt' } : { kind: 'wait', why: 'the primary is in another generation than announced' };
+    return isAwaited(group, header)
+      ? { kind: 'adopt' }
+      : { kind: 'wait', why: 'the primary has not come to the generation that was announced' };
   }
   return mayFollow(group, header) ? { kind: 'follow' } : { kind: 'peer-suspended' };
+}
+
+/**
+ * The generation that the resync announced, or one that came out of it: a write between the order to this side and the one to
+ * the primary begins a new one, and the host that knows of it may be gone. Nothing is followed that the order did not name:
+ * a primary in an older generation has not heard of the resync yet, and one of another lineage is not the one meant.
+ */
+function isAwaited({ expectedGeneration }: GroupState, { lineage }: JournalHeader): boolean {
+  return expectedGeneration === '' || lineage.some(({ generation }) => generation === expectedGeneration);
 }
 
 function mayFollow(group: GroupState, header: JournalHeader): boolean {

@@ -188,6 +188,16 @@ describe('who may follow whom', () => {
     });
     expect(judgeHeader(told, header(primary(), at(9)))).toMatchObject({ kind: 'wait' });
   });
+
+  it('follows a primary that a write took into a further generation before it resumed, and none of another lineage', () => {
+    const suspended = suspend(primary(), 'split', at(12));
+    const split = suspend(auxiliary(), 'split', at(7));
+    const told = becomeAuxiliary(split, { generation: G1, discard: false, lineage: suspended.lineage }, at(7));
+    const resumed = resumePrimary(startTracking(suspended, G2), at(12));
+    expect(judgeHeader(told, header(resumed, at(14)))).toEqual({ kind: 'adopt' });
+    const other = { ...resumed, lineage: [{ generation: G3, startSequence: 0 }] };
+    expect(judgeHeader(told, header(other, at(14)))).toMatchObject({ kind: 'wait' });
+  });
 });
 
 describe('generations', () => {
