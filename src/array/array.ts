@@ -366,6 +366,8 @@ function createBody(parts: BodyParts, store: StateStore, remote: RemoteInterface
         worldWideName: worldWideNameOf(serial, lun),
         resolve: () => remote.open(targetSerial, targetLun),
         forget: () => remote.forget(targetSerial, targetLun),
+        resolveFor: (nexus) => remote.openFor(nexus, targetSerial, targetLun),
+        hostLost: (nexus) => remote.hostLost(nexus),
         onCapacity() {
           if (known) channel.capacityChanged(lun);
           known = true;

@@ -1,4 +1,5 @@
 import type { Access, VolumeKind } from '../interface-block/process-table.ts';
+import type { FarUnit } from './far/far-unit.ts';
 import type { Sanitizer } from './sanitize/sanitizer.ts';
 
 /**
@@ -43,6 +44,8 @@ export interface LogicalUnit {
   readonly sanitize?: Sanitizer;
   /** What it stores is encrypted, and `sanitize` can do away with the key (CRYPTO ERASE). */
   readonly encrypted?: boolean;
+  /** Virtual volumes only: the far LUN, to which commands of hosts are passed on. */
+  readonly far?: FarUnit;
   /** Blocks that take up and give back room together (OPTIMAL UNMAP GRANULARITY); 1 where absent. */
   readonly deallocationGranularity?: number;
 }

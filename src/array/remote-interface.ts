@@ -1,10 +1,18 @@
-import { LunError, type Lun, type LunOpener } from '../lun/lun.ts';
+import { LunError, type Lun, type LunOpener, type OpenOptions, type PassThrough } from '../lun/lun.ts';
 import type { RemoteDescription } from './description.ts';
+import { HostPorts, type HostPort } from './far/host-ports.ts';
 
 /** The remote interface: LUNs of other arrays, reached by this array's own initiator. */
 export interface RemoteInterface {
   /** Opens once and keeps it; the LUN's unit serial must name the array and the LUN. Rejects with `LunError`. */
   open(serial: string, lun: number): Promise<Lun>;
+  /**
+   * Opens the LUN, for whoever calls alone, in the session that belongs to this host (`far/host-ports.ts`). It fails for good once the
+   * connection is lost. Rejects with `LunError`, or with `ScsiFault` where there is no room for more hosts.
+   */
+  openFor(nexus: string, serial: string, lun: number): Promise<Lun>;
+  /** The host is gone: a new one of this name waits until what was opened for it is closed. */
+  hostLost(nexus: string): void;
   /** Forgets an open LUN whose path has failed, so that the next `open` starts anew. */
   forget(serial: string, lun: number): void;
   /** Cuts or restores the link to an array: what a drill calls a lost line. */
@@ -23,14 +31,22 @@ const OPEN_TIMEOUT_MS = 5000;
 export function createRemoteInterface(opener: LunOpener, remotes: () => readonly RemoteDescription[]): RemoteInterface {
   const open = new Map<string, Promise<Lun>>();
   const down = new Set<string>();
+  const ports = new HostPorts();
 
-  async function openThroughAnyPortal(serial: string, lun: number): Promise<Lun> {
+  const requireLink = (serial: string): void => {
+    if (down.has(serial)) throw new LunError('no-path', serial, `the link to array ${serial} is down`);
+  };
+
+  async function openThroughAnyPortal(serial: string, lun: number, port?: HostPort): Promise<Lun> {
     const remote = remotes().find((candidate) => candidate.serial === serial);
     if (!remote) throw new LunError('no-path', serial, `no remote array ${serial} is registered here`);
     let failure: unknown;
-    for (const portal of remote.portals) {
+    for (const portal of port?.portal === undefined ? remote.portals : [port.portal]) {
       try {
-        return await openChecked(opener, `${portal}/${lun}`, unitSerial(serial, lun));
+        const options = port && { initiatorPort: port.isid };
+        const opened = await openChecked(opener, `${portal}/${lun}`, unitSerial(serial, lun), options);
+        if (port) port.portal = portal;
+        return opened;
       } catch (error) {
         failure = error;
       }
@@ -47,7 +63,7 @@ export function createRemoteInterface(opener: LunOpener, remotes: () => readonly
 
   return {
     async open(serial, lun) {
-      if (down.has(serial)) throw new LunError('no-path', serial, `the link to array ${serial} is down`);
+      requireLink(serial);
       const key = unitSerial(serial, lun);
       let opened = open.get(key);
       if (!opened) {
@@ -57,6 +73,19 @@ export function createRemoteInterface(opener: LunOpener, remotes: () => readonly
       }
       return guarded(await opened, () => down.has(serial));
     },
+    async openFor(nexus, serial, lun) {
+      requireLink(serial);
+      const port = await ports.take(nexus, serial);
+      try {
+        const opened = await openThroughAnyPortal(serial, lun, port);
+        const close = (): Promise<void> => opened.close().finally(() => port.release());
+        return { ...guarded(opened, () => down.has(serial)), close };
+      } catch (error) {
+        port.release();
+        throw error;
+      }
+    },
+    hostLost: (nexus) => ports.end(nexus),
     forget,
     setLink(serial, state) {
       if (state === 'up') down.delete(serial);
@@ -71,8 +100,13 @@ export function createRemoteInterface(opener: LunOpener, remotes: () => readonly
   };
 }
 
-async function openChecked(opener: LunOpener, path: string, expectedSerial: string): Promise<Lun> {
-  const lun = await opener.open(path, { timeoutMs: OPEN_TIMEOUT_MS });
+async function openChecked(
+  opener: LunOpener,
+  path: string,
+  expectedSerial: string,
+  options: OpenOptions = {},
+): Promise<Lun> {
+  const lun = await opener.open(path, { ...options, timeoutMs: OPEN_TIMEOUT_MS });
   try {
     const identity = await lun.identify({ timeoutMs: OPEN_TIMEOUT_MS });
     if (identity.serial === expectedSerial) return lun;
@@ -106,5 +140,22 @@ function guarded(lun: Lun, isDown: () => boolean): Lun {
     },
     flush: (options) => through(() => lun.flush(options)),
     close: async () => undefined,
+    ...(lun.scsi && { scsi: { execute: (request) => through(() => lun.scsi!.execute(request)) } }),
+    ...(lun.passThrough && { passThrough: guardedPassThrough(lun.passThrough, check, through) }),
+  };
+}
+
+/** What was sent is answered, also where the link was cut meanwhile: the far unit has done it. */
+function guardedPassThrough(way: PassThrough, check: () => void, through: <T>(call: () => Promise<T>) => Promise<T>): PassThrough {
+  return {
+    async execute(request) {
+      if (request.dataInLength > 0) return through(() => way.execute(request));
+      check();
+      return way.execute(request);
+    },
+    async resetUnit(options) {
+      check();
+      await way.resetUnit(options);
+    },
   };
 }

@@ -1,22 +1,35 @@
 import { LunError, type Lun, type LunCapacity } from '../lun/lun.ts';
 import { checkCondition, taskAborted, type ScsiFault } from '../scsi/fault.ts';
 import { SENSE_KEY } from '../scsi/sense.ts';
+import { greetFarUnit } from './far/attentions.ts';
+import { readFarFacts, type FarFacts } from './far/far-facts.ts';
+import { FarLine } from './far/far-line.ts';
+import type { FarUnit } from './far/far-unit.ts';
+import { mayRepeat, sendPassed, type FarOperation, type Flushed } from './far/pass.ts';
+import { UnflushedWrites } from './far/unflushed-writes.ts';
 import type { LogicalUnit } from './logical-unit.ts';
 import { faultOfRemote } from './remote-fault.ts';
 
-/** A virtual volume (Fig. 3, 4): every READ and WRITE goes, as one, to a LUN of another array. */
-
+/**
+ * A virtual volume (Fig. 3, 4) stands for a LUN of another array. A host's commands go there as they are, each as one, by a session of
+ * the host's own (`remote-interface.ts`), and come back with the far LUN's own answer: what only the far array can promise, since its
+ * own hosts reach the same blocks, it promises through this volume too.
+ */
 export interface VirtualUnitParts {
   readonly lun: number;
   readonly name: string;
   /** Unit serial number of this LUN here, not of the far one. */
   readonly serial: string;
   readonly worldWideName: Uint8Array;
-  /** Opens the far LUN, its identity checked. Rejects with `LunError`. */
+  /** Opens the far LUN for the array itself, its identity checked. Rejects with `LunError`. */
   readonly resolve: () => Promise<Lun>;
   /** Gives up what `resolve` gave, because its path has failed. */
   readonly forget?: () => void;
-  /** Milliseconds that one command to the far array may take. */
+  /** Opens the far LUN for one host, its identity checked, in a session that is the host's own. */
+  readonly resolveFor: (nexus: string) => Promise<Lun>;
+  /** The host is gone: what `resolveFor` gave for it is closed, and a new one of that name waits until then. */
+  readonly hostLost?: (nexus: string) => void;
+  /** Milliseconds that one READ, WRITE or flush at the far array may take. */
   readonly timeoutMs?: number;
   /** Capacity as of an earlier life of the array, so that hosts see it while the far array is away. */
   readonly lastCapacity?: LunCapacity;
@@ -26,6 +39,7 @@ export interface VirtualUnitParts {
 
 export interface VirtualUnit extends LogicalUnit {
   readonly kind: 'virtual';
+  readonly far: FarUnit;
   /** Reaches for the far LUN; rejects with the `ScsiFault` that a host would be answered. */
   prepare(): Promise<void>;
 }
@@ -35,8 +49,6 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 const IN_FLIGHT_LIMIT = 1024;
 const UNKNOWN_CAPACITY: LunCapacity = { blockSize: 512, blockCount: 0 };
 
-type Operation = 'read' | 'write' | 'flush';
-
 /**
  * Not ready until the far LUN has been reached, and again after its path is lost, so that a host's path checker sees the
  * truth; the next command reaches for it anew.
@@ -44,30 +56,31 @@ type Operation = 'read' | 'write' | 'flush';
 export function createVirtualUnit(parts: VirtualUnitParts): VirtualUnit {
   const timeoutMs = parts.timeoutMs ?? DEFAULT_TIMEOUT_MS;
   let capacity = parts.lastCapacity ?? UNKNOWN_CAPACITY;
-  let opening: Promise<Lun> | undefined;
-  let connected: Lun | undefined;
-  /** The oldest connection over which writes were acknowledged that no flush has covered yet. */
-  let unflushed: Lun | undefined;
-  let volatileWrites = 0;
+  let facts: FarFacts | undefined;
   let inFlight = 0;
+  const unflushed = new UnflushedWrites();
+  const own = new FarLine({ open: parts.resolve, greet: learnFrom, close: () => parts.forget?.() });
+  const hosts = new Map<string, FarLine>();
 
-  function connect(): Promise<Lun> {
-    if (connected) return Promise.resolve(connected);
-    opening ??= open().finally(() => {
-      opening = undefined;
-    });
-    return opening;
+  function lineOf(nexus: string): FarLine {
+    let line = hosts.get(nexus);
+    if (!line) {
+      const open = (): Promise<Lun> => parts.resolveFor(nexus);
+      line = new FarLine({ open, greet, close: (lun) => lun.close() });
+      hosts.set(nexus, line);
+    }
+    return line;
   }
 
-  async function open(): Promise<Lun> {
-    const lun = await parts.resolve();
-    const found = await lun.capacity({ timeoutMs }).catch((error: unknown) => {
-      parts.forget?.();
-      throw error;
-    });
-    adopt(found, lun.path);
-    connected = lun;
-    return lun;
+  async function greet(lun: Lun, line: FarLine): Promise<void> {
+    await greetFarUnit(lun, line, timeoutMs);
+    await learnFrom(lun, line);
+  }
+
+  async function learnFrom(lun: Lun, line: FarLine): Promise<void> {
+    const found = await line.ask(() => readFarFacts(lun, { timeoutMs }));
+    adopt(found.capacity, lun.path);
+    facts = found;
   }
 
   function adopt(found: LunCapacity, path: string): void {
@@ -81,31 +94,30 @@ export function createVirtualUnit(parts: VirtualUnitParts): VirtualUnit {
     parts.onCapacity?.(found);
   }
 
-  /** Another command may have noticed before, and a new connection be there already. */
-  function lost(lun: Lun): void {
-    if (connected !== lun) return;
-    connected = undefined;
-    parts.forget?.();
-  }
-
-  async function attempt<T>(call: (lun: Lun) => Promise<T>): Promise<T> {
-    const lun = await connect();
+  async function attempt<T>(line: FarLine, call: (lun: Lun) => Promise<T>): Promise<T> {
+    const lun = await line.connect();
     try {
       return await call(lun);
     } catch (error) {
-      if (isPathLoss(error)) lost(lun);
+      if (isPathLoss(error)) lost(line, lun);
       throw error;
     }
   }
 
+  /** Where one way is lost, the array's own may be too: it shows whether the unit is ready. */
+  function lost(line: FarLine, lun: Lun): void {
+    line.lost(lun);
+    if (own.connected && line !== own) own.lost(own.connected);
+  }
+
   /** A path that was lost between two commands costs the host nothing: what cannot have been done is tried once more. */
-  async function through<T>(operation: Operation, call: (lun: Lun) => Promise<T>): Promise<T> {
-    const wasConnected = connected !== undefined;
+  async function through<T>(line: FarLine, operation: FarOperation, call: (lun: Lun) => Promise<T>): Promise<T> {
+    const wasConnected = line.connected !== undefined;
     if (inFlight >= IN_FLIGHT_LIMIT) throw tooMany(parts.name);
     inFlight += 1;
     try {
-      return await attempt(call).catch((error: unknown) => {
-        if (wasConnected && isPathLoss(error) && mayRepeat(operation, error)) return attempt(call);
+      return await attempt(line, call).catch((error: unknown) => {
+        if (wasConnected && isPathLoss(error) && mayRepeat(operation, error)) return attempt(line, call);
         throw error;
       });
     } catch (error) {
@@ -115,47 +127,105 @@ export function createVirtualUnit(parts: VirtualUnitParts): VirtualUnit {
     }
   }
 
-  return {
-    lun: parts.lun,
-    kind: 'virtual',
-    name: parts.name,
-    serial: parts.serial,
-    worldWideName: parts.worldWideName,
-    get blockSize() {
-      return capacity.blockSize;
+  /** The far array has not lost its cache since it answered over this connection, if it answers over it now. */
+  async function lasts(lun: Lun): Promise<boolean> {
+    if (![own, ...hosts.values()].some(({ connected }) => connected === lun)) return false;
+    return lun.identify({ timeoutMs }).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async function flushOver<T>(line: FarLine, flush: (lun: Lun) => Promise<Flushed<T>>): Promise<T> {
+    const covered = unflushed.begin();
+    const { lun, value, covers } = await through(line, 'flush', async (way) => ({ lun: way, ...(await flush(way)) }));
+    if (covers !== 'nothing' && !(await covered(lun, covers === 'all', lasts))) throw lostWrites();
+    return value;
+  }
+
+  /** While the connection still proves that the far cache was not lost. */
+  async function flushLast(line: FarLine, lun: Lun): Promise<void> {
+    if (!unflushed.has(lun)) return;
+    await line.ask(() => lun.flush({ timeoutMs }));
+    unflushed.forget(lun);
+  }
+
+  const far: FarUnit = {
+    facts: () => facts,
+    async learn() {
+      if (!facts) await own.connect().catch(() => undefined);
     },
-    get blockCount() {
-      return capacity.blockCount;
-    },
-    access: () => (connected ? 'read-write' : 'none'),
-    async prepare() {
-      await connect().catch((error: unknown) => {
-        throw faultOfRemote(error, 'open');
+    pass: (passed) => {
+      const line = lineOf(passed.task.nexus);
+      return sendPassed(passed, line, {
+        timeoutMs,
+        through: (operation, call) => through(line, operation, call),
+        flush: (flush) => flushOver(line, flush),
+        wrote: (lun) => unflushed.wrote(lun),
+        learnAnew: (lun) => learnFrom(lun, line).catch(() => undefined),
       });
     },
-    read: (lba, blockCount) => through('read', (lun) => lun.read(lba, blockCount, { timeoutMs })),
-    async write(lba, data, { forceUnitAccess, isAborted }) {
-      const lun = await through('write', async (far) => {
-        // Reaching the far array, or the try before this one, may have taken longer than the host waited.
-        if (isAborted?.()) throw taskAborted();
-        await far.write(lba, data, { forceUnitAccess, timeoutMs });
-        return far;
-      });
-      if (forceUnitAccess) return;
-      volatileWrites++;
-      unflushed ??= lun;
-    },
-    async flush() {
-      const before = unflushed;
-      const writesBefore = volatileWrites;
-      const lun = await through('flush', async (far) => {
-        await far.flush({ timeoutMs });
-        return far;
-      });
-      unflushed = volatileWrites === writesBefore ? undefined : lun;
-      if (before && before !== lun) throw lostWrites();
+    as: (nexus) => viewOf(lineOf(nexus)),
+    reset: (nexus) =>
+      through(lineOf(nexus), 'write', async (lun) => {
+        if (!lun.passThrough) throw new LunError('bad-argument', lun.path, `${lun.path} cannot be reset`);
+        await lun.passThrough.resetUnit({ timeoutMs });
+      }),
+    nexusLost(nexus) {
+      const line = hosts.get(nexus);
+      hosts.delete(nexus);
+      parts.hostLost?.(nexus);
+      void line?.end((lun) => flushLast(line, lun));
     },
   };
+
+  /** The unit by one way. */
+  function viewOf(line: FarLine): VirtualUnit {
+    return {
+      lun: parts.lun,
+      kind: 'virtual',
+      name: parts.name,
+      serial: parts.serial,
+      worldWideName: parts.worldWideName,
+      far,
+      get blockSize() {
+        return capacity.blockSize;
+      },
+      get blockCount() {
+        return capacity.blockCount;
+      },
+      get removable() {
+        return facts?.removable === true;
+      },
+      get physicalBlockSize() {
+        return capacity.blockSize * 2 ** (facts?.long?.physicalExponent ?? 0);
+      },
+      access: () => ([own, ...hosts.values()].some(({ connected }) => connected) ? 'read-write' : 'none'),
+      async prepare() {
+        await line.connect().catch((error: unknown) => {
+          throw faultOfRemote(error, 'open');
+        });
+      },
+      read: (lba, blockCount) =>
+        through(line, 'read', (lun) => line.ask(() => lun.read(lba, blockCount, { timeoutMs }))),
+      async write(lba, data, { forceUnitAccess, isAborted }) {
+        const lun = await through(line, 'write', async (way) => {
+          // Reaching the far array, or the try before this one, may have taken longer than the host waited.
+          if (isAborted?.()) throw taskAborted();
+          await line.ask(() => way.write(lba, data, { forceUnitAccess, timeoutMs }));
+          return way;
+        });
+        if (!forceUnitAccess) unflushed.wrote(lun);
+      },
+      flush: () =>
+        flushOver(line, async (lun) => {
+          await line.ask(() => lun.flush({ timeoutMs }));
+          return { value: undefined, covers: 'all' };
+        }),
+    };
+  }
+
+  return viewOf(own);
 }
 
 function tooMany(name: string): ScsiFault {
@@ -165,10 +235,6 @@ function tooMany(name: string): ScsiFault {
 
 function isPathLoss(error: unknown): error is LunError {
   return error instanceof LunError && error.kind === 'no-path';
-}
-
-function mayRepeat(operation: Operation, error: LunError): boolean {
-  return operation !== 'write' || error.outcome === 'not-done';
 }
 
 /**

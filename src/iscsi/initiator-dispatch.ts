@@ -75,7 +75,7 @@ export class Dispatcher {
       case OPCODE.nopIn:
         return this.takeNop(decodeNopIn(header));
       case OPCODE.taskManagementResponse:
-        return this.takeAborted(header);
+        return this.takeManaged(header);
       case OPCODE.textResponse:
         return this.takeText(pdu);
       case OPCODE.logoutResponse:
@@ -140,22 +140,31 @@ export class Dispatcher {
     if (nop.targetTransferTag !== NO_TAG) this.session.pinged(nop);
   }
 
-  private takeAborted(header: Uint8Array): void {
+  private takeManaged(header: Uint8Array): void {
     const { statSn, response, initiatorTaskTag } = decodeTaskManagementResponse(header);
     this.session.countStatus(statSn);
     const { exchanges } = this.session;
     const exchange = exchanges.get(initiatorTaskTag);
-    if (exchange?.kind !== 'abort') return;
+    if (exchange?.kind !== 'abort' && exchange?.kind !== 'management') return;
     exchanges.close(initiatorTaskTag);
     this.session.requestAnswered();
+    if (exchange.kind === 'management') exchange.done({ kind: 'answered', response });
+    else this.takeAborted(exchange.task, response);
+  }
+
+  /** Only now is it certain that nothing more is done for the command. */
+  private takeAborted(task: Task, response: number): void {
     const { functionComplete, taskDoesNotExist } = TASK_MANAGEMENT_RESPONSE;
-    if (response === functionComplete || response === taskDoesNotExist) return exchanges.close(exchange.task.tag);
-    this.abortRefused(`response ${response}`);
+    if (response !== functionComplete && response !== taskDoesNotExist) {
+      return this.abortRefused(`response ${response}`);
+    }
+    this.session.exchanges.close(task.tag);
+    settle(task, { kind: 'failed', reason: 'given-up', sent: true, message: 'the command was given up' });
   }
 
   /** The task may live on; only the end of the session surely ends it. */
   private abortRefused(why: string): void {
-    const message = `the target did not abort a command that had timed out (${why})`;
+    const message = `the target did not abort a command (${why})`;
     this.session.finish({ reason: 'timeout', message, retriable: true, waitMs: 0 });
   }
 
@@ -219,6 +228,9 @@ export class Dispatcher {
         return exchange.done({ kind: 'failed', message });
       case 'abort':
         return this.abortRefused(why);
+      case 'management':
+        this.session.exchanges.close(tag);
+        return exchange.done({ kind: 'failed', message });
       case 'ping':
         this.session.exchanges.close(tag);
         return this.session.pingAnswered();

@@ -3,12 +3,13 @@ import { decoded, violated, type Decoded } from '../base/violation.ts';
 import { NO_TAG } from './header.ts';
 import type { TargetList } from './initiator-send-targets.ts';
 import type { Task } from './initiator-task.ts';
-import type { SendTargetsOutcome } from './initiator.ts';
+import type { CommandRequest, ManagementOutcome, SendTargetsOutcome } from './initiator.ts';
 
 /** What this side has asked and the target has not yet answered. */
 export type Exchange = { readonly deadlineMs: number } & (
   | { readonly kind: 'command'; readonly task: Task }
   | { readonly kind: 'abort'; readonly task: Task }
+  | { readonly kind: 'management'; readonly done: (outcome: ManagementOutcome) => void }
   | { readonly kind: 'text'; readonly list: TargetList; readonly done: (outcome: SendTargetsOutcome) => void }
   | { readonly kind: 'ping' | 'logout' }
 );
@@ -33,6 +34,14 @@ export class Exchanges {
 
   get(tag: number): Exchange | undefined {
     return this.byTag.get(tag);
+  }
+
+  /** The command under way that was asked for so. */
+  taskFor(request: CommandRequest): Task | undefined {
+    for (const exchange of this.byTag.values()) {
+      if (exchange.kind === 'command' && exchange.task.request === request) return exchange.task;
+    }
+    return undefined;
   }
 
   close(tag: number): void {

@@ -34,6 +34,20 @@ export function abortTaskRequest(tag: number, task: Task, numbers: Numbers): Uin
   });
 }
 
+/** LOGICAL UNIT RESET (RFC 7143 section 11.5.1). */
+export function unitResetRequest(tag: number, lun: Uint8Array, numbers: Numbers): Uint8Array {
+  return encodeTaskManagementRequest({
+    immediate: true,
+    function: TASK_MANAGEMENT.logicalUnitReset,
+    lun,
+    initiatorTaskTag: tag,
+    referencedTaskTag: NO_TAG,
+    refCmdSn: 0,
+    expDataSn: 0,
+    ...numbers,
+  });
+}
+
 export function pingRequest(tag: number, numbers: Numbers): Uint8Array {
   return encodeNopOut({ immediate: true, lun: NO_LUN, initiatorTaskTag: tag, targetTransferTag: NO_TAG, ...numbers });
 }

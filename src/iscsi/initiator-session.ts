@@ -11,16 +11,18 @@ import {
   pingAnswer,
   pingRequest,
   textRequest,
+  unitResetRequest,
   type Numbers,
 } from './initiator-requests.ts';
 import { createTargetList } from './initiator-send-targets.ts';
-import { createTask, sendBurst, sendCommand, settle, type SendContext, type Task } from './initiator-task.ts';
+import { createTask, sendCommand, sendWanted, settle, type SendContext, type Task } from './initiator-task.ts';
 import { createCommandWindow } from './initiator-window.ts';
 import {
   DEFAULT_INITIATOR_LIMITS,
   type CommandRequest,
   type InitiatorEvents,
   type InitiatorLimits,
+  type ManagementOutcome,
   type SendTargetsOutcome,
   type SessionEnd,
 } from './initiator.ts';
@@ -40,6 +42,10 @@ export interface Initiator {
   receive(bytes: Uint8Array, nowMs: number): void;
   /** Queues a command; it goes out as soon as login, window and send buffer allow. */
   submit(request: CommandRequest, nowMs: number): void;
+  /** Has the target abort the command; its `done` is called when nothing more is done for it. */
+  giveUp(request: CommandRequest, nowMs: number): void;
+  /** LOGICAL UNIT RESET. Commands of this side that it aborts at the target end by their deadline, if not before. */
+  resetUnit(lun: Uint8Array, deadlineMs: number, nowMs: number, done: (outcome: ManagementOutcome) => void): void;
   sendTargets(deadlineMs: number, nowMs: number, done: (outcome: SendTargetsOutcome) => void): void;
   /** Leaves in order; commands in flight are given up. */
   logout(nowMs: number): void;
@@ -131,6 +137,25 @@ class InitiatorSession implements Initiator, SessionEffects {
     this.pump();
   }
 
+  giveUp(request: CommandRequest, nowMs: number): void {
+    this.nowMs = nowMs;
+    const queued = this.queue.find((task) => task.request === request);
+    if (queued) {
+      this.queue = this.queue.filter((task) => task !== queued);
+      return settle(queued, { kind: 'failed', reason: 'given-up', sent: false, message: 'the command was given up' });
+    }
+    const task = this.exchanges.taskFor(request);
+    if (task) this.sendAbort(task);
+  }
+
+  resetUnit(lun: Uint8Array, deadlineMs: number, nowMs: number, done: (outcome: ManagementOutcome) => void): void {
+    this.nowMs = nowMs;
+    if (this.phase !== 'running') return done({ kind: 'failed', message: 'the session is not logged in' });
+    const tag = this.exchanges.newTag();
+    this.exchanges.open(tag, { kind: 'management', done, deadlineMs });
+    this.send(unitResetRequest(tag, lun, this.numbers()));
+  }
+
   sendTargets(deadlineMs: number, nowMs: number, done: (outcome: SendTargetsOutcome) => void): void {
     this.nowMs = nowMs;
     if (this.phase !== 'running') return done({ kind: 'failed', message: 'the session is not logged in' });
@@ -201,6 +226,9 @@ class InitiatorSession implements Initiator, SessionEffects {
       case 'text':
         this.exchanges.close(tag);
         return exchange.done({ kind: 'failed', message: 'no answer to SendTargets in time' });
+      case 'management':
+        this.exchanges.close(tag);
+        return exchange.done({ kind: 'failed', message: 'no answer to the reset in time' });
       case 'abort':
         return this.timedOut(`no answer to ABORT TASK in ${this.limits.abortTimeoutMs} ms`);
       case 'ping':
@@ -213,7 +241,12 @@ class InitiatorSession implements Initiator, SessionEffects {
   /** The caller is told at once; the tag stays taken until the target has said that the task is gone. */
   private abort(task: Task): void {
     settle(task, { kind: 'failed', reason: 'timeout', sent: true, message: 'no answer to the command in time' });
-    if (this.phase !== 'running') return;
+    this.sendAbort(task);
+  }
+
+  private sendAbort(task: Task): void {
+    if (this.phase !== 'running' || task.aborting) return;
+    task.aborting = true;
     const tag = this.exchanges.newTag();
     this.exchanges.open(tag, { kind: 'abort', task, deadlineMs: this.nowMs + this.limits.abortTimeoutMs });
     this.send(abortTaskRequest(tag, task, this.numbers()));
@@ -349,7 +382,9 @@ class InitiatorSession implements Initiator, SessionEffects {
     const failure = { kind: 'failed', reason: 'connection-lost', message: end.message } as const;
     for (const exchange of this.exchanges.closeAll()) {
       if (exchange.kind === 'command') settle(exchange.task, { ...failure, sent: true });
-      else if (exchange.kind === 'text') exchange.done({ kind: 'failed', message: end.message });
+      else if (exchange.kind === 'text' || exchange.kind === 'management') {
+        exchange.done({ kind: 'failed', message: end.message });
+      }
     }
     for (const task of this.queue.splice(0)) settle(task, { ...failure, sent: false });
     this.events.ended(end);
@@ -361,12 +396,5 @@ class InitiatorSession implements Initiator, SessionEffects {
 
   private send(header: Uint8Array, data?: Uint8Array): void {
     appendPdu(this.batch, header, data, this.parameters?.digests ?? NO_DIGESTS);
-  }
-}
-
-function sendWanted(task: Task, context: SendContext): void {
-  if (task.abandoned) return;
-  for (const r2t of task.wanted.splice(0)) {
-    sendBurst(task, context, r2t.targetTransferTag, r2t.bufferOffset + r2t.desiredLength);
   }
 }

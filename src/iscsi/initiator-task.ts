@@ -25,6 +25,8 @@ export interface Task {
   readonly tag: number;
   /** The caller has been told; what the target still sends for it is thrown away. */
   abandoned: boolean;
+  /** The target has been told to abort it. */
+  aborting: boolean;
   cmdSn: number;
   received: number;
   nextDataSn: number;
@@ -40,6 +42,7 @@ export function createTask(request: CommandRequest, tag: number): Task {
     request,
     tag,
     abandoned: false,
+    aborting: false,
     cmdSn: 0,
     received: 0,
     nextDataSn: 0,
@@ -89,8 +92,16 @@ export function sendCommand(task: Task, context: SendContext): void {
   if (unsolicited > immediate) sendBurst(task, context, NO_TAG, unsolicited);
 }
 
+/** What the target has asked for. */
+export function sendWanted(task: Task, context: SendContext): void {
+  if (task.abandoned) return;
+  for (const r2t of task.wanted.splice(0)) {
+    sendBurst(task, context, r2t.targetTransferTag, r2t.bufferOffset + r2t.desiredLength);
+  }
+}
+
 /** Data-Out PDUs from where the data has come to `end`, as one burst (RFC 7143 section 11.7). */
-export function sendBurst(task: Task, context: SendContext, targetTransferTag: number, end: number): void {
+function sendBurst(task: Task, context: SendContext, targetTransferTag: number, end: number): void {
   const data = task.request.dataOut!;
   for (let dataSn = 0; task.sentOffset < end; dataSn += 1) {
     const next = Math.min(end, task.sentOffset + context.rules.maxSendDataSegmentLength);

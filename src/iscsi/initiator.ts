@@ -34,11 +34,16 @@ export interface CommandAnswer {
 
 export interface CommandFailure {
   readonly kind: 'failed';
-  readonly reason: 'timeout' | 'connection-lost' | 'rejected' | 'target-failure';
+  readonly reason: 'timeout' | 'given-up' | 'connection-lost' | 'rejected' | 'target-failure';
   /** Whether the command may have reached the target; false: it has certainly not been executed. */
   readonly sent: boolean;
   readonly message: string;
 }
+
+/** What became of a task management function (RFC 7143 section 11.6.1). */
+export type ManagementOutcome =
+  | { readonly kind: 'answered'; readonly response: number }
+  | { readonly kind: 'failed'; readonly message: string };
 
 /** Why a connection is of no more use. */
 export interface SessionEnd {

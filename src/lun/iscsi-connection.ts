@@ -1,7 +1,13 @@
 import type { Clock, Timer } from '../base/clock.ts';
 import type { Connection, Transport } from '../base/transport.ts';
 import { createInitiator, type Initiator, type InitiatorOptions } from '../iscsi/initiator-session.ts';
-import type { CommandOutcome, CommandRequest, SendTargetsOutcome, SessionEnd } from '../iscsi/initiator.ts';
+import type {
+  CommandOutcome,
+  CommandRequest,
+  ManagementOutcome,
+  SendTargetsOutcome,
+  SessionEnd,
+} from '../iscsi/initiator.ts';
 import { formatPortal, type PortalAddress } from './lun-path.ts';
 
 /** A command that got no answer, or a session that could not be made. */
@@ -49,11 +55,18 @@ export interface IscsiConnectionParts {
   readonly signal: AbortSignal;
 }
 
+export interface ConnectionRequest extends Omit<CommandRequest, 'done'> {
+  /** The listener is called once nobody wants the command any more: the target is then told to abort it. */
+  readonly onceAborted?: (listener: () => void) => void;
+}
+
 /** One logged-in connection: an engine and the stream under it. */
 export interface IscsiConnection {
   /** Why it is of no more use; undefined while it is. */
   ended(): SessionEnd | undefined;
-  execute(request: Omit<CommandRequest, 'done'>): Promise<CommandOutcome>;
+  execute(request: ConnectionRequest): Promise<CommandOutcome>;
+  /** LOGICAL UNIT RESET. */
+  resetUnit(lun: Uint8Array, deadlineMs: number): Promise<ManagementOutcome>;
   sendTargets(deadlineMs: number): Promise<SendTargetsOutcome>;
   /** Resolves when the target has let go, or was given time enough to. */
   logout(): Promise<SessionEnd>;
@@ -129,10 +142,22 @@ class ConnectionDriver implements IscsiConnection {
     return this.end;
   }
 
-  execute(request: Omit<CommandRequest, 'done'>): Promise<CommandOutcome> {
+  execute({ onceAborted, ...request }: ConnectionRequest): Promise<CommandOutcome> {
     return new Promise((done) => {
-      this.engine.submit({ ...request, done }, this.clock.monotonicMs());
+      const submitted = { ...request, done };
+      this.engine.submit(submitted, this.clock.monotonicMs());
       this.flushSoon();
+      onceAborted?.(() => {
+        this.engine.giveUp(submitted, this.clock.monotonicMs());
+        this.flushSoon();
+      });
+    });
+  }
+
+  resetUnit(lun: Uint8Array, deadlineMs: number): Promise<ManagementOutcome> {
+    return new Promise((done) => {
+      this.engine.resetUnit(lun, deadlineMs, this.clock.monotonicMs(), done);
+      this.flush();
     });
   }
 

@@ -28,11 +28,13 @@ import {
   type Lun,
   type LunCapacity,
   type LunIdentity,
+  type PassThrough,
   type ScsiAccess,
   type ScsiRequest,
   type WriteOptions,
 } from './lun.ts';
 import { watchPieces } from './partly-done.ts';
+import { createPassThrough } from './pass-through.ts';
 import { createScsiUnit, type ScsiUnit } from './scsi-unit.ts';
 import { runSplit } from './split.ts';
 
@@ -51,6 +53,8 @@ export interface IscsiLunParts {
    * come: whoever opens it anew looks at what is there then.
    */
   readonly bound?: boolean;
+  /** Bound, and left alone with its unit attentions: they are for whoever's commands are passed on. */
+  readonly passesThrough?: boolean;
 }
 
 /** Bytes of one READ or WRITE where the device names no limit of its own. */
@@ -79,6 +83,7 @@ class IscsiLun implements Lun {
   readonly path: string;
   readonly scsi: ScsiAccess = { execute: (request) => this.command(request) };
   private readonly parts: IscsiLunParts;
+  passThrough?: PassThrough;
   private unit: ScsiUnit;
   private knownGeometry: Promise<Geometry> | undefined;
   private forceUnitAccessRefused = false;
@@ -102,8 +107,11 @@ class IscsiLun implements Lun {
       const message = `${this.path}: LUN ${this.parts.lun} is no disk (peripheral device type ${inquiry.deviceType})`;
       throw new LunError('bad-argument', this.path, message);
     }
-    await this.drainAttentions(deadlineMs);
-    if (this.parts.bound) this.unit = boundUnit(this.unit, this.parts.session.connectionNumber());
+    const { bound, passesThrough, path, lun, session, clock } = this.parts;
+    if (!passesThrough) await this.drainAttentions(deadlineMs);
+    const connection = session.connectionNumber();
+    if (bound || passesThrough) this.unit = boundUnit(this.unit, connection);
+    if (passesThrough) this.passThrough = createPassThrough({ path, lun, session, clock, connection });
   }
 
   /** A unit that is not ready or reserved can still be looked at. */

@@ -41,6 +41,8 @@ export interface SessionCommand {
   readonly repeatable: boolean;
   /** Only over this connection, as `connectionNumber` gave it. */
   readonly onlyConnection?: number;
+  /** The listener is called once nobody wants the command any more: the target is then told to abort it. */
+  readonly onceAborted?: (listener: () => void) => void;
 }
 
 export interface SessionAnswer extends CommandAnswer {
@@ -51,6 +53,8 @@ export interface SessionAnswer extends CommandAnswer {
 /** A session with one target, over whatever connections that takes. Rejections are `SessionFailure`. */
 export interface IscsiSession {
   execute(command: SessionCommand): Promise<SessionAnswer>;
+  /** LOGICAL UNIT RESET, only over this connection; resolves with the target's response (RFC 7143 section 11.6.1). */
+  resetUnit(lun: Uint8Array, deadlineMs: number, onlyConnection: number): Promise<number>;
   /** Counts the connections of the session. */
   connectionNumber(): number;
   sendTargets(deadlineMs: number): Promise<readonly TargetRecord[]>;
@@ -92,6 +96,7 @@ class ReconnectingSession implements IscsiSession {
     const data = {
       ...(command.dataOut && { dataOut: command.dataOut }),
       ...(command.dataIn && { dataIn: command.dataIn }),
+      ...(command.onceAborted && { onceAborted: command.onceAborted }),
     };
     let sentBefore = false;
     for (let resends = 0; ; resends += 1) {
@@ -102,14 +107,18 @@ class ReconnectingSession implements IscsiSession {
       const again = reason === 'connection-lost' && (!outcome.sent || command.repeatable);
       sentBefore ||= outcome.sent;
       if (again && resends < MAX_RESENDS && !this.closed()) continue;
-      throw new SessionFailure(reason === 'timeout' ? 'timeout' : 'no-path', `${this.name()}: ${outcome.message}`, {
+      const kind = reason === 'timeout' || reason === 'given-up' ? 'timeout' : 'no-path';
+      throw new SessionFailure(kind, `${this.name()}: ${outcome.message}`, {
         sent: sentBefore,
       });
     }
   }
 
   /** What was sent over an earlier connection may have been executed, also where there is no other to send it over again. */
-  private async connectedFor(command: SessionCommand, sentBefore: boolean): Promise<IscsiConnection> {
+  private async connectedFor(
+    command: Pick<SessionCommand, 'deadlineMs' | 'onlyConnection'>,
+    sentBefore: boolean,
+  ): Promise<IscsiConnection> {
     const connection = await this.connected(command.deadlineMs).catch((error: unknown) => {
       if (!sentBefore || !(error instanceof SessionFailure)) throw error;
       throw new SessionFailure(error.kind, error.message, { sent: true });
@@ -117,6 +126,13 @@ class ReconnectingSession implements IscsiSession {
     if (command.onlyConnection === undefined || command.onlyConnection === this.connections) return connection;
     const message = `${this.name()}: connected anew; what stands behind it may have changed`;
     throw new SessionFailure('no-path', message, { sent: sentBefore });
+  }
+
+  async resetUnit(lun: Uint8Array, deadlineMs: number, onlyConnection: number): Promise<number> {
+    const connection = await this.connectedFor({ deadlineMs, onlyConnection }, false);
+    const outcome = await connection.resetUnit(lun, deadlineMs);
+    if (outcome.kind === 'answered') return outcome.response;
+    throw new SessionFailure('no-path', `${this.name()}: ${outcome.message}`, { sent: true });
   }
 
   connectionNumber(): number {

@@ -49,9 +49,40 @@ export interface ScsiRequest extends IoOptions {
   readonly repeatable: boolean;
 }
 
+/** A command that someone else answers for: it goes out once, and what the unit says comes back as it is. */
+export interface PassedRequest extends Required<IoOptions> {
+  readonly what: string;
+  readonly cdb: Uint8Array;
+  readonly dataOut?: Uint8Array;
+  /** Room for what comes back; 0 without. */
+  readonly dataInLength: number;
+  /** The listener is called once nobody wants the command any more: the unit is then told to abort it. */
+  readonly onceAborted?: (listener: () => void) => void;
+}
+
+export interface PassedAnswer {
+  /** SAM status byte; any. */
+  readonly status: number;
+  readonly sense: Uint8Array | undefined;
+  readonly dataIn: Uint8Array;
+  /** Bytes that the unit had (positive) or lacked (negative) against the data or the room that it was given. */
+  readonly residual: number;
+}
+
 export interface ScsiAccess {
   /** Resolves with what came back once the command has ended with GOOD. Rejects with `LunError`. */
   execute(request: ScsiRequest): Promise<Uint8Array>;
+}
+
+/** What a LUN that was opened for an initiator port of its own has besides. */
+export interface PassThrough {
+  /**
+   * Passes a command on. Rejects with `LunError` only where there was no answer: `outcome` says whether the unit may have carried it
+   * out.
+   */
+  execute(request: PassedRequest): Promise<PassedAnswer>;
+  /** LOGICAL UNIT RESET. Rejects with `LunError` where the target did not do it. */
+  resetUnit(options?: IoOptions): Promise<void>;
 }
 
 /**
@@ -71,6 +102,8 @@ export interface Lun {
   close(): Promise<void>;
   /** Absent where the path carries no SCSI commands: a block device of the kernel, a LUN in memory. */
   readonly scsi?: ScsiAccess;
+  /** Only where it was opened with `initiatorPort`. */
+  readonly passThrough?: PassThrough;
 }
 
 /**
@@ -129,7 +162,15 @@ export class LunError extends Error {
   }
 }
 
+export interface OpenOptions extends IoOptions {
+  /**
+   * Comes as this initiator port (ISID, 6 bytes): in a session with the target that nobody else uses but other LUNs opened with the
+   * same port. The LUN then fails for good once the connection is lost, and no unit attention is answered or thrown away here.
+   */
+  readonly initiatorPort?: Uint8Array;
+}
+
 /** Opens LUNs by path; wiring provides the one that knows block devices and iSCSI, tests provide others. */
 export interface LunOpener {
-  open(path: string, options?: IoOptions): Promise<Lun>;
+  open(path: string, options?: OpenOptions): Promise<Lun>;
 }

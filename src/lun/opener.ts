@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import type { Transport } from '../base/transport.ts';
+import { toHex } from '../base/bytes.ts';
 import { describeViolation } from '../base/violation.ts';
 import type { InitiatorCredentials } from '../iscsi/initiator-chap.ts';
 import type { InitiatorLimits, TargetRecord } from '../iscsi/initiator.ts';
@@ -11,7 +12,7 @@ import { decodeReportLuns } from '../scsi/report-luns.ts';
 import { SessionFailure } from './iscsi-connection.ts';
 import { openIscsiLun } from './iscsi-lun.ts';
 import { createIscsiSession, randomIsid, type IscsiSession } from './iscsi-session.ts';
-import { LunError, type IoOptions, type Lun, type LunOpener } from './lun.ts';
+import { LunError, type IoOptions, type Lun, type LunOpener, type OpenOptions } from './lun.ts';
 import { formatPortal, parseLunPath, parsePortalPath, parseTargetPath, type TargetPath } from './lun-path.ts';
 import { createScsiUnit } from './scsi-unit.ts';
 
@@ -76,14 +77,16 @@ class Opener implements PathOpener {
     this.parts = parts;
   }
 
-  async open(path: string, options: IoOptions = {}): Promise<Lun> {
+  async open(path: string, options: OpenOptions = {}): Promise<Lun> {
     const parsed = parseLunPath(path);
     if (parsed.kind === 'block-device') return this.openDevice(path, options);
-    const { session, release } = this.acquire(path, parsed);
+    const { initiatorPort } = options;
+    const { session, release } = this.acquire(path, parsed, initiatorPort);
     const { clock } = this.parts;
+    const ways = { bound: this.isBound(), passesThrough: initiatorPort !== undefined };
     try {
       return await openIscsiLun(
-        { path, lun: parsed.lun, session, clock, timeoutMs: this.timeout({}), release, bound: this.isBound() },
+        { path, lun: parsed.lun, session, clock, timeoutMs: this.timeout({}), release, ...ways },
         options,
       );
     } catch (error) {
@@ -147,16 +150,20 @@ class Opener implements PathOpener {
     await Promise.all(all.map(({ session }) => session.close()));
   }
 
-  private acquire(path: string, target: TargetPath): { session: IscsiSession; release: () => Promise<void> } {
+  private acquire(
+    path: string,
+    target: TargetPath,
+    port?: Uint8Array,
+  ): { session: IscsiSession; release: () => Promise<void> } {
     const key = JSON.stringify([
       formatPortal(target.portal),
       target.target,
       target.user,
       target.headerDigest,
       target.dataDigest,
-      ...(this.isBound() ? [path] : []),
+      ...(port ? [toHex(port)] : this.isBound() ? [path] : []),
     ]);
-    const shared = this.sessions.get(key) ?? { session: this.createSession(path, target, key), users: 0 };
+    const shared = this.sessions.get(key) ?? { session: this.createSession(path, target, key, port), users: 0 };
     this.sessions.set(key, shared);
     shared.users += 1;
     const release = async (): Promise<void> => {
@@ -168,7 +175,8 @@ class Opener implements PathOpener {
     return { session: shared.session, release };
   }
 
-  private createSession(path: string, target: TargetPath, key: string): IscsiSession {
+  private createSession(path: string, target: TargetPath, key: string, port?: Uint8Array): IscsiSession {
+    const isid = port ?? (this.isBound() ? this.isidOf(key) : undefined);
     const credentials = target.user === undefined ? undefined : this.credentialsOf(path, target.user, target.target);
     return createIscsiSession({
       ...this.sessionParts(),
@@ -176,7 +184,7 @@ class Opener implements PathOpener {
       target: target.target,
       ...(credentials && { credentials }),
       requireDigests: { header: target.headerDigest, data: target.dataDigest },
-      ...(this.isBound() && { isid: this.isidOf(key) }),
+      ...(isid && { isid: Uint8Array.from(isid) }),
     });
   }
 

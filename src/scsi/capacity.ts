@@ -1,4 +1,4 @@
-import { readU32, readU64, writeU32, writeU64 } from '../base/bytes.ts';
+import { readU32, readU64, writeU16, writeU32, writeU64 } from '../base/bytes.ts';
 import { decoded, violated, type Decoded } from '../base/violation.ts';
 
 /** READ CAPACITY data (SBC-3 5.15, 5.16). Capacities are block counts; the wire carries the last LBA. */
@@ -41,20 +41,20 @@ export function decodeCapacity10(bytes: Uint8Array): Decoded<Capacity | undefine
   return checked('READ CAPACITY(10)', lastLba + 1, readU32(bytes, 4));
 }
 
-const THIN_READING_ZEROS = 0xc0;
+/** LBPME and LBPRZ, above the upper bits of the lowest aligned LBA. */
+const THIN = 0x80;
+const READS_ZEROS = 0x40;
 
-/**
- * 32 bytes; of a thin unit LBPME and LBPRZ: a block that is given back reads as zeros. The lowest aligned LBA is 0: physical
- * blocks begin where the unit does.
- */
+/** 32 bytes; without more, a thin unit reads as zeros where a block was given back, and physical blocks begin where it does. */
 export function encodeCapacity16(capacity: Capacity & Partial<LongCapacity>): Uint8Array {
-  const { physicalExponent = 0, thin = false } = capacity;
+  const { physicalExponent = 0, thin = false, readsZeros = thin, lowestAlignedLba = 0 } = capacity;
   if (physicalExponent < 0 || physicalExponent > 0x0f) throw new RangeError(`physicalExponent: ${physicalExponent}`);
   const bytes = new Uint8Array(LONG_LENGTH);
   writeU64(bytes, 0, capacity.blockCount - 1);
   writeU32(bytes, 8, capacity.blockSize);
   bytes[13] = physicalExponent;
-  if (thin) bytes[14] = THIN_READING_ZEROS;
+  writeU16(bytes, 14, lowestAlignedLba);
+  bytes[14]! |= (thin ? THIN : 0) | (readsZeros ? READS_ZEROS : 0);
   return bytes;
 }
 

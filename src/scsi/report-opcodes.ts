@@ -1,6 +1,7 @@
-import { fromHex, writeU16, writeU32 } from '../base/bytes.ts';
+import { fromHex, readU16, readU32, writeU16, writeU32 } from '../base/bytes.ts';
+import { decoded, violated, type Decoded } from '../base/violation.ts';
 import { cdbLength } from './opcode.ts';
-import type { Command } from './opcode-table.ts';
+import { commandsOf, type Command } from './opcode-table.ts';
 
 /** REPORT SUPPORTED OPERATION CODES parameter data (SPC-4 6.35), read off the opcode table. */
 
@@ -22,6 +23,24 @@ export function encodeAllOpcodes(commands: readonly Command[], withTimeouts: boo
     if (withTimeouts) writeTimeouts(bytes, at + DESCRIPTOR_LENGTH);
   });
   return bytes;
+}
+
+/** The commands of REPORTING OPTIONS 0 that stand in the opcode table, as far as the bytes reach. */
+export function decodeAllOpcodes(bytes: Uint8Array): Decoded<readonly Command[]> {
+  if (bytes.length < 4) return violated('REPORT SUPPORTED OPERATION CODES', `${bytes.length} bytes`, 'at least 4 bytes');
+  const end = Math.min(bytes.length, 4 + readU32(bytes, 0));
+  const commands: Command[] = [];
+  for (let at = 4; at + DESCRIPTOR_LENGTH <= end;) {
+    const flags = bytes[at + 5]!;
+    const serviceAction = (flags & 0x01) === 0 ? undefined : readU16(bytes, at + 2);
+    // One that has service actions in the table may be listed without them.
+    const named = commandsOf(bytes[at]!).filter((command) => {
+      return serviceAction === undefined || command.serviceAction === serviceAction;
+    });
+    commands.push(...named);
+    at += DESCRIPTOR_LENGTH + ((flags & 0x02) === 0 ? 0 : TIMEOUTS_LENGTH);
+  }
+  return decoded(commands);
 }
 
 /** REPORTING OPTIONS 1 to 3: one command, or that it is not supported. */

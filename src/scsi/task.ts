@@ -22,6 +22,8 @@ export interface ScsiReply {
   readonly status: number;
   /** All data that the command produced, before truncation to `expectedDataIn`. */
   readonly dataIn?: Uint8Array;
+  /** Bytes that the command produced, where `dataIn` is not all of them; for the residual count. */
+  readonly producedDataIn?: number;
   /** Sense data with CHECK CONDITION. */
   readonly sense?: Uint8Array;
   /** Bytes of Data-Out that the command wanted; for the residual count. Absent: all that was announced. */
@@ -34,8 +36,8 @@ export interface DeviceServer {
   /** A new nexus begins (its unit attentions start) or one is gone (its reservations and prevents end). */
   nexusOpened(nexus: string): void;
   nexusLost(nexus: string): void;
-  /** LOGICAL UNIT RESET, TARGET WARM/COLD RESET. */
-  reset(scope: 'logical-unit' | 'target', lun: Uint8Array, nexus: string): void;
+  /** LOGICAL UNIT RESET, TARGET WARM/COLD RESET. Where it takes time, resolves when it is done; rejects where it is not. */
+  reset(scope: 'logical-unit' | 'target', lun: Uint8Array, nexus: string): void | Promise<void>;
   /** False where the reset would reach a unit that the nexus may not know of; absent: always true. */
   mayReset?(scope: 'logical-unit' | 'target', lun: Uint8Array, nexus: string): boolean;
 }

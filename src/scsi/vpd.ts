@@ -147,6 +147,32 @@ export function encodeBlockLimits(limits: BlockLimits): Uint8Array {
   return encodeVpd(VPD_PAGE.blockLimits, content);
 }
 
+/** Where the limits stand in the page. */
+const MAXIMUM_TRANSFER_AT = 8;
+const OPTIMAL_TRANSFER_AT = 12;
+const MAXIMUM_WRITE_SAME_AT = 36;
+const MAXIMUM_ATOMIC_AT = 44;
+
+/**
+ * Page B0h as another device gave it, with what lies in front of that device also in it: transfers of at most so many blocks, and
+ * WRITE SAME where something else carries it out.
+ */
+export function narrowBlockLimits(
+  page: Uint8Array,
+  { maximumTransfer, maximumWriteSame }: { readonly maximumTransfer: number; readonly maximumWriteSame?: number },
+): Uint8Array {
+  const narrowed = page.slice();
+  const own = readU32(page, MAXIMUM_TRANSFER_AT);
+  const transfer = own === 0 ? maximumTransfer : Math.min(own, maximumTransfer);
+  writeU32(narrowed, MAXIMUM_TRANSFER_AT, transfer);
+  writeU32(narrowed, OPTIMAL_TRANSFER_AT, Math.min(readU32(page, OPTIMAL_TRANSFER_AT), transfer));
+  if (page.length >= MAXIMUM_ATOMIC_AT + 4) {
+    if (maximumWriteSame !== undefined) writeU64(narrowed, MAXIMUM_WRITE_SAME_AT, maximumWriteSame);
+    writeU32(narrowed, MAXIMUM_ATOMIC_AT, Math.min(readU32(page, MAXIMUM_ATOMIC_AT), transfer));
+  }
+  return narrowed;
+}
+
 /** What the short form of the page (SBC-2) has no room for reads as 0. */
 export function decodeBlockLimits(bytes: Uint8Array): Decoded<BlockLimits> {
   const page = decodeVpd(bytes, VPD_PAGE.blockLimits);

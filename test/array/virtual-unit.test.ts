@@ -44,6 +44,7 @@ function unitOver(far: ReturnType<typeof farSide>, parts: Partial<VirtualUnitPar
     worldWideName: new Uint8Array(16),
     resolve: far.resolve,
     forget: far.forget,
+    resolveFor: far.resolve,
     timeoutMs: 1000,
     ...parts,
   });

@@ -14,6 +14,13 @@ export function readCapacity16(context: CommandContext): CommandResult {
   const { unit } = context;
   const { blockCount, blockSize } = unit;
   const physicalExponent = Math.log2(physicalBlockSize(unit) / blockSize);
-  const capacity = { blockCount, blockSize, physicalExponent, thin: isThin(unit) };
+  const long = unit.far?.facts()?.long;
+  const capacity = {
+    blockCount,
+    blockSize,
+    physicalExponent,
+    thin: isThin(unit),
+    ...(long && { readsZeros: long.readsZeros, lowestAlignedLba: long.lowestAlignedLba }),
+  };
   return allocated(encodeCapacity16(capacity), fields.allocationLength);
 }

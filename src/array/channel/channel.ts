@@ -56,6 +56,7 @@ export function createChannel(parts: DeviceServerParts): ChannelState {
       reservations.dropNexus(nexus);
       media.dropNexus(nexus);
       copies.dropNexus(nexus);
+      for (const { far } of parts.units.all()) far?.nexusLost(nexus);
     },
     unitReset(lun) {
       reservations.dropUnit(lun);

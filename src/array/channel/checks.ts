@@ -50,10 +50,7 @@ const NACA = 0x04;
 
 /** The CDB's common fields, inside what the unit has; 0 blocks of WRITE SAME become the rest of the unit. */
 export function checkedFields(task: ScsiTask, unit: LogicalUnit, command: Command): BlockFields {
-  const length = cdbLength(command.opcode)!;
-  if (task.cdb.length < length)
-    throw invalidFieldInCdb(task.cdb.length, undefined, `a CDB of ${length} bytes is needed`);
-  if ((task.cdb[length - 1]! & NACA) !== 0) throw invalidFieldInCdb(length - 1, 2, 'NACA is not supported');
+  checkLength(task, command);
   if (!command.checksLba) return NO_FIELDS;
   const fields = cdbValue(decodeBlockCdb(task.cdb), 0);
   if (command.hasProtect && fields.protect !== 0) throw invalidFieldInCdb(1, 7, 'no protection information');
@@ -61,6 +58,14 @@ export function checkedFields(task: ScsiTask, unit: LogicalUnit, command: Comman
     throw lbaOutOfRange(fields.lba, fields.blockCount, unit.blockCount);
   }
   return withinLimit(fields, unit, command);
+}
+
+/** The CDB is whole, and its CONTROL byte asks for nothing that there is not. */
+export function checkLength(task: ScsiTask, command: Command): void {
+  const length = cdbLength(command.opcode)!;
+  if (task.cdb.length < length)
+    throw invalidFieldInCdb(task.cdb.length, undefined, `a CDB of ${length} bytes is needed`);
+  if ((task.cdb[length - 1]! & NACA) !== 0) throw invalidFieldInCdb(length - 1, 2, 'NACA is not supported');
 }
 
 function withinLimit(fields: BlockFields, unit: LogicalUnit, command: Command): BlockFields {

@@ -3,7 +3,7 @@ import { decodeDefectDataCdb, encodeNoDefects } from '../../scsi/defect-data.ts'
 import { COMMAND_LIST, commandsOf, type Command } from '../../scsi/opcode-table.ts';
 import { encodeAllOpcodes, encodeOneOpcode } from '../../scsi/report-opcodes.ts';
 import { allocated, type CommandContext, type CommandResult } from './command-context.ts';
-import { cdbValue, invalidFieldInCdb, reservationConflict } from './faults.ts';
+import { cdbValue, invalidFieldInCdb, invalidOpcode, reservationConflict } from './faults.ts';
 import { unitSupports } from './unit-support.ts';
 
 /** TEST UNIT READY, SPC-2 reservations, READ DEFECT DATA, REPORT SUPPORTED OPERATION CODES. */
@@ -45,7 +45,11 @@ function refuseThirdParty(context: CommandContext): void {
 
 const REPORTING = { all: 0, withoutServiceAction: 1, withServiceAction: 2, either: 3 } as const;
 
-export function reportSupportedOperationCodes(context: CommandContext): CommandResult {
+export async function reportSupportedOperationCodes(context: CommandContext): Promise<CommandResult> {
+  const { far } = context.unit;
+  await far?.learn();
+  // A far unit that does not tell leaves nothing that could be told of it.
+  if (far?.facts() && !far.facts()?.commands) throw invalidOpcode(context.command.opcode);
   const fields = cdbValue(decodeReportOpcodesCdb(context.task.cdb), 2);
   const supported = (command: Command) => unitSupports(context.unit, command);
   const data =

@@ -58,9 +58,10 @@ async function unitOf(context: CommandContext, request: CopyRequest, index: numb
   if (!wanted) throw copyAborted(...SENSE.noSuchIndex, `there is no CSCD descriptor ${index}`);
   if (wanted.deviceType !== DEVICE_TYPE.disk) throw copyAborted(...SENSE.wrongDeviceType, 'not a direct access device');
   const { channel, task } = context;
-  const unit = channel.units.all().find((candidate) => {
+  const found = channel.units.all().find((candidate) => {
     return channel.visible(task.nexus, candidate.lun) && carries(context, candidate, wanted);
   });
+  const unit = found?.far?.as(task.nexus) ?? found;
   if (!unit || !unitSupports(unit, COMMANDS.extendedCopy)) throw copyAborted(...SENSE.unreachable, 'no such unit');
   await reach(unit);
   if (wanted.blockSize !== 0 && wanted.blockSize !== unit.blockSize) {

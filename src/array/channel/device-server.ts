@@ -10,6 +10,7 @@ import { throwIfAborted, type Channel, type CommandContext, type CommandResult }
 import { internalFailure } from './faults.ts';
 import { HANDLERS } from './handlers.ts';
 import { answerWithoutUnit } from './identity-commands.ts';
+import { passOn } from './passed-commands.ts';
 import type { RangeLock } from './range-lock.ts';
 import { checkReservation } from './reservation-check.ts';
 
@@ -42,19 +43,21 @@ export function createDeviceServer(parts: DeviceServerParts): ChannelDeviceServe
   const { channel, running, ...state } = createChannel(parts);
   const { attentions } = channel;
 
-  async function run(task: ScsiTask): Promise<CommandResult> {
+  async function run(task: ScsiTask): Promise<ScsiReply> {
     const lun = decodeLunField(task.lun);
     const unit = lun.ok && channel.visible(task.nexus, lun.value) ? channel.units.unit(lun.value) : undefined;
     if (!lun.ok || !unit) {
       const found = lookUpCommand(task.cdb);
       const name = typeof found === 'string' ? undefined : found.name;
-      return answerWithoutUnit(channel, task, name, lun.ok && lun.value === 0);
+      return goodReply(answerWithoutUnit(channel, task, name, lun.ok && lun.value === 0));
     }
     const end = running.begin(unit.lun, task);
     try {
-      const context = await admit(channel, task, unit);
+      const passed = unit.far && (await passOn(channel, task, unit, unit.far));
+      if (passed) return passed;
+      const context = await admit(channel, task, unit.far?.as(task.nexus) ?? unit);
       throwIfAborted(channel, task);
-      return await withLock(context, channel.lockOf(unit.lun));
+      return goodReply(await withLock(context, channel.lockOf(unit.lun)));
     } finally {
       end();
     }
@@ -63,8 +66,7 @@ export function createDeviceServer(parts: DeviceServerParts): ChannelDeviceServe
   return {
     async execute(task) {
       try {
-        const { dataIn, wantedDataOut = 0 } = await run(task);
-        return { status: SCSI_STATUS.good, wantedDataOut, ...(dataIn ? { dataIn } : {}) };
+        return await run(task);
       } catch (error) {
         return replyOf(error instanceof ScsiFault ? error : unexpected(parts, error, task));
       }
@@ -80,10 +82,12 @@ export function createDeviceServer(parts: DeviceServerParts): ChannelDeviceServe
       const lun = decodeLunField(lunField);
       return lun.ok && channel.visible(nexus, lun.value);
     },
-    reset(scope, lunField) {
+    reset(scope, lunField, nexus) {
       const lun = decodeLunField(lunField);
       if (scope === 'target') state.targetReset();
       else if (lun.ok) state.unitReset(lun.value);
+      const units = channel.units.all().filter((unit) => scope === 'target' || (lun.ok && unit.lun === lun.value));
+      return resetFar(units, nexus);
     },
     lunListChanged() {
       state.unitsChanged();
@@ -127,6 +131,16 @@ async function withLock(context: CommandContext, lock: RangeLock): Promise<Comma
   } finally {
     release();
   }
+}
+
+/** The units behind virtual volumes too. Rejects where one was not reset. */
+function resetFar(units: readonly LogicalUnit[], nexus: string): Promise<void> | undefined {
+  const resets = units.flatMap(({ far }) => (far ? [far.reset(nexus)] : []));
+  return resets.length === 0 ? undefined : Promise.all(resets).then(() => undefined);
+}
+
+function goodReply({ dataIn, wantedDataOut = 0 }: CommandResult): ScsiReply {
+  return { status: SCSI_STATUS.good, wantedDataOut, ...(dataIn ? { dataIn } : {}) };
 }
 
 function replyOf(fault: ScsiFault): ScsiReply {

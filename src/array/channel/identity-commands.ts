@@ -5,6 +5,7 @@ import { COMMANDS } from '../../scsi/opcode-table.ts';
 import { encodeReportLuns } from '../../scsi/report-luns.ts';
 import { encodeDescriptorSense, encodeFixedSense, SENSE_KEY } from '../../scsi/sense.ts';
 import type { ScsiTask } from '../../scsi/task.ts';
+import { VPD_PAGE } from '../../scsi/vpd.ts';
 import type { LogicalUnit } from '../logical-unit.ts';
 import { sanitizeFault } from '../sanitize/sanitizer.ts';
 import { allocated, type Channel, type CommandContext, type CommandResult } from './command-context.ts';
@@ -23,8 +24,9 @@ const PRODUCT = {
   'command-device': 'COMMAND DEVICE',
 } as const satisfies Record<LogicalUnit['kind'], string>;
 
-export function inquiry(context: CommandContext): CommandResult {
+export async function inquiry(context: CommandContext): Promise<CommandResult> {
   const fields = cdbValue(decodeInquiryCdb(context.task.cdb), 2);
+  if (fields.page !== undefined && fields.page >= VPD_PAGE.blockLimits) await context.unit.far?.learn();
   if (fields.page === undefined)
     return allocated(standardInquiry(context.channel, context.unit), fields.allocationLength);
   const page = vitalProductData(context.channel, context.unit, fields.page);
@@ -77,7 +79,7 @@ function pollableSense(channel: Channel, unit: LogicalUnit): Sense {
   return (unit.access() === 'none' ? notReady('').sense : undefined) ?? none;
 }
 
-function answerRequestSense(task: ScsiTask, sense: Sense): CommandResult {
+export function answerRequestSense(task: ScsiTask, sense: Sense): CommandResult {
   const fields = cdbValue(decodeRequestSenseCdb(task.cdb), 1);
   const data = fields.descriptorFormat ? encodeDescriptorSense(sense) : encodeFixedSense(sense);
   return allocated(data, fields.allocationLength);

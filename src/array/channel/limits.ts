@@ -1,4 +1,4 @@
-import type { BlockLimits } from '../../scsi/vpd.ts';
+import { decodeBlockLimits, VPD_PAGE, type BlockLimits } from '../../scsi/vpd.ts';
 import type { LogicalUnit } from '../logical-unit.ts';
 import { isThin } from './unit-support.ts';
 
@@ -18,12 +18,12 @@ export function physicalBlockSize(unit: LogicalUnit): number {
 export function blockLimits(unit: LogicalUnit): BlockLimits {
   const { blockSize } = unit;
   const thin = isThin(unit);
-  const maximumTransfer = Math.min(TRANSFER_LIMIT_BLOCKS, TRANSFER_LIMIT_BYTES / blockSize);
+  const maximumTransfer = Math.min(TRANSFER_LIMIT_BLOCKS, TRANSFER_LIMIT_BYTES / blockSize, farTransfer(unit));
   return {
     maximumCompareAndWrite: 255,
     optimalGranularity: Math.max(OPTIMAL_GRANULARITY_BYTES, physicalBlockSize(unit)) / blockSize,
     maximumTransfer,
-    optimalTransfer: OPTIMAL_TRANSFER_BYTES / blockSize,
+    optimalTransfer: Math.min(OPTIMAL_TRANSFER_BYTES / blockSize, maximumTransfer),
     // No limit: PRE-FETCH moves nothing.
     maximumPrefetch: 0,
     maximumWriteSame: Math.min(TRANSFER_LIMIT_BLOCKS, WRITE_SAME_LIMIT_BYTES / blockSize),
@@ -32,4 +32,10 @@ export function blockLimits(unit: LogicalUnit): BlockLimits {
     unmapGranularity: thin ? (unit.deallocationGranularity ?? 1) : 0,
     maximumAtomic: Math.min(unit.atomicWriteBlocks ?? 0, maximumTransfer),
   };
+}
+
+function farTransfer(unit: LogicalUnit): number {
+  const page = unit.far?.facts()?.pages.get(VPD_PAGE.blockLimits);
+  const limits = page && decodeBlockLimits(page);
+  return limits?.ok && limits.value.maximumTransfer > 0 ? limits.value.maximumTransfer : Infinity;
 }

@@ -8,6 +8,7 @@ import {
   encodeLogicalBlockProvisioning,
   encodeSupportedPages,
   encodeUnitSerial,
+  narrowBlockLimits,
   VPD_PAGE,
   type Designator,
 } from '../../scsi/vpd.ts';
@@ -29,7 +30,17 @@ const PAGES: ReadonlyMap<number, PageBuilder> = new Map<number, PageBuilder>([
 
 /** The page whole, or undefined where the device has no such page. */
 export function vitalProductData(channel: Channel, unit: LogicalUnit, page: number): Uint8Array | undefined {
-  return PAGES.get(page)?.(channel, unit);
+  return farPage(unit, page) ?? PAGES.get(page)?.(channel, unit);
+}
+
+/** Of a virtual volume the far unit's own page, where it has it: what it says is what is passed on to it. */
+function farPage(unit: LogicalUnit, page: number): Uint8Array | undefined {
+  const facts = unit.far?.facts();
+  const found = facts?.pages.get(page);
+  if (!found || page !== VPD_PAGE.blockLimits) return found;
+  const { maximumTransfer, maximumWriteSame } = blockLimits(unit);
+  const writesSame = !facts?.commands || facts.commands.has('writeSame16') || facts.commands.has('writeSame10');
+  return narrowBlockLimits(found, { maximumTransfer, ...(writesSame ? {} : { maximumWriteSame }) });
 }
 
 function erasures(unit: LogicalUnit): ('blockErase' | 'cryptoErase')[] {

@@ -17,13 +17,14 @@ export function residualOf(expected: number, actual: number): Residual {
  * status, which rides in the last Data-In where it is GOOD without sense (RFC 7143 section 11.7.3).
  */
 export function sendReply(link: TargetLink, task: TargetTask, reply: TargetReply): void {
-  const produced = reply.dataIn?.length ?? 0;
-  const sent = Math.min(produced, task.expectedDataIn);
+  const here = reply.dataIn?.length ?? 0;
+  const produced = reply.producedDataIn ?? here;
+  const sent = Math.min(here, task.expectedDataIn);
   const readResidual = residualOf(task.expectedDataIn, produced);
   const collapsed = reply.status === GOOD && !reply.sense && task.expectedDataOut === 0;
   if (sent > 0) {
     // A part is copied: what waits to be sent must not keep the whole alive.
-    const data = sent < produced ? reply.dataIn!.slice(0, sent) : reply.dataIn!;
+    const data = sent < here ? reply.dataIn!.slice(0, sent) : reply.dataIn!;
     sendDataIn(link, task, data, collapsed ? readResidual : undefined);
   }
   if (sent > 0 && collapsed) return;

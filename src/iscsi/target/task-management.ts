@@ -34,8 +34,9 @@ export function manageTasks(
     if (scope.host.mayReset?.(kind, request.lun, session.nexus) === false) return respond(REFUSED_RESET[kind]);
     const concerned = (task: TargetTask): boolean => kind === 'target' || equalBytes(task.lun, request.lun);
     abortWhere(scope.registry.all(), concerned, () => {
-      scope.host.reset(kind, request.lun, session.nexus);
-      then();
+      const done = scope.host.reset(kind, request.lun, session.nexus);
+      if (done) done.then(then, () => respond(TASK_MANAGEMENT_RESPONSE.functionRejected));
+      else then();
     });
   };
   switch (request.function) {

@@ -46,6 +46,8 @@ export interface TargetReply {
   readonly status: number;
   /** All data produced, before truncation to what the initiator expects. */
   readonly dataIn?: Uint8Array;
+  /** Bytes produced, where `dataIn` is not all of them. */
+  readonly producedDataIn?: number;
   readonly sense?: Uint8Array;
   /** Bytes of Data-Out that the command wanted; absent: all that was announced. */
   readonly wantedDataOut?: number;
@@ -68,7 +70,8 @@ export interface TargetEvent {
 export interface TargetHost {
   nexusOpened(nexus: string): void;
   nexusLost(nexus: string): void;
-  reset(scope: 'logical-unit' | 'target', lun: Uint8Array, nexus: string): void;
+  /** Where it takes time, resolves when it is done; rejects where it is not. */
+  reset(scope: 'logical-unit' | 'target', lun: Uint8Array, nexus: string): void | Promise<void>;
   /** False where the reset would reach what the nexus may not know of; absent: always true. */
   mayReset?(scope: 'logical-unit' | 'target', lun: Uint8Array, nexus: string): boolean;
   log?(event: TargetEvent): void;

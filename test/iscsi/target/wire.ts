@@ -29,7 +29,7 @@ export function createBench(changes: Partial<TargetConfiguration> = {}): Bench {
     host: {
       nexusOpened: (nexus) => calls.push(`opened ${nexus}`),
       nexusLost: (nexus) => calls.push(`lost ${nexus}`),
-      reset: (scope, lun) => calls.push(`reset ${scope} ${Buffer.from(lun).toString('hex')}`),
+      reset: (scope, lun) => void calls.push(`reset ${scope} ${Buffer.from(lun).toString('hex')}`),
       log: (event) => events.push(event),
     },
   });
