@@ -146,7 +146,11 @@ function guarded(lun: Lun, isDown: () => boolean): Lun {
 }
 
 /** What was sent is answered, also where the link was cut meanwhile: the far unit has done it. */
-function guardedPassThrough(way: PassThrough, check: () => void, through: <T>(call: () => Promise<T>) => Promise<T>): PassThrough {
+function guardedPassThrough(
+  way: PassThrough,
+  check: () => void,
+  through: <T>(call: () => Promise<T>) => Promise<T>,
+): PassThrough {
   return {
     async execute(request) {
       if (request.dataInLength > 0) return through(() => way.execute(request));

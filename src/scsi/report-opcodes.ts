@@ -27,7 +27,8 @@ export function encodeAllOpcodes(commands: readonly Command[], withTimeouts: boo
 
 /** The commands of REPORTING OPTIONS 0 that stand in the opcode table, as far as the bytes reach. */
 export function decodeAllOpcodes(bytes: Uint8Array): Decoded<readonly Command[]> {
-  if (bytes.length < 4) return violated('REPORT SUPPORTED OPERATION CODES', `${bytes.length} bytes`, 'at least 4 bytes');
+  if (bytes.length < 4)
+    return violated('REPORT SUPPORTED OPERATION CODES', `${bytes.length} bytes`, 'at least 4 bytes');
   const end = Math.min(bytes.length, 4 + readU32(bytes, 0));
   const commands: Command[] = [];
   for (let at = 4; at + DESCRIPTOR_LENGTH <= end;) {

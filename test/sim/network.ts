@@ -1,4 +1,5 @@
-import { LunError, type LunOpener } from '../../src/lun/lun.ts';
+import { toHex } from '../../src/base/bytes.ts';
+import { LunError, type LunOpener, type OpenOptions } from '../../src/lun/lun.ts';
 import type { DeviceServer, ScsiReply, ScsiTask } from '../../src/scsi/task.ts';
 import { createScsiLun, type ScsiLun } from '../support/scsi-lun.ts';
 import type { Draws } from './randomness.ts';
@@ -26,7 +27,7 @@ export interface Tap {
 }
 
 export interface ScsiLunOpener extends LunOpener {
-  open(path: string): Promise<ScsiLun>;
+  open(path: string, options?: OpenOptions): Promise<ScsiLun>;
 }
 
 /**
@@ -79,7 +80,8 @@ export function createNetwork(parts: {
   const never = <T>(): Promise<T> => new Promise(() => undefined);
 
   function opener(place: string, life: Life, tap?: Tap): ScsiLunOpener {
-    function serverFor(path: string, serial: string, nexus: string): DeviceServer {
+    /** `bound`: fails once the array that it was opened at has died. */
+    function serverFor(path: string, serial: string, nexus: string, bound: boolean): DeviceServer {
       let known: Life | undefined;
 
       async function execute(task: ScsiTask): Promise<ScsiReply> {
@@ -96,6 +98,7 @@ export function createNetwork(parts: {
         const station = stations.get(serial);
         if (!station?.life.alive) return broken(draws.chance(0.5) ? 'unknown' : 'not-done', 'connection refused');
         if ((await awake(station)) === 'died') return broken('unknown', 'connection reset');
+        if (bound && known && known !== station.life) return broken('not-done', 'connection lost');
         if (known !== station.life) station.server.nexusOpened(nexus);
         known = station.life;
         tap?.arrived(station, task);
@@ -113,7 +116,7 @@ export function createNetwork(parts: {
     }
 
     return {
-      async open(path) {
+      async open(path, { initiatorPort } = {}) {
         const [, serial, lun] = /^sim:([A-Z0-9]+)\/(\d+)$/.exec(path) ?? [];
         const between = link(place, places[serial ?? ''] ?? '');
         await wait(draws.latency(between.latencyMs), life);
@@ -122,8 +125,8 @@ export function createNetwork(parts: {
           throw new LunError('no-path', path, 'no route');
         }
         if (!stations.get(serial ?? '')?.life.alive) throw new LunError('no-path', path, 'connection refused');
-        const nexus = `${place}-${(sessions += 1)}`;
-        const server = serverFor(path, serial ?? '', nexus);
+        const nexus = initiatorPort ? `${place}-${toHex(initiatorPort)}` : `${place}-${(sessions += 1)}`;
+        const server = serverFor(path, serial ?? '', nexus, initiatorPort !== undefined);
         return limited(createScsiLun(path, () => server, Number(lun), nexus));
       },
     };
@@ -154,6 +157,10 @@ export function createNetwork(parts: {
         flush: (options) => within(lun.flush(options), options?.timeoutMs, 'unknown'),
         deallocate: (lba, count) => within(lun.deallocate(lba, count), DEALLOCATE_TIMEOUT_MS, 'unknown'),
         close: async () => undefined,
+        passThrough: {
+          execute: (request) => within(lun.passThrough!.execute(request), request.timeoutMs, 'unknown'),
+          resetUnit: (options) => within(lun.passThrough!.resetUnit(options), options?.timeoutMs, 'unknown'),
+        },
       };
     }
   }

@@ -1,4 +1,4 @@
-import { LunError, type Lun } from '../../src/lun/lun.ts';
+import { LunError, type Lun, type PassedAnswer, type PassedRequest } from '../../src/lun/lun.ts';
 import { decodeCapacity16 } from '../../src/scsi/capacity.ts';
 import {
   inquiryCdb,
@@ -34,13 +34,24 @@ export function unmapOf(lba: number, blockCount: number): { cdb: Uint8Array; lis
 
 /** A LUN of a device server in the same process: real CDBs and sense, no transport. */
 export function createScsiLun(path: string, server: () => DeviceServer, lun: number, nexus: string): ScsiLun {
+  const NOTHING = new Uint8Array(0);
+
+  async function pass({ cdb, dataOut = NOTHING, dataInLength }: PassedRequest): Promise<PassedAnswer> {
+    const expected = { expectedDataOut: dataOut.length, expectedDataIn: dataInLength };
+    const reply = await server().execute({ nexus, lun: encodeLunField(lun), cdb, dataOut, ...expected });
+    const produced = reply.producedDataIn ?? reply.dataIn?.length ?? 0;
+    const wanted = reply.wantedDataOut ?? dataOut.length;
+    return {
+      status: reply.status,
+      sense: reply.sense,
+      dataIn: new Uint8Array(reply.dataIn ?? []).subarray(0, dataInLength),
+      residual: dataOut.length > 0 ? wanted - dataOut.length : produced - dataInLength,
+    };
+  }
+
   const blockSizes = new Map<number, number>();
 
-  async function send(
-    cdb: Uint8Array,
-    dataOut: Uint8Array = new Uint8Array(0),
-    expectedDataIn = 0,
-  ): Promise<ScsiReply> {
+  async function send(cdb: Uint8Array, dataOut: Uint8Array = NOTHING, expectedDataIn = 0): Promise<ScsiReply> {
     const expectedDataOut = dataOut.length;
     const task = { nexus, lun: encodeLunField(lun), cdb, dataOut, expectedDataOut, expectedDataIn };
     for (let attempt = 0; ; attempt += 1) {
@@ -87,6 +98,12 @@ export function createScsiLun(path: string, server: () => DeviceServer, lun: num
       await send(synchronizeCacheCdb());
     },
     close: async () => undefined,
+    passThrough: {
+      execute: pass,
+      async resetUnit() {
+        await server().reset('logical-unit', encodeLunField(lun), nexus);
+      },
+    },
   };
 }
 

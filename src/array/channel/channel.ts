@@ -63,7 +63,8 @@ export function createChannel(parts: DeviceServerParts): ChannelState {
       media.resetUnit(lun);
       // Mode parameters go back to their defaults (SPC-4 5.10).
       softwareProtected.delete(lun);
-      attentions.establish('powerOn', { lun });
+      // Behind a virtual volume the far array tells everybody.
+      if (!parts.units.unit(lun)?.far) attentions.establish('powerOn', { lun });
     },
     targetReset() {
       reservations.dropAll();

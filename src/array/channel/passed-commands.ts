@@ -19,8 +19,6 @@ import { carriedOutHere } from './unit-support.ts';
 const ANSWERED_HERE: ReadonlySet<CommandName> = new Set<CommandName>([
   'inquiry',
   'reportLuns',
-  'readCapacity10',
-  'readCapacity16',
   'reportSupportedOperationCodes',
   'extendedCopy',
   'receiveCopyStatus',
@@ -42,11 +40,20 @@ export async function passOn(
     if (command.name === 'requestSense') return senseReply(task, told);
     throw told;
   }
-  const reply = await far.pass(passedCommand(channel, task, unit, command)).catch((error: unknown) => {
-    if (command.name === 'requestSense') return senseReply(task, error);
-    throw error;
-  });
-  return isUnknownCommand(reply) && carriedOutHere(command) ? undefined : reply;
+  try {
+    const reply = await far.pass(passedCommand(channel, task, unit, command));
+    return isUnknownCommand(reply) && carriedOutHere(command) ? undefined : reply;
+  } catch (error) {
+    return withoutAnswer(task, unit, command, error);
+  }
+}
+
+/** The far LUN cannot be reached, or has told the host something first. */
+function withoutAnswer(task: ScsiTask, unit: LogicalUnit, command: Command, error: unknown): ScsiReply | undefined {
+  if (command.name === 'requestSense') return senseReply(task, error);
+  const away = error instanceof ScsiFault && error.sense?.key === SENSE_KEY.notReady;
+  if (away && command.onNotReady && unit.blockCount > 0) return undefined;
+  throw error;
 }
 
 /** REQUEST SENSE gives as data what any other command would end with. */

@@ -32,6 +32,11 @@ interface Entry {
 
 export class HostPorts {
   readonly #entries = new Map<string, Entry>();
+  readonly #isidOf: (nexus: string) => Uint8Array;
+
+  constructor(nameToIsid = isidOf) {
+    this.#isidOf = nameToIsid;
+  }
 
   /** Waits until the last life of the host's nexus has ended there. Rejects with `ScsiFault` where there is no room. */
   async take(nexus: string, serial: string): Promise<HostPort> {
@@ -65,7 +70,7 @@ export class HostPorts {
   }
 
   #add(key: string, nexus: string, serial: string): Entry {
-    const isid = isidOf(nexus);
+    const isid = this.#isidOf(nexus);
     const there = [...this.#entries.values()].filter((entry) => entry.serial === serial);
     if (there.length >= PORTS_OF_AN_ARRAY || this.#entries.size >= PORTS_IN_ALL) throw noRoom(serial);
     if (there.some((entry) => Buffer.compare(entry.isid, isid) === 0)) throw samePort(nexus, serial);

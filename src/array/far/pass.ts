@@ -77,8 +77,15 @@ async function send(passed: PassedCommand, line: FarLine, lun: Lun, ways: PassWa
 /** Power on or reset; parameters or capacity changed; INQUIRY data or operation codes changed. */
 const SOMETHING_CHANGED: ReadonlySet<number> = new Set([0x29, 0x2a, 0x3f]);
 
-const { modeSelect6, modeSelect10, persistentReserveOut, preventAllowMediumRemoval, release6, reserve6, startStopUnit } =
-  OPCODE;
+const {
+  modeSelect6,
+  modeSelect10,
+  persistentReserveOut,
+  preventAllowMediumRemoval,
+  release6,
+  reserve6,
+  startStopUnit,
+} = OPCODE;
 
 /** They change something, though not the medium. */
 const CHANGING: ReadonlySet<number> = new Set([

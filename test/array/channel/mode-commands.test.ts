@@ -149,7 +149,7 @@ describe('MODE SELECT', () => {
       expect((await send(...protect(true))).verdict).toBe('good');
       expect((await send(WRITE[0], { ...WRITE[1], lun: 1 })).verdict).toBe('good');
       expect((await send(...WRITE)).verdict).toBe('7/27/02');
-      server.reset(scope, encodeLunField(0), 'a');
+      await server.reset(scope, encodeLunField(0), 'a');
       await settle('a');
       expect((await send(...WRITE)).verdict).toBe('good');
     }

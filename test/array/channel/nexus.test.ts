@@ -64,7 +64,7 @@ describe('unit attentions', () => {
   it('of power on make older ones pointless', async () => {
     const { send, server } = await twoUnits();
     server.capacityChanged(0);
-    server.reset('target', encodeLunField(0), 'a');
+    await server.reset('target', encodeLunField(0), 'a');
     expect((await send(READY, { lun: 0 })).verdict).toBe('6/29/00');
     expect((await send(READY, { lun: 0 })).verdict).toBe('good');
   });
@@ -72,12 +72,12 @@ describe('unit attentions', () => {
   it('follow a reset on every nexus, the one that asked included', async () => {
     const { send, server, settle } = await twoUnits();
     await settle('b');
-    server.reset('logical-unit', encodeLunField(1), 'a');
+    await server.reset('logical-unit', encodeLunField(1), 'a');
     for (const nexus of ['a', 'b']) {
       expect((await send(READY, { nexus, lun: 0 })).verdict).toBe('good');
       expect((await send(READY, { nexus, lun: 1 })).verdict).toBe('6/29/00');
     }
-    server.reset('target', encodeLunField(0), 'b');
+    await server.reset('target', encodeLunField(0), 'b');
     for (const nexus of ['a', 'b']) {
       for (const lun of [0, 1]) expect((await send(READY, { nexus, lun })).verdict).toBe('6/29/00');
     }

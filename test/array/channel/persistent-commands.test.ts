@@ -130,8 +130,8 @@ describe('REGISTER', () => {
     await register('a');
     await reserve('a', TYPE.ea);
     fixture.server.nexusLost('a');
-    fixture.server.reset('logical-unit', encodeLunField(0), 'b');
-    fixture.server.reset('target', encodeLunField(0), 'b');
+    await fixture.server.reset('logical-unit', encodeLunField(0), 'b');
+    await fixture.server.reset('target', encodeLunField(0), 'b');
     await open('a');
     for (const nexus of ['b', OBSERVER]) await fixture.settle(nexus);
     expect([await keys(), await held()]).toEqual([[KEY.a], [KEY.a, TYPE.ea]]);

@@ -90,8 +90,8 @@ describe('SANITIZE', () => {
     goOn({ state: 'running', progress: 0.5, allowExit: false });
     expect((await reply).verdict).toBe('status 40');
     server.nexusLost('a');
-    server.reset('logical-unit', new Uint8Array(8), 'b');
-    server.reset('target', new Uint8Array(8), 'b');
+    await server.reset('logical-unit', new Uint8Array(8), 'b');
+    await server.reset('target', new Uint8Array(8), 'b');
     expect((await send(TEST_UNIT_READY, { nexus: 'b' })).verdict).toBe('6/29/00');
     expect((await send(TEST_UNIT_READY, { nexus: 'b' })).verdict).toBe('2/04/1b');
     expect(state.begun).toHaveLength(1);
