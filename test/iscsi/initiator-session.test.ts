@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FIRST_CMD_SN, hexOf, LUN, NO_TAG, OP, pattern, Script } from './initiator-script.ts';
+import type { CommandOutcome, ManagementOutcome } from '../../src/iscsi/initiator.ts';
 import { slowPdu, textData, textOf } from './slow-pdu.ts';
 
 const GOOD = { kind: 'answered', status: 0, sense: undefined, receivedLength: 0, residual: { kind: 'none', count: 0 } };
@@ -398,6 +399,93 @@ describe('a command that times out', () => {
     silent.script.tick(5000);
     expect(silent.script.ends).toMatchObject([{ reason: 'timeout' }]);
     expect(silent.script.outcomes).toHaveLength(1);
+  });
+});
+
+describe('a command that is given up', () => {
+  const begin = (script: Script) => {
+    const request = {
+      lun: Buffer.from(LUN, 'hex'),
+      cdb: Buffer.from('000000000000', 'hex'),
+      deadlineMs: script.nowMs + 10_000,
+      done: (outcome: CommandOutcome) => void script.outcomes.push(outcome),
+    };
+    script.engine.submit(request, script.nowMs);
+    const [command] = script.sent();
+    return { tag: command?.at(16, 4) ?? 0, giveUp: () => script.engine.giveUp(request, script.nowMs) };
+  };
+
+  it.each([[0], [1]])('ends when the target has said that nothing more is done for it (response %i)', (response) => {
+    const script = new Script().logIn();
+    const { giveUp } = begin(script);
+    giveUp();
+    giveUp();
+    const [abort, ...more] = script.sent();
+    expect([abort!.hex.slice(0, 4), abort!.at(20, 4), more]).toEqual(['4281', 1, []]);
+    expect(script.outcomes).toEqual([]);
+    script.play(script.other(OP.managementResponse, abort!.at(16, 4), [[2, 1, response]]));
+    expect(script.outcomes).toMatchObject([{ kind: 'failed', reason: 'given-up', sent: true }]);
+    expect(script.ends).toEqual([]);
+  });
+
+  it('is answered where the answer was on its way', () => {
+    const script = new Script().logIn();
+    const { tag, giveUp } = begin(script);
+    giveUp();
+    const [abort] = script.sent();
+    script.play(script.response(tag), script.other(OP.managementResponse, abort!.at(16, 4), [[2, 1, 1]]));
+    expect(script.outcomes).toMatchObject([{ kind: 'answered', status: 0 }]);
+    giveUp();
+    expect(script.sent()).toEqual([]);
+  });
+
+  it('never goes out where it was waiting', () => {
+    const script = new Script({ limits: { commandsInFlight: 1 } }).logIn();
+    const { tag } = begin(script);
+    const { giveUp } = begin(script);
+    giveUp();
+    expect(script.outcomes).toMatchObject([{ kind: 'failed', reason: 'given-up', sent: false }]);
+    expect(script.play(script.response(tag))).toEqual([]);
+  });
+
+  it('is aborted once, also where its time is over meanwhile', () => {
+    const script = new Script({ limits: { abortTimeoutMs: 60_000, pingIntervalMs: 1e9 } }).logIn();
+    begin(script).giveUp();
+    expect(script.sent()).toHaveLength(1);
+    expect(script.tick(10_000)).toEqual([]);
+    expect(script.outcomes).toMatchObject([{ kind: 'failed', reason: 'timeout', sent: true }]);
+  });
+});
+
+describe('LOGICAL UNIT RESET', () => {
+  const begun = (limits = {}) => {
+    const script = new Script({ limits: { pingIntervalMs: 1e9, ...limits } }).logIn();
+    const outcomes: ManagementOutcome[] = [];
+    const done = (outcome: ManagementOutcome) => void outcomes.push(outcome);
+    script.engine.resetUnit(Buffer.from(LUN, 'hex'), script.nowMs + 5000, script.nowMs, done);
+    const [request] = script.sent();
+    return { script, outcomes, request: request! };
+  };
+
+  it('goes out as RFC 7143 section 11.5 says, and comes back with the response', () => {
+    const { script, outcomes, request } = begun();
+    const numbers = ['00000001', 'ffffffff', 'fffffffe', '000001f5', '00000000', '00000000'];
+    expect(request.hex.slice(0, 88)).toBe(['42850000', '00000000', LUN, ...numbers].join(''));
+    script.play(script.other(OP.managementResponse, request.at(16, 4), [[2, 1, 5]]));
+    expect(outcomes).toEqual([{ kind: 'answered', response: 5 }]);
+  });
+
+  it('fails where it is not answered, is rejected, or the session ends', () => {
+    const late = begun();
+    late.script.tick(5000);
+    expect(late.outcomes).toMatchObject([{ kind: 'failed', message: 'no answer to the reset in time' }]);
+    expect(late.script.ends).toEqual([]);
+    const lost = begun();
+    lost.script.engine.connectionLost('gone', lost.script.nowMs);
+    expect(lost.outcomes).toEqual([{ kind: 'failed', message: 'gone' }]);
+    const after: ManagementOutcome[] = [];
+    lost.script.engine.resetUnit(Buffer.from(LUN, 'hex'), 1e9, 1, (outcome) => void after.push(outcome));
+    expect(after).toMatchObject([{ kind: 'failed' }]);
   });
 });
 

@@ -118,4 +118,20 @@ describe('task management', () => {
   ])('function %i is answered %i', (code, response) => {
     expect(join(createBench()).manage({ tag: 6, function: code })[0]!.at(2, 1)).toBe(response);
   });
+
+  it('answers a reset that takes time when it is done, or that it was not', async () => {
+    const bench = createBench();
+    const waiting: { done: () => void; failed: (error: Error) => void }[] = [];
+    bench.host.reset = () => new Promise<void>((done, failed) => void waiting.push({ done, failed }));
+    const wire = join(bench);
+    expect(wire.manage({ tag: 6, function: 5 })).toEqual([]);
+    waiting[0]!.done();
+    await Promise.resolve();
+    expect(wire.output().map((pdu) => [pdu.opcode, pdu.at(16, 4), pdu.at(2, 1)])).toEqual([[OPCODES.management, 6, 0]]);
+    expect(wire.manage({ tag: 7, function: 6 })).toEqual([]);
+    waiting[1]!.failed(new Error('far away'));
+    await Promise.resolve();
+    await Promise.resolve();
+    expect(wire.output().map((pdu) => [pdu.at(16, 4), pdu.at(2, 1)])).toEqual([[7, 255]]);
+  });
 });

@@ -1,7 +1,7 @@
 import type { TargetConnection } from '../../../src/iscsi/target/connection.ts';
 import { IscsiTarget } from '../../../src/iscsi/target/target.ts';
 import type { TargetTask } from '../../../src/iscsi/target/task.ts';
-import type { TargetConfiguration, TargetEvent } from '../../../src/iscsi/target/types.ts';
+import type { TargetConfiguration, TargetEvent, TargetHost } from '../../../src/iscsi/target/types.ts';
 import { createSeededRandom } from '../../support/seeded-random.ts';
 import { readPdus, slowPdu, textData, textOf, type SeenPdu, type SlowPdu } from '../slow-pdu.ts';
 
@@ -17,23 +17,26 @@ export interface Bench {
   readonly target: IscsiTarget;
   readonly events: TargetEvent[];
   readonly calls: string[];
+  /** What stands behind the target; a test may replace parts of it. */
+  readonly host: { -readonly [Part in keyof TargetHost]: TargetHost[Part] };
   connect(): Wire;
 }
 
 export function createBench(changes: Partial<TargetConfiguration> = {}): Bench {
   const events: TargetEvent[] = [];
   const calls: string[] = [];
+  const host: Bench['host'] = {
+    nexusOpened: (nexus) => calls.push(`opened ${nexus}`),
+    nexusLost: (nexus) => calls.push(`lost ${nexus}`),
+    reset: (scope, lun) => void calls.push(`reset ${scope} ${Buffer.from(lun).toString('hex')}`),
+    log: (event) => events.push(event),
+  };
   const target = new IscsiTarget({
     configuration: { targetName: TARGET, portalGroupTag: 1, loginTimeoutMs: 15_000, keepaliveMs: 30_000, ...changes },
     random: createSeededRandom(3),
-    host: {
-      nexusOpened: (nexus) => calls.push(`opened ${nexus}`),
-      nexusLost: (nexus) => calls.push(`lost ${nexus}`),
-      reset: (scope, lun) => void calls.push(`reset ${scope} ${Buffer.from(lun).toString('hex')}`),
-      log: (event) => events.push(event),
-    },
+    host,
   });
-  return { target, events, calls, connect: () => new Wire(target) };
+  return { target, events, calls, host, connect: () => new Wire(target) };
 }
 
 export interface LoginAnswer {
