@@ -53,7 +53,7 @@ export interface PathOpener extends LunOpener {
   listTargets(portal: string, options?: IoOptions): Promise<readonly TargetRecord[]>;
   /** The LUNs of the target that an iSCSI URL names (with or without a LUN), by REPORT LUNS. Rejects with `LunError`. */
   reportLuns(url: string, options?: IoOptions): Promise<readonly number[]>;
-  /** Logs out of every session that is still in use. */
+  /** Logs out of every session that is still in use; nothing can be opened any more. */
   close(): Promise<void>;
 }
 
@@ -72,6 +72,7 @@ class Opener implements PathOpener {
   private readonly parts: OpenerParts;
   private readonly sessions = new Map<string, SharedSession>();
   private readonly isids = new Map<string, Uint8Array>();
+  private closed = false;
 
   constructor(parts: OpenerParts) {
     this.parts = parts;
@@ -139,12 +140,13 @@ class Opener implements PathOpener {
       if (!list.ok) throw new LunError('io-error', path, `${path}: ${describeViolation(list.violation)}`);
       const { luns, wholeLength } = list.value;
       const largest = 8 + 8 * (LUN_LIMIT + 1);
-      if (wholeLength <= length || length >= largest) return luns.toSorted((left, right) => left - right);
+      if (wholeLength <= length || length >= largest) return [...new Set(luns)].toSorted((left, right) => left - right);
       length = Math.min(wholeLength, largest);
     }
   }
 
   async close(): Promise<void> {
+    this.closed = true;
     const all = [...this.sessions.values()];
     this.sessions.clear();
     await Promise.all(all.map(({ session }) => session.close()));
@@ -155,6 +157,7 @@ class Opener implements PathOpener {
     target: TargetPath,
     port?: Uint8Array,
   ): { session: IscsiSession; release: () => Promise<void> } {
+    if (this.closed) throw new LunError('no-path', path, `${path}: nothing is opened any more`);
     const key = JSON.stringify([
       formatPortal(target.portal),
       target.target,

@@ -1,7 +1,7 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { slowPdu, textData } from '../iscsi/slow-pdu.ts';
-import { program } from './support/run-program.ts';
+import { ended, program, start } from './support/run-program.ts';
 
 /** A target written by hand that lies, and the built program that asks it. */
 
@@ -72,6 +72,25 @@ function lettingIn(text: Answer): Answer {
     }
     if (opcode === 0x06) return reply(request, statSn, 0x26, 0x80, new Uint8Array(0));
     return opcode === 0x04 ? text(request, statSn) : undefined;
+  };
+}
+
+/** A target with one LUN for each number there is, which answers nothing that is asked of them. */
+function withEndlessLuns(asked: () => void): Answer {
+  const list = Buffer.alloc(8 + 8 * 16384);
+  list.writeUInt32BE(list.length - 8, 0);
+  for (let lun = 0; lun < 16384; lun += 1) list.writeUInt16BE(lun < 256 ? lun : 0x4000 | lun, 8 + lun * 8);
+  const target = names('iqn.2026-11.evil:endless');
+  const login = lettingIn((request, statSn) => reply(request, statSn, 0x24, 0x80, target));
+  return (request, statSn) => {
+    if ((request[0]! & 0x3f) !== 0x01) return login(request, statSn);
+    if (request[32] !== 0xa0) {
+      asked();
+      return undefined;
+    }
+    const wanted = request.readUInt32BE(20);
+    const data = list.subarray(0, Math.min(wanted, list.length));
+    return reply(request, statSn, 0x25, 0x81, data);
   };
 }
 
@@ -148,5 +167,28 @@ describe('what a hostile target says', () => {
     );
     expect([4, 5]).toContain(ran.code);
     expectLegible(ran);
+  });
+
+  it('LUNs without end cost the time that was given, once, and what was not asked is said', async () => {
+    let asked = 0;
+    const startedMs = Date.now();
+    const ran = await scan(withEndlessLuns(() => (asked += 1)));
+    expect(Date.now() - startedMs).toBeLessThan(20_000);
+    expect(asked).toBeGreaterThan(0);
+    expect(ran.code).toBe(6);
+    expect(ran.stdout).toMatch(/timeout: \d+ of 16384 LUNs were asked in time/);
+  });
+
+  it('SIGTERM ends a scan at once, whatever is left to ask', async () => {
+    let sawQuestion = (): void => undefined;
+    const question = new Promise<void>((resolve) => (sawQuestion = resolve));
+    const where = await hostile(withEndlessLuns(() => sawQuestion()));
+    const child = start(['lun', 'scan', where, '--timeout', '10m']);
+    const end = ended(child);
+    await question;
+    child.kill('SIGTERM');
+    const ran = await end;
+    expect(ran.code).toBe(9);
+    expect(ran.stderr).toMatch(/broken off by SIGTERM/);
   });
 });

@@ -80,7 +80,7 @@ export function createDeviceServer(parts: DeviceServerParts): ChannelDeviceServe
     mayReset(scope, lunField, nexus) {
       if (scope === 'target') return channel.units.all().every(({ lun }) => channel.visible(nexus, lun));
       const lun = decodeLunField(lunField);
-      return lun.ok && channel.visible(nexus, lun.value);
+      return lun.ok && channel.visible(nexus, lun.value) && channel.units.unit(lun.value) !== undefined;
     },
     reset(scope, lunField, nexus) {
       const lun = decodeLunField(lunField);

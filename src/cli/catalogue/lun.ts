@@ -29,7 +29,8 @@ export const LUN_COMMANDS: readonly CommandDefinition[] = [
   },
   {
     path: 'lun scan',
-    summary: 'find LUNs: every target behind portals, every LUN of each, and the block devices of this machine',
+    summary:
+      'find LUNs: every target behind portals, every LUN of each, and the block devices of this machine; --timeout is for each place',
     arguments: [
       {
         name: 'where',

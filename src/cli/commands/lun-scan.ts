@@ -1,3 +1,4 @@
+import { sharedTime, type SharedTime } from '../../base/shared-time.ts';
 import type { DeviceRow } from '../../lun/examination.ts';
 import { LunError, type Lun } from '../../lun/lun.ts';
 import type { CommandContext } from '../context.ts';
@@ -54,7 +55,8 @@ export async function run(
     const places: ScannedPlace[] = [];
     for (const place of where) {
       context.progress(`asking ${place}`);
-      places.push(...(await scanPlace(access, place, context)));
+      places.push(...(await new PlaceScan(access, context).scan(place)));
+      context.abort.throwIfAborted();
     }
     const classes = places.flatMap(({ error, luns }): ExitClassName[] => [
       error?.class ?? 'done',
@@ -78,32 +80,96 @@ async function usualPlaces(context: CommandContext): Promise<string[]> {
   return ['/dev', ...new Set(portals)];
 }
 
-async function scanPlace(access: LunAccess, place: string, context: CommandContext): Promise<ScannedPlace[]> {
-  if (place === '/dev') return [{ place, luns: (await access.listDevices()).map(deviceLun) }];
-  if (place.startsWith('/')) {
-    throw usageError(
-      `${place} is no place to scan`,
-      'a place is host[:port], iscsi://... or /dev',
-      'see one device: cdctl lun show',
-    );
+/** One place, and all that is found behind it, has the time that was given: nobody can stretch it by naming more. */
+class PlaceScan {
+  private readonly access: LunAccess;
+  private readonly context: CommandContext;
+  private readonly time: SharedTime;
+
+  constructor(access: LunAccess, context: CommandContext) {
+    this.access = access;
+    this.context = context;
+    this.time = sharedTime(context.services.clock, context.timeoutMs);
   }
-  if (/^iscsi:\/\/[^/]+\/./.test(place)) return [await scanTarget(access, place, undefined, context)];
-  const portal = place.replace(/^iscsi:\/\//, '').replace(/\/$/, '');
-  try {
-    const targets = await access.listTargets(portal, context.timeoutMs);
+
+  async scan(place: string): Promise<ScannedPlace[]> {
+    if (place === '/dev') return [{ place, luns: (await this.access.listDevices()).map(deviceLun) }];
+    if (place.startsWith('/')) {
+      throw usageError(
+        `${place} is no place to scan`,
+        'a place is host[:port], iscsi://... or /dev',
+        'see one device: cdctl lun show',
+      );
+    }
+    if (/^iscsi:\/\/[^/]+\/./.test(place)) return [await this.scanTarget(place, undefined)];
+    const portal = place.replace(/^iscsi:\/\//, '').replace(/\/$/, '');
+    try {
+      return await this.scanPortal(portal);
+    } catch (error) {
+      return [{ place: `iscsi://${portal}`, luns: [], error: failureOf(error, 'lun scan') }];
+    }
+  }
+
+  private async scanPortal(portal: string): Promise<ScannedPlace[]> {
+    const targets = await this.access.listTargets(portal, this.time.timeoutMs);
     const scanned: ScannedPlace[] = [];
     for (const { name, addresses } of targets) {
+      if (this.isOver()) {
+        const error = outOfTime(`iscsi://${portal}`, scanned.length, targets.length, 'targets');
+        return [...scanned, { place: `iscsi://${portal}`, luns: [], error }];
+      }
       if (!TARGET_NAME.test(name)) {
         scanned.push({ place: `iscsi://${portal}`, addresses, luns: [], error: noTarget(portal, name) });
         continue;
       }
       const url = `iscsi://${reachable(portal, addresses)}/${name}`;
-      scanned.push(await scanTarget(access, url, addresses, context));
+      scanned.push(await this.scanTarget(url, addresses));
     }
     return scanned.length > 0 ? scanned : [{ place: `iscsi://${portal}`, luns: [] }];
-  } catch (error) {
-    return [{ place: `iscsi://${portal}`, luns: [], error: failureOf(error, 'lun scan') }];
   }
+
+  private async scanTarget(url: string, addresses: readonly string[] | undefined): Promise<ScannedPlace> {
+    const place = url.replace(/\/\d+$/, '');
+    const facts = { place, ...(addresses && { addresses }) };
+    try {
+      const numbers = await this.access.reportLuns(place, this.time.timeoutMs);
+      const luns = await this.scanLuns(place, numbers);
+      const missing = luns.length < numbers.length && outOfTime(place, luns.length, numbers.length, 'LUNs');
+      return { ...facts, luns, ...(missing && { error: missing }) };
+    } catch (error) {
+      return { ...facts, luns: [], error: failureOf(error, 'lun scan') };
+    }
+  }
+
+  /** Fewer than were named where the time is over first. */
+  private async scanLuns(place: string, numbers: readonly number[]): Promise<ScannedLun[]> {
+    const luns: ScannedLun[] = [];
+    let next = 0;
+    const lane = async (): Promise<void> => {
+      while (next < numbers.length && !this.isOver()) {
+        const index = next;
+        next += 1;
+        this.context.progress(`asking ${place}: LUN ${numbers[index]} of ${numbers.length}`);
+        luns[index] = await scanLun(this.access, `${place}/${numbers[index]}`, this.time);
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, lane));
+    return luns;
+  }
+
+  private isOver(): boolean {
+    return this.time.isOver || this.context.abort.aborted;
+  }
+}
+
+function outOfTime(where: string, asked: number, named: number, what: string): Failure {
+  const text = {
+    what: 'the time was over before everything was asked',
+    where,
+    why: `${asked} of ${named} ${what} were asked in time`,
+    next: 'give it longer with --timeout, or find out whether the target means that many',
+  };
+  return failureOf(new CliError('timeout', text), 'lun scan');
 }
 
 /** As RFC 7143 section 4.2.7 has names; anything else would be taken apart as a path, and is the portal's fault. */
@@ -130,40 +196,13 @@ function reachable(portal: string, addresses: readonly string[]): string {
   return `${user}${found}`;
 }
 
-async function scanTarget(
-  access: LunAccess,
-  url: string,
-  addresses: readonly string[] | undefined,
-  context: CommandContext,
-): Promise<ScannedPlace> {
-  const place = url.replace(/\/\d+$/, '');
-  const facts = { place, ...(addresses && { addresses }) };
-  try {
-    const numbers = await access.reportLuns(place, context.timeoutMs);
-    const luns: ScannedLun[] = [];
-    let next = 0;
-    const lane = async (): Promise<void> => {
-      while (next < numbers.length) {
-        const index = next;
-        next += 1;
-        context.progress(`asking ${place}: LUN ${numbers[index]} of ${numbers.length}`);
-        luns[index] = await scanLun(access, `${place}/${numbers[index]}`, context);
-      }
-    };
-    await Promise.all(Array.from({ length: AT_ONCE }, lane));
-    return { ...facts, luns };
-  } catch (error) {
-    return { ...facts, luns: [], error: failureOf(error, 'lun scan') };
-  }
-}
-
 const NAMELESS = { vendor: '', product: '', serial: '', worldWideName: '' };
 
-async function scanLun(access: LunAccess, path: string, context: CommandContext): Promise<ScannedLun> {
+async function scanLun(access: LunAccess, path: string, time: SharedTime): Promise<ScannedLun> {
   let lun: Lun | undefined;
   try {
-    lun = await access.opener.open(path, { timeoutMs: context.timeoutMs });
-    return await lookAt(access, lun, context.timeoutMs);
+    lun = await access.opener.open(path, { timeoutMs: time.timeoutMs });
+    return await lookAt(access, lun, time);
   } catch (error) {
     // Controllers answer REPORT LUNS too (tgt's LUN 0): no disk, and no failure.
     if (error instanceof LunError && error.kind === 'bad-argument') return { path, kind: 'no disk', ...NAMELESS };
@@ -173,10 +212,10 @@ async function scanLun(access: LunAccess, path: string, context: CommandContext)
   }
 }
 
-async function lookAt(access: LunAccess, lun: Lun, timeoutMs: number): Promise<ScannedLun> {
-  const { vendor, product, serial, worldWideName } = await lun.identify({ timeoutMs });
-  const { capacity, mode, inquiry } = await access.examine(lun, timeoutMs);
-  const { label, unfinishedCopy = false } = capacity ? await readFirstBlocks(lun, capacity, timeoutMs) : {};
+async function lookAt(access: LunAccess, lun: Lun, time: SharedTime): Promise<ScannedLun> {
+  const { vendor, product, serial, worldWideName } = await lun.identify({ timeoutMs: time.timeoutMs });
+  const { capacity, mode, inquiry } = await access.examine(lun, time.timeoutMs);
+  const { label, unfinishedCopy = false } = capacity ? await readFirstBlocks(lun, capacity, time.timeoutMs) : {};
   return {
     path: lun.path,
     kind: label ? 'command device' : unfinishedCopy ? 'unfinished copy' : (inquiry?.deviceType ?? 'disk'),

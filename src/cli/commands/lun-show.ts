@@ -1,4 +1,5 @@
 import type { Label } from '../../interface-block/label.ts';
+import { sharedTime } from '../../base/shared-time.ts';
 import type { LunExamination } from '../../lun/examination.ts';
 import { LunError, type LunCapacity, type LunErrorKind, type LunIdentity } from '../../lun/lun.ts';
 import type { CommandContext } from '../context.ts';
@@ -34,7 +35,7 @@ async function show(
   context: CommandContext,
   { lun, access }: OpenLun,
 ): Promise<CommandResult<LunShow>> {
-  const options = { timeoutMs: context.timeoutMs };
+  const options = sharedTime(context.services.clock, context.timeoutMs);
   const identity = await lun.identify(options);
   const examination = await access.examine(lun, options.timeoutMs);
   const capacity = await lun.capacity(options).catch(untold);

@@ -21,7 +21,8 @@ function sharedNames({ places }: LunScan): ReadonlyMap<string, number> {
 
 function renderPlace(place: ScannedPlace, shared: ReadonlyMap<string, number>, view: View): string {
   const title = view.strong(escapeText(place.place));
-  if (place.error) return `${title}\n${view.bad(place.error.class)}: ${escapeText(place.error.why)}`;
+  const error = place.error && `${view.bad(place.error.class)}: ${escapeText(place.error.why)}`;
+  if (place.luns.length === 0 && error) return `${title}\n${error}`;
   if (place.luns.length === 0) return `${title}\n${view.faint('nothing there')}`;
   const many = place.luns.some(({ worldWideName }) => (shared.get(worldWideName) ?? 0) > 1);
   const head = ['LUN', 'SIZE', 'BLOCK', 'KIND', 'ACCESS', 'PRODUCT', 'SERIAL', 'WORLD WIDE NAME'];
@@ -29,7 +30,8 @@ function renderPlace(place: ScannedPlace, shared: ReadonlyMap<string, number>, v
     ...row(place, lun, view),
     ...(many ? [(shared.get(lun.worldWideName) ?? 0) > 1 ? `${shared.get(lun.worldWideName)} paths` : '-'] : []),
   ]);
-  return `${title}\n${renderRows(many ? [...head, 'PATHS'] : head, rows, view)}`;
+  const table = renderRows(many ? [...head, 'PATHS'] : head, rows, view);
+  return [title, table, ...(error ? [error] : [])].join('\n');
 }
 
 function row({ place }: ScannedPlace, lun: ScannedLun, view: View): Cell[] {

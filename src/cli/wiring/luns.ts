@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
+import { sharedTime } from '../../base/shared-time.ts';
 import { createLunOpener } from '../../lun/opener.ts';
 import { createTcpTransport } from '../../lun/socket.ts';
 import type { LunAccess, LunSettings } from '../services.ts';
@@ -41,7 +42,8 @@ export function createLunAccess({ clock, random, settings }: LunParts): LunAcces
       return listDevices(realDeviceSystem);
     },
     async examine(lun, timeoutMs) {
-      if (lun.scsi) return (await import('../../lun/examine-unit.ts')).examineUnit(lun, { timeoutMs });
+      const time = sharedTime(clock, timeoutMs);
+      if (lun.scsi) return (await import('../../lun/examine-unit.ts')).examineUnit(lun, time);
       const [{ examineDevice }, { realDeviceSystem }] = await Promise.all([
         import('../../lun/examine-device.ts'),
         import('../../lun/device-system.ts'),

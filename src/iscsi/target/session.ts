@@ -112,7 +112,7 @@ export class TargetSession {
     if (!pdu.dataDigestValid) this.reject(pdu.header, REJECT_REASON.dataDigestError);
     if (opcode === OPCODE.dataOut) return this.dataOut(pdu);
     if (this.discovery && (opcode === OPCODE.scsiCommand || opcode === OPCODE.taskManagementRequest)) {
-      return this.reject(pdu.header, REJECT_REASON.protocolError);
+      return this.rejectInOrder(pdu.header, REJECT_REASON.protocolError);
     }
     if (opcode === OPCODE.scsiCommand) return this.scsiCommand(pdu);
     if (!pdu.dataDigestValid) return this.inOrder(pdu.header, () => undefined);
@@ -169,11 +169,8 @@ export class TargetSession {
   private scsiCommand(pdu: ReceivedPdu): void {
     const command = decodeScsiCommand(pdu.header, pdu.additionalHeader);
     if (!command.immediate && !this.window.admits(command.cmdSn)) return;
-    if (this.tasks.has(command.initiatorTaskTag)) {
-      this.reject(pdu.header, REJECT_REASON.taskInProgress);
-      return this.inOrder(pdu.header, () => undefined);
-    }
-    if (this.tasks.size >= MAX_TASKS) return this.reject(pdu.header, REJECT_REASON.immediateCommandReject);
+    if (this.tasks.has(command.initiatorTaskTag)) return this.rejectInOrder(pdu.header, REJECT_REASON.taskInProgress);
+    if (this.tasks.size >= MAX_TASKS) return this.rejectInOrder(pdu.header, REJECT_REASON.immediateCommandReject);
     const task = new TargetTask(this.nexus, command, bidirectionalReadLengthOf(pdu.additionalHeader));
     this.tasks.set(task.initiatorTaskTag, task);
     this.collector.begin(task, command, pdu);
@@ -261,6 +258,12 @@ export class TargetSession {
     if (reason === LOGOUT_REASON.closeSession) return 0;
     if (reason !== LOGOUT_REASON.closeConnection) return 2;
     return connectionId === this.connectionId ? 0 : 1;
+  }
+
+  /** Its number counts as used: the commands behind it must not wait for ever. */
+  private rejectInOrder(header: Uint8Array, reason: number): void {
+    this.reject(header, reason);
+    this.inOrder(header, () => undefined);
   }
 
   private reject(header: Uint8Array, reason: number): void {

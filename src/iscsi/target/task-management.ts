@@ -13,7 +13,7 @@ export interface ManagementScope {
   readonly host: TargetHost;
 }
 
-/** RFC 7143 section 11.6.1: a LUN that is masked does not exist. */
+/** RFC 7143 section 11.6.1: a LUN that is masked does not exist either. */
 const REFUSED_RESET = {
   'logical-unit': TASK_MANAGEMENT_RESPONSE.lunDoesNotExist,
   target: TASK_MANAGEMENT_RESPONSE.authorizationFailed,

@@ -147,3 +147,11 @@ describe('SPC-2 reservations', () => {
     }
   });
 });
+
+describe('a reset', () => {
+  it('needs a unit that is there', async () => {
+    const { server } = await twoUnits();
+    const mayReset = (lun: number) => server.mayReset?.('logical-unit', encodeLunField(lun), 'a');
+    expect([0, 1, 2, 99].map(mayReset)).toEqual([true, true, false, false]);
+  });
+});

@@ -70,6 +70,9 @@ describe('the command window', () => {
       expect(wire.command({ tag, flags: READ, length: 4, immediate: true })).toEqual([]);
     const [reject] = wire.command({ tag: 256, flags: READ, length: 4, immediate: true });
     expect([reject!.opcode, reject!.at(2, 1)]).toEqual([OPCODES.reject, 6]);
+    // One that is not immediate has used its number up, or all behind it would wait for ever.
+    expect(wire.command({ tag: 257, flags: READ, length: 4 })[0]!.opcode).toBe(OPCODES.reject);
+    expect(windowOf(wire)[0]).toBe(sn(1));
   });
 
   it('rejects a task tag that is in use, with the header', () => {

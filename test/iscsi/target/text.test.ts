@@ -1,6 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { textData, textOf, type SeenPdu } from '../slow-pdu.ts';
-import { createBench, INITIATOR, ISID, join, NO_TAG, nopOut, OPCODES, TARGET, type Wire } from './wire.ts';
+import {
+  createBench,
+  INITIATOR,
+  ISID,
+  join,
+  NO_TAG,
+  nopOut,
+  OPCODES,
+  sn,
+  TARGET,
+  windowOf,
+  type Wire,
+} from './wire.ts';
 
 const READ = 0xc0;
 const NEXUS = `${INITIATOR},i,0x${ISID}`;
@@ -92,6 +104,8 @@ describe('text', () => {
     const wire = bench.connect();
     wire.loginStep([1, 3], [`InitiatorName=${INITIATOR}`, 'SessionType=Discovery']);
     expect(wire.command({ tag: 1, flags: READ, length: 4 })[0]!.opcode).toBe(OPCODES.reject);
+    // Its number is used up: what comes next does not wait for ever.
+    expect(windowOf(wire)[0]).toBe(sn(1));
     wire.connection.lost();
     expect([wire.tasks, bench.calls]).toEqual([[], []]);
   });
