@@ -47,6 +47,13 @@ export interface BackingReport {
 
 export class ManagementError extends Error {
   override readonly name = 'ManagementError';
+  /** What the array was to use cannot be reached, or does not answer, whatever the array thinks of it. */
+  readonly unreachable: boolean;
+
+  constructor(message: string, options: { readonly unreachable?: boolean } = {}) {
+    super(message);
+    this.unreachable = options.unreachable ?? false;
+  }
 }
 
 const LUN_LIMIT = 16_383;

@@ -97,7 +97,8 @@ function commandFailure(error: CommandError): Failure {
 }
 
 const LUN_ADVICE: Readonly<Partial<Record<LunErrorKind, string>>> = {
-  'write-protected': 'an auxiliary volume takes no writes: see which side is primary with cdctl pair show',
+  'write-protected':
+    'see what it is: the auxiliary volume of a pair (cdctl pair show names the primary), or a unit that is read-only itself (cdctl lun show LUN)',
   'no-such-lun': 'see the LUNs that there are: cdctl lun list ARRAY',
   'reservation-conflict':
     'see who holds it: cdctl lun reserve status LUN; come as a registered host with --reservation-key KEY',

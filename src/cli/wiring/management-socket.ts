@@ -15,7 +15,7 @@ const LINE_LIMIT = 1024 * 1024;
 
 export type ManagementAnswer =
   | { readonly ok: true; readonly result: Record<string, unknown> }
-  | { readonly ok: false; readonly message: string };
+  | { readonly ok: false; readonly message: string; readonly unreachable?: boolean };
 
 export function managementPath(directory: string): string {
   const path = join(directory, SOCKET_NAME);
@@ -107,6 +107,14 @@ export async function askManagement(
   const late = request.operation === 'show' ? 'timeout' : 'outcome-unknown';
   const answer = await exchange(managementPath(directory), line, { timeoutMs, directory, late });
   if (answer.ok) return answer.result;
+  if (answer.unreachable) {
+    throw new CliError('no-path', {
+      what: `the array cannot reach what it was to use: ${request.operation}`,
+      where: directory,
+      why: answer.message,
+      next: 'correct the path, or see to it that the array can reach it, then run it again',
+    });
+  }
   throw new CliError('refused', {
     what: `the array refused: ${request.operation}`,
     where: directory,

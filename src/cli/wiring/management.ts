@@ -11,7 +11,7 @@ export async function answerManagement(management: Management, request: Manageme
     found = (await carryOut(management, request)) ?? {};
   } catch (error) {
     if (!(error instanceof ManagementError)) throw error;
-    return { ok: false, message: error.message };
+    return { ok: false, message: error.message, ...(error.unreachable && { unreachable: true }) };
   }
   return { ok: true, result: { changed: tablesOf(management) !== before, ...found } };
 }
