@@ -1,5 +1,7 @@
+export { CHAP_ALGORITHM_NAMES } from './access/description.ts';
 export type {
   AccessDescription,
+  ChapAlgorithmName,
   ChapSecret,
   CommandDeviceModes,
   CommandRole,

@@ -12,8 +12,14 @@ export const CHAP_ALGORITHMS: ReadonlyMap<number, string> = new Map([
   [8, 'sha3-256'],
 ]);
 
-/** Own order of preference, as CHAP_A lists it. */
-export const CHAP_PREFERENCE = '7,8,6,5';
+/** Numbers of `CHAP_ALGORITHMS`. */
+export const STRONGEST_FIRST: readonly number[] = [8, 7, 6, 5];
+/** Throws on a name that is not in the table. */
+export function chapAlgorithmNumber(name: string): number {
+  for (const [algorithm, known] of CHAP_ALGORITHMS) if (known === name) return algorithm;
+  throw new RangeError(`unknown CHAP algorithm ${name}`);
+}
+
 export const CHAP_CHALLENGE_LENGTH = 32;
 /** RFC 7143 section 12.1.3: no binary value is longer. */
 export const MAX_BINARY_LENGTH = 1024;
@@ -35,12 +41,13 @@ export function chapResponseMatches(expected: Uint8Array, got: Uint8Array): bool
   return expected.length === got.length && timingSafeEqual(expected, got);
 }
 
-/** The first algorithm of an offered CHAP_A list that is known here and `allowed`; undefined where there is none. */
-export function chooseChapAlgorithm(offered: string, allowed?: readonly number[]): number | undefined {
-  return offered
-    .split(',')
-    .map(Number)
-    .find((algorithm) => CHAP_ALGORITHMS.has(algorithm) && (allowed?.includes(algorithm) ?? true));
+/**
+ * The strongest of an offered CHAP_A list that is known here and `allowed`, whatever the order of the list; undefined where
+ * there is none.
+ */
+export function chooseChapAlgorithm(offered: string, allowed: readonly number[] = STRONGEST_FIRST): number | undefined {
+  const numbers = offered.split(',').map(Number);
+  return STRONGEST_FIRST.find((algorithm) => numbers.includes(algorithm) && allowed.includes(algorithm));
 }
 
 /** A binary value as hexadecimal text (RFC 7143 section 6.1). */

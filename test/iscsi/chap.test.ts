@@ -32,12 +32,19 @@ describe('CHAP responses', () => {
   it.each([
     ['5', 5],
     ['8,7,6,5', 8],
+    ['5,6,7', 7],
+    ['6,5', 6],
     ['56,6', 6],
     ['56', undefined],
     ['', undefined],
     ['MD5', undefined],
   ])('choose from %s: %s', (offered, chosen) => {
     expect(chooseChapAlgorithm(offered)).toBe(chosen);
+  });
+
+  it('choose the strongest of those that are allowed', () => {
+    expect(chooseChapAlgorithm('8,6,5,7', [5, 6, 7])).toBe(7);
+    expect(chooseChapAlgorithm('5', [6, 7, 8])).toBe(undefined);
   });
 });
 

@@ -63,4 +63,18 @@ describe('libiscsi', () => {
     }
     expect((await list(LOGGER, `db%${SECRET}@`)).code).not.toBe(0);
   });
+
+  it('is refused where MD5, the only algorithm it offers first, is not good enough', async () => {
+    const initiators = [{ initiator: DB, name: 'db', secret: SECRET }];
+    served.chap = { initiators, algorithms: [5, 6, 7, 8] };
+    expect(lunsIn((await list(DB, `db%${SECRET}@`)).output)).toEqual([0, 10]);
+    served.chap = { initiators, algorithms: [6, 7, 8] };
+    const refused = await list(DB, `db%${SECRET}@`);
+    expect({ luns: lunsIn(refused.output), failed: refused.code !== 0 }).toEqual({ luns: [], failed: true });
+    // Our own offers more than MD5.
+    const opener = served.opener(DB, { name: 'db', secret: SECRET });
+    const lun = await opener.open(`${served.url.replace('://', '://db@')}/10`);
+    expect(await lun.capacity()).toEqual({ blockSize: 512, blockCount: 256 });
+    await lun.close();
+  });
 });

@@ -7,7 +7,8 @@ import type { AuditLog, NewEntry } from '../audit/audit-log.ts';
 import { refusal } from '../command-device/request-table.ts';
 import type { CommandOutcome } from '../command-device/types.ts';
 import type { AccessDescription } from './description.ts';
-import { denialOf, groupOf, isQuery, type CommandOrigin } from './guard.ts';
+import { denialOf, groupOf, isQuery, reachedGroups, type CommandOrigin } from './guard.ts';
+import { narrowedAnswer } from './narrowed-answer.ts';
 import { initiatorOf } from './visibility.ts';
 
 /** What was written into a slot: who, the bytes, and what they say where they can be read. */
@@ -95,8 +96,15 @@ export function createCommandControl(parts: ControlParts): ConductCommand {
     return outcome;
   }
 
+  function narrow({ origin, block, request }: Submission, outcome: CommandOutcome): CommandOutcome {
+    const description = access();
+    if (!description) return outcome;
+    const groups = reachedGroups(description, keyOf, { origin, block, ...pick(request) });
+    return narrowedAnswer(request.process, outcome, groups);
+  }
+
   async function answer(submission: Submission, carryOut: () => Promise<CommandOutcome>): Promise<CommandOutcome> {
-    const outcome = await carryOut();
+    const outcome = narrow(submission, await carryOut());
     if (!access()?.auditQueries) return outcome;
     try {
       await audit?.append(entryOf('answered', submission, outcome));

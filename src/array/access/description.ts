@@ -9,11 +9,18 @@ export interface AccessDescription {
   readonly commandDevices: readonly CommandDeviceModes[];
   /** Mutual CHAP: what this array proves to initiators that ask for it. */
   readonly target?: ChapSecret;
+  /** Those that an initiator may prove itself with; absent: all. */
+  readonly chapAlgorithms?: readonly ChapAlgorithmName[];
   /** CHAP users under which this array logs in elsewhere (`iscsi://USER@...` among its remotes). */
   readonly remotes: readonly RemoteSecret[];
   /** Whether the audit also records queries that were answered; refused ones it always does. */
   readonly auditQueries: boolean;
 }
+
+/** Strongest last, by the names that `access.yaml` has for them. */
+export const CHAP_ALGORITHM_NAMES = ['md5', 'sha1', 'sha256', 'sha3-256'] as const;
+
+export type ChapAlgorithmName = (typeof CHAP_ALGORITHM_NAMES)[number];
 
 /**
  * What a command device executes for somebody: queries; these and all that keeps a group running and moves its direction;

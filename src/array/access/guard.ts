@@ -62,6 +62,20 @@ export function denialOf(
   return roleDenial(authority, command) ?? groupDenial(authority, modes, command) ?? maskDenial(authority, command);
 }
 
+/** The groups that a command that is not refused may be told of; undefined: all. */
+export function reachedGroups(
+  access: AccessDescription,
+  keyOf: (name: string) => Uint8Array | undefined,
+  command: SubmittedCommand,
+): readonly string[] | undefined {
+  const modes = access.commandDevices.find(({ lun }) => lun === command.origin.lun);
+  const authority = authorityOf(access, keyOf, command, modes);
+  if ('status' in authority) return [];
+  const own = authority.role === 'administrator' ? undefined : authority.groups;
+  if (!own || !modes?.groups) return own ?? modes?.groups;
+  return own.filter((group) => modes.groups!.includes(group));
+}
+
 /** A signed block comes in the name of its key, by whatever way; an unsigned one in that of the initiator. */
 function authorityOf(
   access: AccessDescription,

@@ -1,12 +1,14 @@
 import { dump } from 'js-yaml';
-import type {
-  AccessDescription,
-  ChapSecret,
-  CommandDeviceModes,
-  CommandRole,
-  InitiatorGrant,
-  KeyGrant,
-  RemoteSecret,
+import {
+  CHAP_ALGORITHM_NAMES,
+  type AccessDescription,
+  type ChapAlgorithmName,
+  type ChapSecret,
+  type CommandDeviceModes,
+  type CommandRole,
+  type InitiatorGrant,
+  type KeyGrant,
+  type RemoteSecret,
 } from '../../array/description.ts';
 import { LUN_LIMIT } from '../values.ts';
 import { ConfigurationError } from './configuration-error.ts';
@@ -23,7 +25,16 @@ const USER = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,222}$/;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$/;
 const SERIAL = /^[A-Z0-9]{1,16}$/;
 
-const FILE_KEYS = ['format', 'initiators', 'keys', 'command-devices', 'target', 'remotes', 'audit-queries'];
+const FILE_KEYS = [
+  'format',
+  'initiators',
+  'keys',
+  'command-devices',
+  'target',
+  'chap-algorithms',
+  'remotes',
+  'audit-queries',
+];
 
 export const NO_GRANTS: AccessDescription = {
   format: 1,
@@ -47,6 +58,7 @@ export function parseAccessFile(source: string, path: string): AccessDescription
     remotes: rows(top, path, 'remotes', readRemote),
     auditQueries: flag(top, path, 'audit-queries'),
     ...(target && { target: chapOf(path, 'target', target) }),
+    ...algorithmsOf(top, path),
   };
   checkAccess(description, path, top.line);
   return description;
@@ -57,6 +69,7 @@ export function formatAccessFile(access: AccessDescription): string {
   const plain = {
     format: 1,
     ...(access.target && { target: plainChap(access.target) }),
+    ...(access.chapAlgorithms && { 'chap-algorithms': access.chapAlgorithms }),
     initiators: access.initiators.map(({ name, chap, luns, array, role, groups }) => ({
       name,
       ...(chap && { chap: plainChap(chap) }),
@@ -121,6 +134,8 @@ export function checkAccess(access: AccessDescription, path: string, line = 1): 
     refuse(`initiator ${without.name} has no CHAP secret while others have: all of them need one, or none`);
   }
   if (access.target && withChap.length === 0) refuse('target has a CHAP secret while no initiator has one');
+  if (access.chapAlgorithms && withChap.length === 0)
+    refuse('chap-algorithms is given while no initiator has a secret');
 }
 
 function rows<T>(top: MapReader, path: string, key: string, read: (reader: MapReader, path: string) => T): T[] {
@@ -188,6 +203,24 @@ function chapOf(path: string, where: string, value: Located): ChapSecret {
   return {
     user: matching(path, `${where}.user`, reader.required('user'), USER, 'a CHAP name'),
     secretFile: reader.text('secret-file'),
+  };
+}
+
+function algorithmsOf(top: MapReader, path: string): { chapAlgorithms?: readonly ChapAlgorithmName[] } {
+  if (top.optional('chap-algorithms') === undefined) return {};
+  const items = top.list('chap-algorithms');
+  if (items.length === 0) {
+    const why = 'chap-algorithms names none, so that nobody could log in';
+    throw new ConfigurationError(path, top.line, why, `name some of ${CHAP_ALGORITHM_NAMES.join(', ')}`);
+  }
+  return {
+    chapAlgorithms: items.map((item) => {
+      const name = textOf(path, 'chap-algorithms', item);
+      const known = CHAP_ALGORITHM_NAMES.find((each) => each === name);
+      if (known) return known;
+      const why = `chap-algorithms: ${JSON.stringify(name)} is not known`;
+      throw new ConfigurationError(path, item.line, why, `name some of ${CHAP_ALGORITHM_NAMES.join(', ')}`);
+    }),
   };
 }
 

@@ -1,6 +1,7 @@
 import { isIPv4 } from 'node:net';
 import { join, resolve } from 'node:path';
 import type { AccessDescription, ChapSecret } from '../../array/description.ts';
+import { chapAlgorithmNumber } from '../../iscsi/chap.ts';
 import type { InitiatorCredentials } from '../../iscsi/initiator-chap.ts';
 import type { TargetChap } from '../../iscsi/target/types.ts';
 import { CliError } from '../cli-error.ts';
@@ -68,7 +69,8 @@ async function targetChap(directory: string, access: AccessDescription): Promise
   const target = access.target && (await credentials(directory, access.target));
   const same = target && initiators.find(({ secret }) => secret === target.secret);
   if (same) throw sameSecret(directory, same.name);
-  return { initiators, ...(target && { target }) };
+  const algorithms = access.chapAlgorithms?.map(chapAlgorithmNumber);
+  return { initiators, ...(target && { target }), ...(algorithms && { algorithms }) };
 }
 
 async function remoteCredentials(
@@ -128,5 +130,6 @@ export function credentialsOf(access: LoadedAccess, initiator: string): string |
   const { description, chap } = access;
   if (!description) return '';
   if (!description.initiators.some(({ name }) => name === initiator)) return undefined;
-  return JSON.stringify(chap?.initiators.find((known) => known.initiator === initiator) ?? '');
+  const known = chap?.initiators.find((each) => each.initiator === initiator);
+  return JSON.stringify([known ?? '', chap?.algorithms ?? 'all']);
 }

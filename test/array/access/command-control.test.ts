@@ -111,6 +111,27 @@ describe('a role', () => {
     await expect(split(client(OWNER), 'others')).rejects.toThrow(/no group "?others/);
   });
 
+  it('tells those who reach some groups nothing of the names of others', async () => {
+    const luns = { primaryLun: 10, auxiliaryLun: 10, primaryJournalLun: 20, auxiliaryJournalLun: 20 };
+    const serials = { primarySerial: 'TOKYO', auxiliarySerial: 'OSAKA' };
+    const header = { group: 'oradb', pair: 'data', role: 'primary', noCopy: false, ...luns, ...serials } as const;
+    await client(OWNER).call('pair.create', { header, rows: [] });
+    const used = async (asker: ArrayClient) => {
+      const { rows } = await asker.call('volume.list', { header: {}, rows: [] });
+      return rows.filter(({ lun }) => lun >= 10).map(({ group, pair, role }) => `${group}/${pair} ${role}`);
+    };
+    const all = ['oradb/data primary', '/ simplex', 'oradb/ primary'];
+    const hidden = ['/ primary', '/ simplex', '/ primary'];
+    expect(await used(client(OWNER))).toEqual(all);
+    expect(await used(client(OPERATOR))).toEqual(all);
+    expect(await used(client(NEAR, SIGNING))).toEqual(all);
+    served.access = { ...ACCESS, commandDevices: [{ lun: 0, signedOnly: false, groups: ['payroll'] }] };
+    expect(await used(client(OWNER))).toEqual(hidden);
+    served.access = { ...ACCESS, initiators: ACCESS.initiators.map((grant) => ({ ...grant, groups: ['payroll'] })) };
+    expect(await used(client(MONITOR))).toEqual(hidden);
+    expect(await used(client(OWNER)), 'an administrator').toEqual(all);
+  });
+
   it('takes effect at once when it is changed', async () => {
     const operator = client(OPERATOR);
     await show(operator);

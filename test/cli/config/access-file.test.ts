@@ -5,6 +5,7 @@ import type { AccessDescription } from '../../../src/cli/services.ts';
 const FULL: AccessDescription = {
   format: 1,
   target: { user: 'kyoto', secretFile: 'secrets/kyoto' },
+  chapAlgorithms: ['sha256', 'sha3-256'],
   initiators: [
     {
       name: 'iqn.2026-11.com.example:db',
@@ -57,6 +58,9 @@ describe('access.yaml', () => {
       `${TEXT}target: { user: t, secret-file: f }\n`,
       /while no initiator has one/,
     ],
+    ['an algorithm that nobody knows', `${TEXT}chap-algorithms: [sha256, sha512]\n`, /"sha512" is not known/],
+    ['no algorithm', `${TEXT}chap-algorithms: []\n`, /nobody could log in/],
+    ['algorithms of nobody', `${TEXT}chap-algorithms: [sha256]\n`, /while no initiator has a secret/],
     ['another format', TEXT.replace('1', '2'), /format must be 1/],
   ])('refuses %s', (_what, text, words) => {
     expect(() => parseAccessFile(text, 'access.yaml')).toThrow(words);
