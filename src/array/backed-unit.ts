@@ -35,6 +35,16 @@ export function withObstacles(unit: LogicalUnit, volume: Volume, waits: () => st
     read: (lba, blockCount) => unit.read(lba, blockCount).catch(told('read')),
     write: (lba, data, options) => unit.write(lba, data, options).catch(told('write')),
     deallocate: (lba, blockCount, options) => unit.deallocate!(lba, blockCount, options).catch(told('write')),
+    allocation: async (lba, blockCount) => {
+      try {
+        return await unit.allocation!(lba, blockCount);
+      } catch (error) {
+        throw faultOfRemote(error, 'read');
+      }
+    },
+    get deallocationGranularity() {
+      return unit.deallocationGranularity!;
+    },
     flush: () => unit.flush().catch(told('flush')),
   };
 }

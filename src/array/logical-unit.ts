@@ -39,7 +39,9 @@ export interface LogicalUnit {
   /** Thin units only: the blocks read as zeros from now on and take no room any more (UNMAP). */
   deallocate?(lba: number, blockCount: number, options?: ChangeOptions): Promise<void>;
   /** Thin units only: what is known of the range, from its start, in runs; it may end early (GET LBA STATUS). */
-  allocation?(lba: number, blockCount: number): readonly AllocationRun[];
+  allocation?(lba: number, blockCount: number): readonly AllocationRun[] | Promise<readonly AllocationRun[]>;
+  /** Whether both are true at this moment; absent where they always are. */
+  givesBack?(): boolean;
   /** SANITIZE; absent where nobody can promise that nothing is left. */
   readonly sanitize?: Sanitizer;
   /** What it stores is encrypted, and `sanitize` can do away with the key (CRYPTO ERASE). */

@@ -9,6 +9,7 @@ import { sanitizeFault, type Sanitizer } from './sanitize/sanitizer.ts';
 import { unitSerial } from './remote-interface.ts';
 import type { PairState } from './store/array-state.ts';
 import { announceChange, storeAtomically, storeChange, writeOf, type VolumeChange } from './group/change.ts';
+import { holeBeside, type ByteRange } from './store/unstored.ts';
 import type { Volume } from './store/volume.ts';
 
 /** NAA 6 (registered extended) name made of the array's serial and the LUN: stable, and different for every volume. */
@@ -104,7 +105,9 @@ export function createVolumeUnit(parts: VolumeUnitParts): LogicalUnit {
     ...(parts.sanitizer ? { sanitize: alone(parts.sanitizer, parts) } : {}),
     ...(volume.erasure?.replaceKey ? { encrypted: true } : {}),
     ...(volume.atomic ? { atomicWriteBlocks: volume.atomic.byteLimit / blockSize } : {}),
-    deallocationGranularity: volume.chunkBytes / blockSize,
+    get deallocationGranularity() {
+      return Math.max(1, (volume.backing?.thin() ?? volume.chunkBytes) / blockSize);
+    },
     access() {
       const paired = parts.paired();
       const access = paired ? paired.runtime.access(paired.pair) : 'read-write';
@@ -122,7 +125,10 @@ export function createVolumeUnit(parts: VolumeUnitParts): LogicalUnit {
     },
     deallocate: (lba, count, options) =>
       carryOut({ offset: lba * blockSize, length: count * blockSize }, false, options?.isAborted),
-    allocation: (lba, count) => allocationRuns(volume, lba, count),
+    allocation(lba, count) {
+      return allocationRuns(volume, parts.paired()?.runtime.storing.unstored(volume) ?? [], lba, count);
+    },
+    givesBack: () => !volume.backing || volume.backing.thin() !== undefined,
     async flush() {
       const paired = parts.paired();
       await (paired ? paired.runtime.flush(volume) : volume.flush());
@@ -149,12 +155,19 @@ function inPair(name: string): Error {
   return checkCondition(SENSE_KEY.illegalRequest, 0x2c, 0x00, message);
 }
 
-/** At most `RUN_LIMIT` runs from the start of the range. */
-function allocationRuns(volume: Volume, lba: number, count: number): AllocationRun[] {
+/** At most `RUN_LIMIT` runs from the start of the range; what is on its way to the volume counts as there. */
+async function allocationRuns(
+  volume: Volume,
+  unstored: readonly ByteRange[],
+  lba: number,
+  count: number,
+): Promise<AllocationRun[]> {
   const { blockSize } = volume.description;
   const runs: AllocationRun[] = [];
   for (let block = lba; block < lba + count;) {
-    const { hole, end } = volume.holeAt(block * blockSize);
+    const offset = block * blockSize;
+    const found = volume.holeAt(offset);
+    const { hole, end } = holeBeside(unstored, offset, found instanceof Promise ? await found : found);
     const blockCount = Math.min(lba + count, end / blockSize) - block;
     const last = runs.at(-1);
     if (last?.mapped === !hole) runs[runs.length - 1] = { ...last, blockCount: last.blockCount + blockCount };

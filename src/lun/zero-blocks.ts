@@ -17,6 +17,8 @@ export interface ZeroBlocks {
   ) => Promise<{ readonly zeros: boolean; readonly blockCount: number }>;
   /** Writes zeros without sending them, and gives the space back: WRITE SAME(16) with UNMAP, whose result is defined. */
   readonly write?: (lba: number, blockCount: number, options: IoOptions) => Promise<void>;
+  /** Blocks that are taken up and given back together (OPTIMAL UNMAP GRANULARITY), where the unit says it. */
+  readonly granularity?: number;
 }
 
 /** LBPWS: WRITE SAME(16) with UNMAP. LBPRZ xx1b: what is given back reads as zeros (SBC-3 6.5.4). */
@@ -36,8 +38,8 @@ export async function zeroBlocksOf(lun: Lun, blockSize: number, options: IoOptio
     const bytes = await ask(scsi, 'READ CAPACITY(16)', readCapacity16Cdb(), 32, options);
     const capacity = decodeCapacity16(bytes);
     if (!capacity.ok || !capacity.value.thin || !capacity.value.readsZeros) return {};
-    const write = await writerOf(lun, scsi, blockSize, options);
-    return { runAt: (lba, callOptions) => runAt(lun, scsi, lba, callOptions), ...(write && { write }) };
+    const writer = await writerOf(lun, scsi, blockSize, options);
+    return { runAt: (lba, callOptions) => runAt(lun, scsi, lba, callOptions), ...writer };
   } catch (error) {
     if (isRefusal(error)) return {};
     throw error;
@@ -78,12 +80,13 @@ async function writerOf(
   scsi: ScsiAccess,
   blockSize: number,
   options: IoOptions,
-): Promise<ZeroBlocks['write'] | undefined> {
+): Promise<Pick<ZeroBlocks, 'write' | 'granularity'>> {
   const provisioning = decodeVpd(await page(scsi, VPD_PAGE.logicalBlockProvisioning, options), 0xb2);
   const promises = provisioning.ok ? (provisioning.value.content[1] ?? 0) : 0;
-  if ((promises & WRITE_SAME_UNMAPS) === 0 || (promises & READS_ZEROS) === 0) return undefined;
-  const limits = decodeBlockLimits(await page(scsi, VPD_PAGE.blockLimits, options));
-  const limit = Math.min((limits.ok && limits.value.maximumWriteSame) || LARGEST_WRITE_SAME, LARGEST_WRITE_SAME);
+  if ((promises & WRITE_SAME_UNMAPS) === 0 || (promises & READS_ZEROS) === 0) return {};
+  const read = decodeBlockLimits(await page(scsi, VPD_PAGE.blockLimits, options));
+  const { maximumWriteSame = 0, unmapGranularity = 0 } = read.ok ? read.value : {};
+  const limit = Math.min(maximumWriteSame || LARGEST_WRITE_SAME, LARGEST_WRITE_SAME);
   let refused = false;
   const same = (lba: number, count: number, callOptions: IoOptions): Promise<unknown> =>
     scsi.execute({
@@ -93,7 +96,7 @@ async function writerOf(
       repeatable: true,
       ...callOptions,
     });
-  return async (lba, blockCount, callOptions) => {
+  const write: ZeroBlocks['write'] = async (lba, blockCount, callOptions) => {
     const largest = refused ? Math.max(1, Math.floor(SENT_BYTES / blockSize)) : limit;
     for (let at = 0; at < blockCount; at += largest) {
       const count = Math.min(largest, blockCount - at);
@@ -109,6 +112,7 @@ async function writerOf(
       await writeOut(lun, lba + at, count, blockSize, callOptions);
     }
   };
+  return { write, ...(unmapGranularity > 0 && { granularity: unmapGranularity }) };
 }
 
 /** Zeros sent as data, to a unit that has promised more than it does. */

@@ -1,4 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import type { LunOpener } from '../../src/lun/lun.ts';
+import { createMemoryLun } from '../../src/lun/memory-lun.ts';
 import { createLunOpener, type PathOpener } from '../../src/lun/opener.ts';
 import type { LogicalUnit } from '../../src/array/logical-unit.ts';
 import { createRealClock } from '../../src/lun/real-clock.ts';
@@ -43,11 +45,14 @@ const FRONT = {
   commandDevices: [],
 } as const;
 
-async function frontOf(path: string): Promise<{ front: ServedArray; unit: LogicalUnit }> {
+async function frontOf(
+  path: string,
+  opener: LunOpener = backings(),
+): Promise<{ front: ServedArray; unit: LogicalUnit }> {
   const volume = { lun: 5, name: 'data', kind: 'volume', blockSize: 512, blockCount: 256, backing: path } as const;
   const front = await served({
     storage: createMemoryStorage(),
-    parts: { description: { ...FRONT, volumes: [volume] }, backings: backings() },
+    parts: { description: { ...FRONT, volumes: [volume] }, backings: opener },
   });
   return { front, unit: front.array.units.unit(5)! };
 }
@@ -81,10 +86,47 @@ describe('an array in front of another', () => {
     await unit.flush();
     expect(await inner.read(0, 130)).toEqual(block(0, 130));
     expect(await inner.read(130, 126)).toEqual(block(7, 126));
-    expect(inner.allocation!(0, 256)).toEqual([
+    expect(await inner.allocation!(0, 256)).toEqual([
       { lba: 0, blockCount: 130, mapped: false },
       { lba: 130, blockCount: 126, mapped: true },
     ]);
+  });
+
+  it('is thin where what is behind it is, and tells what that one has allocated', async () => {
+    const back = await served();
+    const inner = back.array.units.unit(10)!;
+    await inner.write(128, block(7, 128), SAFE);
+    const { front } = await frontOf(`${back.url}/10`);
+    const ask = (cdb: string) => front.send('iqn.2026-11.example:host', 5, Buffer.from(cdb, 'hex'));
+    const status = async (): Promise<string> => {
+      const { verdict, dataIn } = await ask('9e12000000000000000000000400' + '0000');
+      return verdict === 'good' ? Buffer.from(dataIn.subarray(8)).toString('hex') : verdict;
+    };
+    const capacity = await ask('9e10000000000000000000000020' + '0000');
+    expect(capacity.dataIn[14]! & 0xc0, 'LBPME, LBPRZ').toBe(0xc0);
+    expect(await status()).toBe('00000000000000000000008001000000' + '00000000000000800000008000000000');
+    await front.array.units.unit(5)!.write(3, block(1), SAFE);
+    expect(await front.array.units.unit(5)!.allocation!(0, 256)).toEqual(await inner.allocation!(0, 256));
+    expect(await inner.allocation!(3, 1)).toEqual([{ lba: 3, blockCount: 1, mapped: true }]);
+    await front.array.units.unit(5)!.deallocate!(0, 256);
+    expect(await status()).toBe('00000000000000000000010001000000');
+    // The chunks of the array behind are of 64 KiB.
+    const limits = await ask('1201b000400' + '0');
+    expect(Buffer.from(limits.dataIn).readUInt32BE(28)).toBe(128);
+  });
+
+  it('is not thin where what is behind it does not say what it holds', async () => {
+    const capacity = { blockSize: 512, blockCount: 256 };
+    const behind = createMemoryLun({ path: '/dev/behind', capacity, identity: { serial: 'DISK-1' } });
+    const { front } = await frontOf('/dev/behind', { open: async () => behind });
+    const unit = front.array.units.unit(5)!;
+    await unit.prepare!();
+    const ask = (cdb: string) => front.send('iqn.2026-11.example:host', 5, Buffer.from(cdb, 'hex'));
+    const told = await ask('9e10000000000000000000000020' + '0000');
+    expect(told.dataIn[14]! & 0x80, 'LBPME').toBe(0);
+    expect((await ask('9e12000000000000000000000400' + '0000')).verdict).toBe('5/24/0');
+    expect((await ask('42000000000000000000')).verdict, 'UNMAP').toBe('5/20/0');
+    expect((await ask('1201b2004000')).dataIn[5], 'LBPU, LBPWS').toBe(0);
   });
 
   it('starts without its backing, says NOT READY, and refuses itself and what is too small', async () => {

@@ -88,12 +88,11 @@ async function runsFrom(context: CommandContext, lba: number, most: number): Pro
   let at = lba;
   while (at < unit.blockCount && runs.length <= most) {
     throwIfAborted(channel, task);
-    const found = unit.allocation!(at, Math.min(unit.blockCount - at, LONGEST_RUN));
+    const found = await unit.allocation!(at, Math.min(unit.blockCount - at, LONGEST_RUN));
     for (const run of found) append(runs, run);
     const last = found.at(-1);
     if (!last) break;
     at = last.lba + last.blockCount;
-    await Promise.resolve();
   }
   return runs.slice(0, most);
 }

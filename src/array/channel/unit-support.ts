@@ -53,5 +53,5 @@ function promises(unit: LogicalUnit, promise: string): boolean {
 /** Thinly provisioned (LBPME): blocks can be given back, and it can be told which ones are. */
 export function isThin(unit: LogicalUnit): boolean {
   if (unit.far) return unit.far.facts()?.long?.thin === true;
-  return unit.deallocate !== undefined && unit.allocation !== undefined;
+  return unit.deallocate !== undefined && unit.allocation !== undefined && unit.givesBack?.() !== false;
 }

@@ -2,6 +2,7 @@ import type { Clock } from '../../base/clock.ts';
 import { JOURNAL_BLOCK_SIZE } from '../journal/geometry.ts';
 import type { JournalVolume } from '../journal/journal-volume.ts';
 import type { Position } from '../store/array-state.ts';
+import type { ByteRange } from '../store/unstored.ts';
 import type { Volume } from '../store/volume.ts';
 import { announceChange, applyChange, storeAtomically, overlayChange, type VolumeChange } from './change.ts';
 
@@ -17,6 +18,8 @@ export interface JournalStoring {
   append(write: VolumeWrite, kept: Position, stamp: RecordStamp): boolean;
   /** Lays the writes that the volume does not have at the moment of the call over what a read begun then gives. */
   overlay(volume: Volume, offset: number, length: number): (data: Uint8Array) => Uint8Array;
+  /** Where data of a volume stand here that it does not have yet. */
+  unstored(volume: Volume): readonly ByteRange[];
   /** Undefined, or what a writer waits for while too much is on its way to the volumes. */
   pressure(): Promise<void> | undefined;
   /** Everything appended before is durable when it resolves. */
@@ -118,6 +121,8 @@ export function createJournalStoring(parts: {
         return data;
       };
     },
+    unstored: (volume) =>
+      pending.filter((write) => write.volume === volume && write.change.data).map((write) => write.change),
     pressure() {
       if (pendingBytes < PENDING_BYTES_LIMIT && pending.length < PENDING_WRITES_LIMIT) return undefined;
       return drain();

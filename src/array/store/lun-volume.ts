@@ -5,11 +5,12 @@ import type { VolumeDescription } from '../description.ts';
 import { chunkBytesFor } from './chunk-map.ts';
 import { createLunLink } from './lun-link.ts';
 import type { BackingCondition, Volume, VolumeBacking } from './volume.ts';
+import { coveredUntil, holeBeside, type Hole } from './unstored.ts';
 import { createWriteBehind } from './write-behind.ts';
 
 /**
  * A volume whose bytes lie on a LUN, each at its own offset: a block device, or a LUN of another target. Everything it
- * holds counts as data, since nothing is known of it.
+ * holds counts as data, unless the LUN says what it holds (`thin`).
  *
  * Writes go out in order where they overlap and stay in memory until a flush covers them. A connection that is lost is
  * made again at once, a few times, and they are sent again; only then is the backing given up: what hosts were told is
@@ -45,7 +46,8 @@ export function createLunVolume(parts: LunVolumeParts): LunVolume {
   /** Since the last flush that ended well. */
   let flushFailed = false;
   let use: 'none' | 'catching-up' | 'served' = 'none';
-  let backing: Backing = { blockSize, giveBack: undefined };
+  let backing: Backing = { blockSize, giveBack: undefined, thin: undefined };
+  const NO_HOLE: Hole = { hole: false, end: byteLength };
 
   const link = createLunLink({
     clock: parts.clock,
@@ -90,26 +92,51 @@ export function createLunVolume(parts: LunVolumeParts): LunVolume {
       : link.failure();
   }
 
+  /** Asks until there is an answer: a connection that is lost meanwhile is made again. */
+  async function ask<T>(question: (lun: Lun) => Promise<T>): Promise<T> {
+    for (;;) {
+      const used = await link.connected();
+      const answer = await question(used).then(
+        (value) => ({ value }),
+        (error: unknown) => {
+          if (!isLoss(error)) throw error;
+          link.lost(used, error);
+          return undefined;
+        },
+      );
+      if (answer) {
+        prove();
+        return answer.value;
+      }
+    }
+  }
+
   async function readThrough(offset: number, length: number): Promise<Uint8Array> {
     const read = writes.beginRead(offset, length);
+    const options = { timeoutMs: IO_TIMEOUT_MS };
     try {
-      for (;;) {
-        const used = await link.connected();
-        const data = await used
-          .read(offset / backing.blockSize, length / backing.blockSize, { timeoutMs: IO_TIMEOUT_MS })
-          .catch((error: unknown) => {
-            if (!isLoss(error)) throw error;
-            link.lost(used, error);
-            return undefined;
-          });
-        if (data) {
-          prove();
-          return read.lay(data);
-        }
-      }
+      return read.lay(await ask((lun) => lun.read(offset / backing.blockSize, length / backing.blockSize, options)));
     } finally {
       read.end();
     }
+  }
+
+  /** What is on its way when the LUN is asked may come behind its answer. */
+  async function askHole(offset: number): Promise<Hole> {
+    const underWay = writes.unanswered();
+    const covered = coveredUntil(underWay, offset);
+    if (covered !== undefined) return { hole: false, end: covered };
+    const run = await ask(async () => backing.thin?.runAt(offset / backing.blockSize, { timeoutMs: IO_TIMEOUT_MS }));
+    if (!run) return NO_HOLE;
+    const found = inBlocks(offset, offset + run.blockCount * backing.blockSize, run.zeros);
+    return holeBeside(underWay, offset, found);
+  }
+
+  /** The LUN's blocks may be smaller: a block of which it holds a part is held. */
+  function inBlocks(offset: number, end: number, zeros: boolean): Hole {
+    const whole = Math.floor(Math.min(end, byteLength) / blockSize) * blockSize;
+    if (zeros && whole > offset) return { hole: true, end: whole };
+    return { hole: false, end: Math.min(byteLength, Math.max(offset + blockSize, whole)) };
   }
 
   let committing: Promise<boolean> | undefined;
@@ -201,6 +228,7 @@ export function createLunVolume(parts: LunVolumeParts): LunVolume {
   function control(): VolumeBacking {
     return {
       condition: () => ({ state: stateNow(), why: link.state() === 'open' ? '' : textOf(link.failure()) }),
+      thin: () => backing.thin?.granularityBytes,
       failure: () => link.failure(),
       isUsable: () => use !== 'none',
       reach: () => link.reach(),
@@ -229,7 +257,7 @@ export function createLunVolume(parts: LunVolumeParts): LunVolume {
     },
     write: (offset, data, awaited = false) => store(offset, data.length, data, awaited),
     deallocate: (offset, length, awaited = false) => store(offset, length, undefined, awaited),
-    holeAt: () => ({ hole: false, end: byteLength }),
+    holeAt: (offset) => (backing.thin ? askHole(offset) : NO_HOLE),
     allocatedBits: () => new Uint8Array(Math.ceil(byteLength / chunkBytesFor(byteLength) / 8)).fill(0xff),
     allocatedBytes: () => byteLength,
     flush,
@@ -246,13 +274,17 @@ interface Backing {
   readonly blockSize: number;
   /** Present where the LUN promises that what is given back reads as zeros. */
   readonly giveBack: ZeroBlocks['write'];
+  /** Present where it also tells what is given back. */
+  readonly thin: { readonly granularityBytes: number; readonly runAt: NonNullable<ZeroBlocks['runAt']> } | undefined;
 }
 
 async function lookAt(lun: Lun): Promise<Backing> {
   const options = { timeoutMs: IO_TIMEOUT_MS };
   try {
     const { blockSize } = await lun.capacity(options);
-    return { blockSize, giveBack: (await zeroBlocksOf(lun, blockSize, options)).write };
+    const { write, runAt, granularity = 1 } = await zeroBlocksOf(lun, blockSize, options);
+    const thin = write && runAt && { granularityBytes: granularity * blockSize, runAt };
+    return { blockSize, giveBack: write, thin };
   } catch (error) {
     await lun.close().catch(() => undefined);
     throw error;

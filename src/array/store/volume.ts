@@ -2,6 +2,7 @@ import { uninitialisedBytes } from '../../base/bytes.ts';
 import type { VolumeDescription } from '../description.ts';
 import type { AtomicWrites } from './atomic-writes.ts';
 import type { ThinFile } from './thin-file.ts';
+import type { Hole } from './unstored.ts';
 
 /** The bytes of a volume. Offsets and lengths are bytes. */
 export interface Volume {
@@ -22,8 +23,8 @@ export interface Volume {
   write(offset: number, data: Uint8Array, awaited?: boolean): Promise<void> | undefined;
   /** The range reads as zeros from now on, and whole chunks of it take no room any more; otherwise like `write`. */
   deallocate(offset: number, length: number, awaited?: boolean): Promise<void> | undefined;
-  /** Whether the block at `offset` is known to hold no data, and a place up to which that is so. */
-  holeAt(offset: number): { readonly hole: boolean; readonly end: number };
+  /** Whether the block at `offset` is known to hold no data, and a place up to which that is so; rejects as `read` does. */
+  holeAt(offset: number): Hole | Promise<Hole>;
   /** A bit for each chunk that may hold data; all others are zeros. */
   allocatedBits(): Uint8Array;
   allocatedBytes(): number;
@@ -51,6 +52,11 @@ export interface BackingCondition {
 /** The LUN behind a volume. */
 export interface VolumeBacking {
   condition(): BackingCondition;
+  /**
+   * The bytes that the LUN takes up and gives back together, where it promises that what is given back reads as zeros and
+   * tells what is (GET LBA STATUS); undefined where it does not, or was not reached yet.
+   */
+  thin(): number | undefined;
   /** Why it could not be reached the last time, usually a `LunError`. */
   failure(): unknown;
   /** False from the moment it is given up until `beginCatchUp`: writes, flushes and reads of the volume then reject. */

@@ -1,3 +1,5 @@
+import type { ByteRange } from './unstored.ts';
+
 /**
  * Writes on their way to a LUN: those that it has not answered, and those that it has answered but may still lose. All of
  * them are sent again over a new connection, so that neither a lost answer nor a restart of the far side takes anything
@@ -11,6 +13,8 @@ export interface WriteBehind {
   add(offset: number, length: number, data: Uint8Array | undefined, awaited: boolean): Promise<void> | undefined;
   /** To be begun before the LUN is asked, and ended when it has answered; `lay` puts over it what it did not have then. */
   beginRead(offset: number, length: number): ReadUnderWay;
+  /** Where data are on their way that the LUN may not have yet. */
+  unanswered(): readonly ByteRange[];
   /** Everything added before has been answered when it resolves; rejects where it was given up. */
   answered(): Promise<void>;
   /** What has been answered now; to be forgotten when a flush that begins now has ended well. */
@@ -48,12 +52,7 @@ const DEPTH = 16;
 /** Waiting writes that are looked at for one that need not wait. */
 const WINDOW = 64;
 
-interface Range {
-  readonly offset: number;
-  readonly length: number;
-}
-
-interface HeldWrite extends Range {
+interface HeldWrite extends ByteRange {
   readonly number: number;
   readonly data: Uint8Array | undefined;
   /** Reads that began before it and must not see it. */
@@ -63,7 +62,7 @@ interface HeldWrite extends Range {
   acknowledged: boolean;
 }
 
-function overlap(a: Range, b: Range): boolean {
+function overlap(a: ByteRange, b: ByteRange): boolean {
   return a.offset < b.offset + b.length && b.offset < a.offset + a.length;
 }
 
@@ -71,7 +70,7 @@ export function createWriteBehind(parts: WriteBehindParts): WriteBehind {
   /** In the order in which they were added. */
   const held = new Set<HeldWrite>();
   let unanswered = new Set<HeldWrite>();
-  const reads = new Set<Range>();
+  const reads = new Set<ByteRange>();
   let waiters: Array<{ number: number; resolve(): void; reject(error: unknown): void }> = [];
   let added = 0;
   let bytes = 0;
@@ -142,7 +141,7 @@ export function createWriteBehind(parts: WriteBehindParts): WriteBehind {
     for (const waiter of done) waiter.resolve();
   }
 
-  function hold(range: Range, data: Uint8Array | undefined, caller: HeldWrite['caller']): void {
+  function hold(range: ByteRange, data: Uint8Array | undefined, caller: HeldWrite['caller']): void {
     added += 1;
     const behind = new Set<object>([...reads].filter((read) => overlap(read, range)));
     const { offset, length } = range;
@@ -184,6 +183,7 @@ export function createWriteBehind(parts: WriteBehindParts): WriteBehind {
         },
       };
     },
+    unanswered: () => [...unanswered].filter((write) => write.data !== undefined),
     answered() {
       if (unanswered.size === 0) return Promise.resolve();
       return new Promise((resolve, reject) => waiters.push({ number: added, resolve, reject }));

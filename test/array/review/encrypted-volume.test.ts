@@ -151,7 +151,7 @@ describe('CRYPTO ERASE', () => {
         if (!isZero(old)) expect(key.includes(old.subarray(0, 64)) || key.includes(old.subarray(64))).toBe(false);
       }
       expect(isZero(await unit.read(0, 2048))).toBe(true);
-      expect(unit.allocation!(0, 2048)).toEqual([{ lba: 0, blockCount: 2048, mapped: false }]);
+      expect(await unit.allocation!(0, 2048)).toEqual([{ lba: 0, blockCount: 2048, mapped: false }]);
       await unit.write(7, stamp(7), { forceUnitAccess: true });
       tokyo.kill();
       await tokyo.start();

@@ -70,7 +70,9 @@ describe('SANITIZE of a volume', () => {
       expect(overwritten.size * 512).toBe(stored);
       expect(traces(world)).toEqual([]);
       expect((await whole(unit)).every((byte) => byte === 0)).toBe(true);
-      expect(unit.allocation!(0, unit.blockCount)).toEqual([{ lba: 0, blockCount: unit.blockCount, mapped: false }]);
+      expect(await unit.allocation!(0, unit.blockCount)).toEqual([
+        { lba: 0, blockCount: unit.blockCount, mapped: false },
+      ]);
       await unit.write(7, stamp(7), { forceUnitAccess: true });
       expect((await unit.read(7, 1))[0]).toBe(7);
     }));
