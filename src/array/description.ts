@@ -31,6 +31,8 @@ export interface ListenAddress {
   readonly port: number;
   /** It may be served beyond this machine although no initiator has to authenticate. */
   readonly allowUnauthenticated?: true;
+  /** `host:port` (IPv6 in brackets) of the portal to which initiators are sent once they have proved themselves. */
+  readonly redirectTo?: string;
 }
 
 export interface VolumeDescription {

@@ -1,4 +1,5 @@
 import { CliError } from './cli-error.ts';
+import { isPortal } from './values.ts';
 import type { CommandContext } from './context.ts';
 import type { CommandResult } from './definition.ts';
 import type { ManagementRequest } from './services.ts';
@@ -28,6 +29,16 @@ export async function editArray(
 function asCarriedOut(request: ManagementRequest, { volume }: Record<string, unknown>): ManagementRequest {
   if (request.operation !== 'volume-add' || typeof volume !== 'object' || volume === null) return request;
   return { ...request, volume: { ...request.volume, ...volume } };
+}
+
+/** Where an initiator can be sent; like `parseListen`, with a port of its own. */
+export function parseRedirect(text: string): string {
+  if (isPortal(text)) return text;
+  throw new CliError('usage', {
+    what: `"${text}" is no portal to send initiators to`,
+    why: 'it must be host:port with a port from 1 to 65535',
+    next: 'give --redirect-to 192.0.2.7:3260',
+  });
 }
 
 /** `host:port`, IPv6 addresses in brackets. */

@@ -69,3 +69,10 @@ export function formatSize(bytes: number): string {
   const unit = units.find(({ size }) => bytes >= size && bytes % size === 0);
   return unit === undefined ? String(bytes) : `${bytes / unit.size}${unit.name}`;
 }
+
+/** `host:port` that a session can be opened to, IPv6 addresses in brackets. */
+export function isPortal(text: string): boolean {
+  const match = /^(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[1]);
+  return port >= 1 && port <= 65_535;
+}

@@ -50,8 +50,10 @@ function secret(name: string, text: string, mode = 0o600): string {
   return path;
 }
 
-async function serve(...more: string[]): Promise<{ readonly url: (user?: string) => string }> {
-  const child = start(['array', 'serve', array, '--json', ...more]);
+const serve = (...more: string[]) => serveFrom(array, ...more);
+
+async function serveFrom(from: string, ...more: string[]): Promise<{ readonly url: (user?: string) => string }> {
+  const child = start(['array', 'serve', from, '--json', ...more]);
   children.push(child);
   const ready = JSON.parse(await lineOf(child, (line) => line.includes('"ready"'))) as Record<string, unknown>;
   const facts = (ready['data'] ?? ready) as { port: number; targetName: string };
@@ -90,6 +92,26 @@ describe('an array without access.yaml', () => {
     expect(existsSync(join(array, 'store'))).toBe(false);
     const { url } = await serve('--listen', '0.0.0.0:0', '--allow-unauthenticated');
     expect(await lunsOf(url())).toEqual([0, 10, 20]);
+  });
+});
+
+describe('an array that is served at another portal', () => {
+  it('sends initiators there, who find it under the same name', async () => {
+    const moved = join(directory.path, 'moved');
+    mkdirSync(moved);
+    const description = readFileSync(join(array, 'array.yaml'), 'utf8');
+    writeFileSync(join(moved, 'array.yaml'), description.replace('lun: 10', 'lun: 12'));
+    const there = await serveFrom(moved);
+    const here = await serve('--redirect-to', /127\.0\.0\.1:\d+/.exec(there.url())![0]);
+    expect(await lunsOf(here.url())).toEqual([0, 12, 20]);
+  });
+
+  it.each(['192.0.2.7', '192.0.2.7:0', 'a b:3260', ':3260'])('must be told where: %s', async (text) => {
+    const refused = await program(['array', 'serve', array, '--redirect-to', text]);
+    expect(refused).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/no portal to send initiators to/) as string,
+    });
   });
 });
 

@@ -53,6 +53,7 @@ export const ARRAY_COMMANDS: readonly CommandDefinition[] = [
         doc: 'listen beyond this machine although nobody has to authenticate',
         kind: 'flag',
       },
+      { flags: '--redirect-to <host:port>', doc: 'send initiators that log in to another portal', kind: 'text' },
     ],
     streams: true,
     timeoutMs: 0,

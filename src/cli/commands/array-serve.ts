@@ -1,11 +1,12 @@
 import type { CommandContext } from '../context.ts';
 import type { CommandResult } from '../definition.ts';
-import { parseListen } from '../edit-array.ts';
+import { parseListen, parseRedirect } from '../edit-array.ts';
 
 interface Request {
   readonly directory: string;
   readonly listen?: string;
   readonly allowUnauthenticated?: boolean;
+  readonly redirectTo?: string;
 }
 
 export interface ArrayServe {
@@ -18,6 +19,7 @@ export async function run(request: Request, context: CommandContext): Promise<Co
   const listen = {
     ...(request.listen !== undefined && parseListen(request.listen)),
     ...(request.allowUnauthenticated && { allowUnauthenticated: true as const }),
+    ...(request.redirectTo !== undefined && { redirectTo: parseRedirect(request.redirectTo) }),
   };
   await arrays.serve(request.directory, listen, {
     stop: context.stop,

@@ -7,6 +7,7 @@ import type {
   VolumeDescription,
 } from '../../array/description.ts';
 import { formatSize, LUN_LIMIT, parseSize } from '../values.ts';
+import { isPortal } from '../values.ts';
 import { ConfigurationError } from './configuration-error.ts';
 import { parseLocated, type Located } from './located.ts';
 import { MapReader, textOf } from './reader.ts';
@@ -60,6 +61,7 @@ export function formatArrayFile(description: ArrayDescription): string {
       host: description.listen.host,
       port: description.listen.port,
       ...(description.listen.allowUnauthenticated && { 'allow-unauthenticated': true }),
+      ...(description.listen.redirectTo !== undefined && { 'redirect-to': description.listen.redirectTo }),
     },
     volumes: description.volumes.map(({ lun, name, kind, blockSize, blockCount, ...options }) => ({
       lun,
@@ -114,10 +116,16 @@ function readListen(top: MapReader): ArrayDescription['listen'] {
   if (open && (open.kind !== 'scalar' || typeof open.value !== 'boolean')) {
     throw new ConfigurationError(top.path, open.line, 'listen.allow-unauthenticated must be true or false');
   }
+  const redirectTo = reader.optionalText('redirect-to');
+  if (redirectTo !== undefined && !isPortal(redirectTo)) {
+    const line = reader.required('redirect-to').line;
+    throw new ConfigurationError(top.path, line, 'listen.redirect-to must be host:port with a port from 1 to 65535');
+  }
   const listen = {
     host: reader.text('host'),
     port: reader.integer('port', 0, 65_535),
     ...(open?.kind === 'scalar' && open.value === true && { allowUnauthenticated: true as const }),
+    ...(redirectTo !== undefined && { redirectTo }),
   };
   reader.end();
   return listen;

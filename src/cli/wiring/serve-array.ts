@@ -159,7 +159,7 @@ function createBackings(
 }
 
 async function openPortal(
-  { listen, description }: ServeSettings,
+  { listen: { redirectTo, ...listen }, description }: ServeSettings,
   access: { readonly current: LoadedAccess },
   { clock, random }: ServeParts,
   array: EmulatedArray,
@@ -177,6 +177,8 @@ async function openPortal(
         const granted = access.current.description;
         return granted === undefined || mayDiscover(granted, initiator);
       },
+      // Temporarily: an initiator then comes here first again, and finds out when the redirect has ended.
+      ...(redirectTo !== undefined && { movedTo: () => ({ address: redirectTo, permanent: false }) }),
       clock,
       random,
       log: (event) => hooks.event({ from: 'portal', ...event }),

@@ -48,6 +48,13 @@ describe('array.yaml', () => {
     expect(parseArrayFile(formatArrayFile(description), 'array.yaml')).toEqual(description);
   });
 
+  it('may send initiators elsewhere, and writes that back', () => {
+    const text = FILE.replace('port: 3260', "port: 3260, redirect-to: '[fe80::1]:3261'");
+    const description = parseArrayFile(text, 'array.yaml');
+    expect(description.listen).toEqual({ host: '127.0.0.1', port: 3260, redirectTo: '[fe80::1]:3261' });
+    expect(parseArrayFile(formatArrayFile(description), 'array.yaml')).toEqual(description);
+  });
+
   it('has volumes whose medium hosts may eject, and writes that back', () => {
     const text = FILE.replace('size: 1TiB', 'size: 1TiB, removable: true').replace(
       'size: 2MiB',
@@ -105,6 +112,7 @@ describe('array.yaml', () => {
     ['another format', 'format: 1', 'format: 2', 1, /format 2 is unknown to this version, which reads format 1$/m],
     ['a target name', 'iqn.2026-11.io.cdctl:tokyo\n', 'Tokyo\n', 4, /must be an iqn\. name/],
     ['a port', 'port: 3260', 'port: 65536', 5, /from 0 to 65535/],
+    ['a redirect', 'port: 3260', 'port: 3260, redirect-to: there', 5, /redirect-to must be host:port/],
     ['a kind', 'kind: journal', 'kind: diary', 9, /must be one of volume, journal, command-device/],
     ['a block size', 'block-size: 4096', 'block-size: 1024', 8, /must be 512 or 4096/],
     ['half a block', 'size: 1000448', 'size: 1000449', 9, /whole number of blocks/],
