@@ -73,7 +73,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   scsi: ['base'],
   iscsi: ['base'],
   lun: ['base', 'scsi', 'iscsi'],
-  array: ['base', 'interface-block', 'scsi', 'src/lun/lun.ts', 'src/lun/zero-blocks.ts'],
+  array: ['base', 'interface-block', 'scsi', 'src/lun/lun.ts', 'src/lun/zero-blocks.ts', 'src/lun/atomic-write.ts'],
   host: ['base', 'interface-block', 'src/lun/lun.ts'],
   replication: ['base', 'interface-block', 'host'],
   'cli/demo': ['base', 'host', 'replication', 'cli', 'cli/config', 'src/lun/lun.ts'],

@@ -42,6 +42,9 @@ export function withObstacles(unit: LogicalUnit, volume: Volume, waits: () => st
         throw faultOfRemote(error, 'read');
       }
     },
+    get atomicWriteBlocks() {
+      return unit.atomicWriteBlocks!;
+    },
     get deallocationGranularity() {
       return unit.deallocationGranularity!;
     },

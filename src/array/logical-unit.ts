@@ -22,7 +22,7 @@ export interface LogicalUnit {
   /** Hosts may take its medium out (RMB); never the default, since Linux makes I/O errors of such a unit's attentions. */
   readonly removable?: boolean;
   /**
-   * Blocks that one `write` with `atomic` stores wholly or not at all, also where a crash or a loss of power comes in between; absent
+   * Blocks that one `write` with `atomic` stores wholly or not at all, also where a crash or a loss of power comes in between; absent or 0
    * where the unit promises no such thing.
    */
   readonly atomicWriteBlocks?: number;

@@ -104,7 +104,9 @@ export function createVolumeUnit(parts: VolumeUnitParts): LogicalUnit {
     ...(description.physicalBlockSize ? { physicalBlockSize: description.physicalBlockSize } : {}),
     ...(parts.sanitizer ? { sanitize: alone(parts.sanitizer, parts) } : {}),
     ...(volume.erasure?.replaceKey ? { encrypted: true } : {}),
-    ...(volume.atomic ? { atomicWriteBlocks: volume.atomic.byteLimit / blockSize } : {}),
+    get atomicWriteBlocks() {
+      return (volume.atomic?.byteLimit ?? 0) / blockSize;
+    },
     get deallocationGranularity() {
       return Math.max(1, (volume.backing?.thin() ?? volume.chunkBytes) / blockSize);
     },

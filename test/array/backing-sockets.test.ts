@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { LunOpener } from '../../src/lun/lun.ts';
 import { createMemoryLun } from '../../src/lun/memory-lun.ts';
 import { createLunOpener, type PathOpener } from '../../src/lun/opener.ts';
-import type { LogicalUnit } from '../../src/array/logical-unit.ts';
+import type { LogicalUnit, UnitWriteOptions } from '../../src/array/logical-unit.ts';
 import { createRealClock } from '../../src/lun/real-clock.ts';
 import { createRealRandom } from '../../src/lun/real-random.ts';
 import { createTcpTransport } from '../../src/lun/socket.ts';
@@ -115,18 +115,40 @@ describe('an array in front of another', () => {
     expect(Buffer.from(limits.dataIn).readUInt32BE(28)).toBe(128);
   });
 
+  it('writes atomically where what is behind it does, by one command of that one', async () => {
+    const back = await served();
+    const inner = back.array.units.unit(10)!;
+    const seen: UnitWriteOptions[] = [];
+    const write = inner.write.bind(inner);
+    inner.write = (lba, data, options) => {
+      seen.push(options);
+      return write(lba, data, options);
+    };
+    const { front } = await frontOf(`${back.url}/10`);
+    const ask = (cdb: string, data?: Uint8Array) =>
+      front.send('iqn.2026-11.example:host', 5, Buffer.from(cdb, 'hex'), data);
+    await front.array.units.unit(5)!.prepare!();
+    const { dataIn } = await ask('1201b0004000');
+    expect(Buffer.from(dataIn).readUInt32BE(44)).toBe(inner.atomicWriteBlocks);
+    expect((await ask('9c000000000000000008000000100000', block(9, 16))).verdict).toBe('good');
+    expect(seen).toMatchObject([{ atomic: true }]);
+    expect(await inner.read(8, 16)).toEqual(block(9, 16));
+  });
+
   it('is not thin where what is behind it does not say what it holds', async () => {
     const capacity = { blockSize: 512, blockCount: 256 };
     const behind = createMemoryLun({ path: '/dev/behind', capacity, identity: { serial: 'DISK-1' } });
     const { front } = await frontOf('/dev/behind', { open: async () => behind });
     const unit = front.array.units.unit(5)!;
     await unit.prepare!();
-    const ask = (cdb: string) => front.send('iqn.2026-11.example:host', 5, Buffer.from(cdb, 'hex'));
+    const ask = (cdb: string, data?: Uint8Array) =>
+      front.send('iqn.2026-11.example:host', 5, Buffer.from(cdb, 'hex'), data);
     const told = await ask('9e10000000000000000000000020' + '0000');
     expect(told.dataIn[14]! & 0x80, 'LBPME').toBe(0);
     expect((await ask('9e12000000000000000000000400' + '0000')).verdict).toBe('5/24/0');
     expect((await ask('42000000000000000000')).verdict, 'UNMAP').toBe('5/20/0');
     expect((await ask('1201b2004000')).dataIn[5], 'LBPU, LBPWS').toBe(0);
+    expect((await ask('9c000000000000000008000000100000', block(9, 16))).verdict, 'WRITE ATOMIC').toBe('5/20/0');
   });
 
   it('starts without its backing, says NOT READY, and refuses itself and what is too small', async () => {

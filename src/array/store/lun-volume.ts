@@ -1,12 +1,15 @@
 import type { Clock } from '../../base/clock.ts';
+import { atomicBlocksOf, writeAtomically } from '../../lun/atomic-write.ts';
 import { LunError, type Lun, type LunErrorKind } from '../../lun/lun.ts';
 import { zeroBlocksOf, type ZeroBlocks } from '../../lun/zero-blocks.ts';
 import type { VolumeDescription } from '../description.ts';
+import type { AtomicWrites } from './atomic-writes.ts';
 import { chunkBytesFor } from './chunk-map.ts';
-import { createLunLink } from './lun-link.ts';
+import { createLunLink, type LunLink } from './lun-link.ts';
 import type { BackingCondition, Volume, VolumeBacking } from './volume.ts';
+import { oneForMany } from './one-for-many.ts';
 import { coveredUntil, holeBeside, type Hole } from './unstored.ts';
-import { createWriteBehind } from './write-behind.ts';
+import { createWriteBehind, type WriteBehind } from './write-behind.ts';
 
 /**
  * A volume whose bytes lie on a LUN, each at its own offset: a block device, or a LUN of another target. Everything it
@@ -46,37 +49,50 @@ export function createLunVolume(parts: LunVolumeParts): LunVolume {
   /** Since the last flush that ended well. */
   let flushFailed = false;
   let use: 'none' | 'catching-up' | 'served' = 'none';
-  let backing: Backing = { blockSize, giveBack: undefined, thin: undefined };
+  let backing: Backing = { blockSize, giveBack: undefined, thin: undefined, atomicBlocks: 0 };
   const NO_HOLE: Hole = { hole: false, end: byteLength };
 
-  const link = createLunLink({
-    clock: parts.clock,
-    async open() {
-      const lun = await parts.open();
-      backing = await lookAt(lun);
-      return lun;
-    },
-    onOpen(wasAway) {
-      writes.restart();
-      if (wasAway) parts.onReturned();
-    },
-    onGivenUp(error, wasOpen) {
-      use = 'none';
-      writes.abandon(error);
-      if (wasOpen) parts.onLost(textOf(error));
-    },
-    notReached: new LunError('not-ready', path, `${path}: not reached yet`),
-  });
-  const writes = createWriteBehind({
-    isOpen: () => link.state() === 'open',
-    isRefusal: (error) => !isLoss(error),
-    failed: (error) => link.lost(link.lun(), error),
-    idle: prove,
-    send,
-  });
+  /** One SYNCHRONIZE CACHE for all who wait for one. */
+  const commit = oneForMany(commitOnce);
+  const link = wayToIt();
+  const writes = writesToIt();
 
-  async function send(offset: number, length: number, data: Uint8Array | undefined): Promise<void> {
-    return carryOut(link.lun()!, backing, offset, length, data);
+  function wayToIt(): LunLink {
+    return createLunLink({
+      clock: parts.clock,
+      async open() {
+        const lun = await parts.open();
+        backing = await lookAt(lun);
+        return lun;
+      },
+      onOpen(wasAway) {
+        writes.restart();
+        if (wasAway) parts.onReturned();
+      },
+      onGivenUp(error, wasOpen) {
+        use = 'none';
+        writes.abandon(error);
+        if (wasOpen) parts.onLost(textOf(error));
+      },
+      notReached: new LunError('not-ready', path, `${path}: not reached yet`),
+    });
+  }
+
+  function writesToIt(): WriteBehind {
+    return createWriteBehind({
+      isOpen: () => link.state() === 'open',
+      isRefusal: (error) => !isLoss(error),
+      failed: (error) => link.lost(link.lun(), error),
+      idle: prove,
+      send,
+    });
+  }
+
+  async function send(offset: number, length: number, data: Uint8Array | undefined, alone: boolean): Promise<void> {
+    const lun = link.lun()!;
+    if (!alone || !data) return carryOut(lun, backing, offset, length, data);
+    const [lba, blockCount] = [offset / backing.blockSize, length / backing.blockSize];
+    return writeAtomically(lun, lba, blockCount, data, { timeoutMs: IO_TIMEOUT_MS });
   }
 
   /** What was sent again has arrived: not a loss that comes again at once. */
@@ -128,36 +144,9 @@ export function createLunVolume(parts: LunVolumeParts): LunVolume {
     if (covered !== undefined) return { hole: false, end: covered };
     const run = await ask(async () => backing.thin?.runAt(offset / backing.blockSize, { timeoutMs: IO_TIMEOUT_MS }));
     if (!run) return NO_HOLE;
-    const found = inBlocks(offset, offset + run.blockCount * backing.blockSize, run.zeros);
+    const end = Math.min(byteLength, offset + run.blockCount * backing.blockSize);
+    const found = inBlocks(blockSize, offset, end, run.zeros);
     return holeBeside(underWay, offset, found);
-  }
-
-  /** The LUN's blocks may be smaller: a block of which it holds a part is held. */
-  function inBlocks(offset: number, end: number, zeros: boolean): Hole {
-    const whole = Math.floor(Math.min(end, byteLength) / blockSize) * blockSize;
-    if (zeros && whole > offset) return { hole: true, end: whole };
-    return { hole: false, end: Math.min(byteLength, Math.max(offset + blockSize, whole)) };
-  }
-
-  let committing: Promise<boolean> | undefined;
-  let nextCommit: Promise<boolean> | undefined;
-
-  /** Many callers, one SYNCHRONIZE CACHE: it must have begun after the call. */
-  function commit(): Promise<boolean> {
-    if (!committing) return beginCommit();
-    nextCommit ??= committing.then(() => {
-      nextCommit = undefined;
-      return beginCommit();
-    });
-    return nextCommit;
-  }
-
-  function beginCommit(): Promise<boolean> {
-    const running = commitOnce().finally(() => {
-      if (committing === running) committing = undefined;
-    });
-    committing = running;
-    return running;
   }
 
   /** False where the connection was lost meanwhile: everything is on its way again. */
@@ -209,15 +198,26 @@ export function createLunVolume(parts: LunVolumeParts): LunVolume {
     length: number,
     data: Uint8Array | undefined,
     awaited: boolean,
+    alone = false,
   ): Promise<void> | undefined {
     try {
       checkUsable();
     } catch (error) {
       return awaited ? Promise.reject(error as Error) : undefined;
     }
-    const stored = writes.add(offset, length, data, awaited);
+    const stored = writes.add(offset, length, data, awaited, alone);
     if (isHalfFull()) relieve().catch(() => undefined);
     return stored;
+  }
+
+  function announce(length: number): Promise<void> | undefined {
+    try {
+      checkUsable();
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+    const full = writes.heldBytes() + length > HELD_BYTES_LIMIT || writes.heldCount() >= HELD_WRITES_LIMIT;
+    return full && writes.heldCount() > 0 ? relieve() : undefined;
   }
 
   function stateNow(): BackingCondition['state'] {
@@ -246,20 +246,17 @@ export function createLunVolume(parts: LunVolumeParts): LunVolume {
     byteLength,
     chunkBytes: chunkBytesFor(byteLength),
     read: readThrough,
-    announce(_offset, length) {
-      try {
-        checkUsable();
-      } catch (error) {
-        return Promise.reject(error as Error);
-      }
-      const full = writes.heldBytes() + length > HELD_BYTES_LIMIT || writes.heldCount() >= HELD_WRITES_LIMIT;
-      return full && writes.heldCount() > 0 ? relieve() : undefined;
-    },
+    announce: (_offset, length) => announce(length),
     write: (offset, data, awaited = false) => store(offset, data.length, data, awaited),
     deallocate: (offset, length, awaited = false) => store(offset, length, undefined, awaited),
     holeAt: (offset) => (backing.thin ? askHole(offset) : NO_HOLE),
     allocatedBits: () => new Uint8Array(Math.ceil(byteLength / chunkBytesFor(byteLength) / 8)).fill(0xff),
     allocatedBytes: () => byteLength,
+    atomic: passedOn({
+      byteLimit: () => Math.floor((backing.atomicBlocks * backing.blockSize) / blockSize) * blockSize,
+      announce,
+      store: (offset, data) => store(offset, data.length, data, true, true),
+    }),
     flush,
     async close() {
       await link.close();
@@ -274,8 +271,39 @@ interface Backing {
   readonly blockSize: number;
   /** Present where the LUN promises that what is given back reads as zeros. */
   readonly giveBack: ZeroBlocks['write'];
+  /** Of its own, in one WRITE ATOMIC; 0 where it has none. */
+  readonly atomicBlocks: number;
   /** Present where it also tells what is given back. */
   readonly thin: { readonly granularityBytes: number; readonly runAt: NonNullable<ZeroBlocks['runAt']> } | undefined;
+}
+
+/** The LUN's own atomic writes: what it has done half it makes whole or takes back, and no restart of the array has to. */
+function passedOn(parts: {
+  readonly byteLimit: () => number;
+  readonly announce: (length: number) => Promise<void> | undefined;
+  readonly store: (offset: number, data: Uint8Array) => Promise<void> | undefined;
+}): AtomicWrites {
+  return {
+    get byteLimit() {
+      return parts.byteLimit();
+    },
+    async write(offset, data, permitted) {
+      for (let wait = parts.announce(data.length); wait; wait = parts.announce(data.length)) await wait;
+      if (!permitted()) return false;
+      await parts.store(offset, data);
+      return true;
+    },
+    conflict: () => undefined,
+    recover: async () => undefined,
+    wipe: async () => undefined,
+  };
+}
+
+/** The LUN's blocks may be smaller than the volume's: a block of which it holds a part is held. */
+function inBlocks(blockSize: number, offset: number, end: number, zeros: boolean): Hole {
+  const whole = Math.floor(end / blockSize) * blockSize;
+  if (zeros && whole > offset) return { hole: true, end: whole };
+  return { hole: false, end: Math.max(offset + blockSize, whole) };
 }
 
 async function lookAt(lun: Lun): Promise<Backing> {
@@ -284,7 +312,7 @@ async function lookAt(lun: Lun): Promise<Backing> {
     const { blockSize } = await lun.capacity(options);
     const { write, runAt, granularity = 1 } = await zeroBlocksOf(lun, blockSize, options);
     const thin = write && runAt && { granularityBytes: granularity * blockSize, runAt };
-    return { blockSize, giveBack: write, thin };
+    return { blockSize, giveBack: write, thin, atomicBlocks: await atomicBlocksOf(lun, options) };
   } catch (error) {
     await lun.close().catch(() => undefined);
     throw error;

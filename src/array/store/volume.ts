@@ -30,7 +30,7 @@ export interface Volume {
   allocatedBytes(): number;
   /** Absent where what was overwritten may still stand somewhere. */
   readonly erasure?: Erasure;
-  /** Writes that happen wholly or not at all; absent where nobody keeps an intent log for the volume. */
+  /** Writes that happen wholly or not at all; absent, or with a limit of 0, where nobody sees to that. */
   readonly atomic?: AtomicWrites;
   /** Everything written before is durable when it resolves. */
   flush(): Promise<void>;

@@ -8,9 +8,15 @@ import type { ByteRange } from './unstored.ts';
 export interface WriteBehind {
   /**
    * Without data the range becomes zeros. With `awaited` resolves when the LUN has answered, and rejects where it has
-   * refused the write, which is then forgotten.
+   * refused the write, which is then forgotten. With `atomic` it is sent as one command, which is done wholly or not at all.
    */
-  add(offset: number, length: number, data: Uint8Array | undefined, awaited: boolean): Promise<void> | undefined;
+  add(
+    offset: number,
+    length: number,
+    data: Uint8Array | undefined,
+    awaited: boolean,
+    atomic?: boolean,
+  ): Promise<void> | undefined;
   /** To be begun before the LUN is asked, and ended when it has answered; `lay` puts over it what it did not have then. */
   beginRead(offset: number, length: number): ReadUnderWay;
   /** Where data are on their way that the LUN may not have yet. */
@@ -38,7 +44,7 @@ export interface ReadUnderWay {
 
 export interface WriteBehindParts {
   /** Carries out one write; `data` undefined: zeros. */
-  readonly send: (offset: number, length: number, data: Uint8Array | undefined) => Promise<void>;
+  readonly send: (offset: number, length: number, data: Uint8Array | undefined, atomic: boolean) => Promise<void>;
   /** Whether anything may be sent at this moment. */
   readonly isOpen: () => boolean;
   /** Whether the unit itself has refused the write, so that it is not the path's or the unit's general state. */
@@ -55,6 +61,7 @@ const WINDOW = 64;
 interface HeldWrite extends ByteRange {
   readonly number: number;
   readonly data: Uint8Array | undefined;
+  readonly atomic: boolean;
   /** Reads that began before it and must not see it. */
   readonly behind: Set<object>;
   readonly caller: { resolve(): void; reject(error: unknown): void } | undefined;
@@ -95,7 +102,7 @@ export function createWriteBehind(parts: WriteBehindParts): WriteBehind {
     const begun = generation;
     write.state = 'sent';
     inFlight += 1;
-    parts.send(write.offset, write.length, write.data).then(
+    parts.send(write.offset, write.length, write.data, write.atomic).then(
       () => {
         if (begun === generation) answer(write);
       },
@@ -141,7 +148,7 @@ export function createWriteBehind(parts: WriteBehindParts): WriteBehind {
     for (const waiter of done) waiter.resolve();
   }
 
-  function hold(range: ByteRange, data: Uint8Array | undefined, caller: HeldWrite['caller']): void {
+  function hold(range: ByteRange, data: Uint8Array | undefined, atomic: boolean, caller: HeldWrite['caller']): void {
     added += 1;
     const behind = new Set<object>([...reads].filter((read) => overlap(read, range)));
     const { offset, length } = range;
@@ -150,6 +157,7 @@ export function createWriteBehind(parts: WriteBehindParts): WriteBehind {
       length,
       number: added,
       data,
+      atomic,
       behind,
       caller,
       state: 'waiting',
@@ -162,9 +170,9 @@ export function createWriteBehind(parts: WriteBehindParts): WriteBehind {
   }
 
   return {
-    add(offset, length, data, awaited) {
-      if (awaited) return new Promise((resolve, reject) => hold({ offset, length }, data, { resolve, reject }));
-      hold({ offset, length }, data, undefined);
+    add(offset, length, data, awaited, atomic = false) {
+      if (awaited) return new Promise((resolve, reject) => hold({ offset, length }, data, atomic, { resolve, reject }));
+      hold({ offset, length }, data, atomic, undefined);
       return undefined;
     },
     beginRead(offset, length) {
