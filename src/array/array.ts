@@ -8,6 +8,7 @@ import type { AccessDescription } from './access/description.ts';
 import { createCommandControl } from './access/control.ts';
 import { createLunMask } from './access/visibility.ts';
 import { concludeUnfinished, type AuditLog, type AuditParts } from './audit/audit-log.ts';
+import { createManagementControl, type ManagementControl } from './audit/management-control.ts';
 import { createDeviceServer, type ChannelDeviceServer } from './channel/device-server.ts';
 import { createCommandDevice } from './command-device/command-device.ts';
 import { createPageMemory } from './command-device/page-memory.ts';
@@ -64,6 +65,8 @@ export interface EmulatedArray {
   readonly deviceServer: DeviceServer;
   readonly units: LogicalUnits;
   readonly management: Management;
+  /** What records the commands of the management terminal. */
+  readonly managementControl: ManagementControl;
   /** Resolves with the error when the array's tables cannot be made durable any more: it must not go on serving. */
   readonly failed: Promise<unknown>;
   /** Tells initiators that `access` answers otherwise from now on. */
@@ -98,6 +101,12 @@ export async function createArray(parts: ArrayParts): Promise<EmulatedArray> {
     deviceServer: body.channel,
     units: body.core.units,
     management: createManagement(parts.description, store, remote, body),
+    managementControl: createManagementControl({
+      audit,
+      auditQueries: () => parts.access?.()?.auditQueries === true,
+      random: parts.random,
+      log: body.core.log,
+    }),
     failed: store.failed,
     accessChanged: () => body.channel.lunListChanged(),
     async stop() {

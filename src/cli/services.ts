@@ -195,6 +195,8 @@ export interface AuditLine {
   readonly nexus?: string;
   readonly key?: string;
   readonly host?: string;
+  readonly manager?: string;
+  readonly asked?: string;
   readonly process?: string;
   readonly requestId?: string;
   readonly group?: string;

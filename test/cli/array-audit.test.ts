@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -141,4 +142,53 @@ describe('a host with a key', () => {
     expect(await verify()).toMatchObject({ code: 0 });
     expect(await verify('--anchor', anchor)).toMatchObject({ code: 1 });
   });
+});
+
+describe('the management of an array', () => {
+  it('is in the audit, with what it was asked, by whom, and what became of it', async () => {
+    const { child } = await serve();
+    const add = (lun: string) =>
+      program(['array', 'volume', 'add', array, '--lun', lun, '--name', 'more', '--size', '1MiB']);
+    expect(await add('11')).toMatchObject({ code: 0 });
+    expect(await add('0')).toMatchObject({ code: 5 });
+    const access = { ...NO_GRANTS, initiators: [{ name: HOST, luns: [0], role: 'monitor' as const }] };
+    writeFileSync(join(array, 'access.yaml'), formatAccessFile(access));
+    expect(await program(['array', 'access', 'reload', array])).toMatchObject({ code: 0 });
+    await sendRaw('{"operation":"unmap","lun":1,"notAfterMs":1}');
+    await sendRaw('no request');
+    await end(child, 'SIGKILL');
+    const shown = await program(['array', 'audit', 'show', array, '--json']);
+    const { records } = JSON.parse(shown.stdout) as { records: Record<string, string>[] };
+    expect(
+      records.map(({ event, process = '', status = '' }) => `${event} ${process} ${status}`.trim()).slice(1),
+    ).toEqual([
+      'begun management volume-add',
+      'ended management volume-add ok',
+      'begun management volume-add',
+      'ended management volume-add refused',
+      'begun management access-reload',
+      'ended management access-reload ok',
+      'refused management unmap refused',
+      'refused management unknown refused',
+    ]);
+    expect(records[1]).toMatchObject({ manager: expect.stringMatching(/^pid \d+, uid \d+$/) });
+    expect(JSON.parse(records[1]!['asked']!)).toMatchObject({ volume: { lun: 11, name: 'more' } });
+    expect(records[6]!['why']).toContain(`granted or changed: initiator ${HOST}; revoked: key runbook`);
+    expect(records[7]!['why']).toBe('the request came too late');
+    expect(await program(['array', 'audit', 'show', array])).toMatchObject({
+      stdout: expect.stringMatching(/management +pid \d+, uid \d+ +management volume-add/),
+    });
+    expect(await verify()).toMatchObject({ code: 0 });
+  });
+
+  function sendRaw(line: string): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const socket = connect(join(array, 'array.sock'), () => socket.write(`${line}\n`));
+      socket.on('error', reject);
+      socket.once('data', (answer) => {
+        socket.destroy();
+        resolve(String(answer));
+      });
+    });
+  }
 });

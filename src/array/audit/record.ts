@@ -18,6 +18,10 @@ export interface AuditEntry {
   readonly key?: string;
   /** Who asks, in the host's own words; unverified. */
   readonly host?: string;
+  /** Of a command of the management terminal instead of these: who asks, in its own words. */
+  readonly manager?: string;
+  /** The request itself, as JSON. */
+  readonly asked?: string;
   /** Name of the process, or its number where there is none. */
   readonly process?: string;
   readonly requestId?: string;

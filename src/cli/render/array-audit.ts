@@ -14,15 +14,20 @@ function showText({ records }: AuditShow, view: View): string {
       String(record.seq),
       new Date(record.wallMs).toISOString(),
       record.event,
-      record.key ? `key ${record.key}` : (record.initiator ?? '-'),
-      record.host ?? '-',
+      whoOf(record),
+      record.host ?? record.manager ?? '-',
       record.process ?? '-',
       record.group ?? '-',
       record.status ?? '-',
-      record.why ?? '',
+      record.why ?? record.asked ?? '',
     ].map(escapeText),
   );
   return renderTable(['SEQ', 'TIME', 'EVENT', 'WHO', 'SAYS', 'COMMAND', 'GROUP', 'STATUS', 'WHY'], rows, view);
+}
+
+function whoOf({ key, initiator, manager }: AuditShow['records'][number]): string {
+  if (manager !== undefined) return 'management';
+  return key ? `key ${key}` : (initiator ?? '-');
 }
 
 function verifyText(data: AuditVerify, view: View): string {

@@ -14,7 +14,8 @@ const PATH_LIMIT = 107;
 const LINE_LIMIT = 1024 * 1024;
 
 export type ManagementAnswer =
-  | { readonly ok: true; readonly result: Record<string, unknown> }
+  /** `note`: what the audit is to say beside the request. */
+  | { readonly ok: true; readonly result: Record<string, unknown>; readonly note?: string }
   | { readonly ok: false; readonly message: string; readonly unreachable?: boolean };
 
 export function managementPath(directory: string): string {
@@ -28,11 +29,18 @@ export function managementPath(directory: string): string {
   });
 }
 
+/** `by`: who asks, in the asker's own words. Node tells no credentials of a socket's peer; the directory's owner it is. */
+type AnswerRequest = (request: ManagementRequest, by: string) => Promise<ManagementAnswer>;
+
+/** What is not carried out: too late, or no request. `asked` is what can be told of it. */
+type RefuseRequest = (asked: { readonly operation: string }, by: string, message: string) => Promise<ManagementAnswer>;
+
 /** The caller holds the lock of the directory, so a socket file that is there belongs to nobody any more. */
 export async function openManagementSocket(
   directory: string,
-  answer: (request: ManagementRequest) => Promise<ManagementAnswer>,
+  answer: AnswerRequest,
   clock: Clock = createRealClock(),
+  refuse: RefuseRequest = (_asked, _by, message) => Promise.resolve({ ok: false, message }),
 ): Promise<{ path: string; close(): Promise<void> }> {
   const path = managementPath(directory);
   await chmod(dirname(path), 0o700);
@@ -45,7 +53,7 @@ export async function openManagementSocket(
     let answered = Promise.resolve();
     eachLine(socket, (line) => {
       answered = answered.then(async () => {
-        socket.write(await answerLine(line, clock, answer));
+        socket.write(await answerLine(line, { clock, answer, refuse }));
       });
     });
   });
@@ -71,16 +79,34 @@ function listen(server: Server, path: string): Promise<void> {
 /** An array that was held up for a while must not do what nobody waits for any more. */
 async function answerLine(
   line: string,
-  clock: Clock,
-  answer: (request: ManagementRequest) => Promise<ManagementAnswer>,
+  { clock, answer, refuse }: { clock: Clock; answer: AnswerRequest; refuse: RefuseRequest },
 ): Promise<string> {
   try {
-    const { notAfterMs, ...request } = JSON.parse(line) as ManagementRequest & { readonly notAfterMs: number };
+    const { request, by, notAfterMs } = parseLine(line);
+    if (!request) return `${JSON.stringify(await refuse({ operation: 'unknown' }, by, 'this is no request'))}\n`;
     const late = clock.wallMs() > notAfterMs;
-    const answered = late ? { ok: false, message: 'the request came too late' } : await answer(request);
-    return `${JSON.stringify(answered)}\n`;
+    const answered = late ? refuse(request, by, 'the request came too late') : answer(request, by);
+    return `${JSON.stringify(await answered)}\n`;
   } catch (error) {
     return `${JSON.stringify({ ok: false, message: error instanceof Error ? error.message : String(error) })}\n`;
+  }
+}
+
+function parseLine(line: string): { request: ManagementRequest | undefined; by: string; notAfterMs: number } {
+  const { notAfterMs, by, ...request } = fieldsOf(line);
+  return {
+    request: typeof request['operation'] === 'string' ? (request as ManagementRequest) : undefined,
+    by: typeof by === 'string' ? by : '',
+    notAfterMs: typeof notAfterMs === 'number' ? notAfterMs : Infinity,
+  };
+}
+
+function fieldsOf(line: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === 'object' && value !== null ? { ...value } : {};
+  } catch {
+    return {};
   }
 }
 
@@ -103,7 +129,8 @@ export async function askManagement(
   timeoutMs: number,
   clock: Clock = createRealClock(),
 ): Promise<Record<string, unknown>> {
-  const line = JSON.stringify({ ...request, notAfterMs: clock.wallMs() + timeoutMs });
+  const by = `pid ${process.pid}, uid ${process.getuid?.() ?? 'unknown'}`;
+  const line = JSON.stringify({ ...request, by, notAfterMs: clock.wallMs() + timeoutMs });
   const late = request.operation === 'show' ? 'timeout' : 'outcome-unknown';
   const answer = await exchange(managementPath(directory), line, { timeoutMs, directory, late });
   if (answer.ok) return answer.result;

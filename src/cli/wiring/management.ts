@@ -2,6 +2,11 @@ import { ManagementError, type Management } from '../../array/management.ts';
 import type { ManagementRequest } from '../services.ts';
 import type { ManagementAnswer } from './management-socket.ts';
 
+/** Nothing is different afterwards. */
+export function isQuery(request: ManagementRequest): boolean {
+  return request.operation === 'show' || (request.operation === 'volume-give-up' && !request.carryOut);
+}
+
 /** Carries out what the management socket was asked; `changed` says whether a table is different afterwards. */
 export async function answerManagement(management: Management, request: ManagementRequest): Promise<ManagementAnswer> {
   if (request.operation === 'show') return { ok: true, result: { ...management.show() } };

@@ -6,6 +6,7 @@ import { ThinFileError } from '../../array/store/thin-file.ts';
 import { VolumeKeyError } from '../../array/store/volume-key.ts';
 import { mayDiscover } from '../../array/access/visibility.ts';
 import { openAuditLog } from '../../array/audit/audit-log.ts';
+import type { ManagementCall } from '../../array/audit/management-control.ts';
 import type { ArrayDescription } from '../../array/description.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
@@ -14,10 +15,11 @@ import { createPortal, type Portal } from '../../lun/iscsi-portal.ts';
 import { createLunOpener, type PathOpener } from '../../lun/opener.ts';
 import { createTcpTransport } from '../../lun/socket.ts';
 import { CliError } from '../cli-error.ts';
-import type { ServeHooks } from '../services.ts';
+import type { ManagementRequest, ServeHooks } from '../services.ts';
 import { lockDirectory, storeOf } from './array-directory.ts';
+import { accessChange } from './access-change.ts';
 import { credentialsOf, loadAccess, requireAuthentication, type LoadedAccess } from './array-access.ts';
-import { answerManagement } from './management.ts';
+import { answerManagement, isQuery } from './management.ts';
 import { managementPath, openManagementSocket, type ManagementAnswer } from './management-socket.ts';
 import { undoAll } from './undo-all.ts';
 
@@ -51,11 +53,14 @@ export async function serveArray(settings: ServeSettings, parts: ServeParts, hoo
     undo.push(() => portal.close(true));
     const socket = await openManagementSocket(
       directory,
-      (request) =>
-        request.operation === 'access-reload'
-          ? reloadAccess(settings, access, array, portal)
-          : answerManagement(array.management, request),
+      (request, by) =>
+        array.managementControl.conduct(callOf(request, by), () =>
+          request.operation === 'access-reload'
+            ? reloadAccess(settings, access, array, portal)
+            : answerManagement(array.management, request),
+        ),
       parts.clock,
+      (asked, by, message) => array.managementControl.refuse(callOf(asked, by), message),
     );
     undo.push(() => socket.close());
     hooks.ready({
@@ -74,6 +79,11 @@ export async function serveArray(settings: ServeSettings, parts: ServeParts, hoo
   const failed = await undoAll(undo);
   if (ended !== undefined) throw ended;
   if (failed !== undefined) throw notInOrder(description, failed);
+}
+
+function callOf(request: { readonly operation: string }, by: string): ManagementCall {
+  const query = isQuery(request as ManagementRequest);
+  return { operation: request.operation, asked: JSON.stringify(request), by, query };
 }
 
 /** Takes over the access file as it is now; sessions of initiators whose grant or secret is another end at once. */
@@ -95,7 +105,7 @@ async function reloadAccess(
   }
   portal.drop((initiator) => credentialsOf(before, initiator) !== credentialsOf(access.current, initiator));
   array.accessChanged();
-  return { ok: true, result: { changed: true } };
+  return { ok: true, result: { changed: true }, note: accessChange(before.description, access.current.description) };
 }
 
 async function openArray(
