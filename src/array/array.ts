@@ -105,7 +105,7 @@ export async function createArray(parts: ArrayParts): Promise<EmulatedArray> {
       audit,
       auditQueries: () => parts.access?.()?.auditQueries === true,
       random: parts.random,
-      log: body.core.log,
+      log: (text) => body.core.log(text),
     }),
     failed: store.failed,
     accessChanged: () => body.channel.lunListChanged(),

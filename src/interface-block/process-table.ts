@@ -25,7 +25,7 @@ export interface ProcessDefinition<
 > {
   readonly number: number;
   readonly name: string;
-  /** True where the command can change the array: then its outcome is made durable together with the change. */
+  /** True where the command can change what the array does: then its outcome is made durable together with the change. */
   readonly changes: boolean;
   readonly request: MessageShape<RH, RR>;
   readonly reply: MessageShape<AH, AR>;
@@ -346,7 +346,7 @@ export const PROCESSES = {
   'pair.fence': define({
     number: 0x0017,
     name: 'pair.fence',
-    changes: false,
+    changes: true,
     doc: 'Holds back host writes on the primary volumes for a short time, so that a swap can drain the journal.',
     request: message(
       defineLayout('pair-fence', 64, [

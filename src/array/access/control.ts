@@ -1,4 +1,3 @@
-import { toHex } from '../../base/bytes.ts';
 import type { RequestBlock } from '../../interface-block/block.ts';
 import { processByNumber } from '../../interface-block/process-table.ts';
 import { signatureNameOf } from '../../interface-block/signature.ts';
@@ -7,7 +6,7 @@ import type { AuditLog, NewEntry } from '../audit/audit-log.ts';
 import { refusal } from '../command-device/request-table.ts';
 import type { CommandOutcome } from '../command-device/types.ts';
 import type { AccessDescription } from './description.ts';
-import { denialOf, groupOf, isQuery, reachedGroups, type CommandOrigin } from './guard.ts';
+import { denialOf, groupOf, reachedGroups, type CommandOrigin } from './guard.ts';
 import { narrowedAnswer } from './narrowed-answer.ts';
 import { initiatorOf } from './visibility.ts';
 
@@ -42,12 +41,10 @@ export interface ControlParts {
 
 /** Refusals that are kept, so that a late duplicate of a refused block is not executed once its writer was granted more. */
 const DENIALS_KEPT = 1024;
-const FENCES_KEPT = 1024;
 
 export function createCommandControl(parts: ControlParts): ConductCommand {
   const { access, keyOf, audit, known, log } = parts;
   const denied = new Map<string, CommandOutcome>();
-  const fences = new Map<string, CommandOutcome>();
 
   function denial({ origin, block, request, unsound }: Submission): CommandOutcome | undefined {
     if (unsound) return unsound;
@@ -85,17 +82,6 @@ export function createCommandControl(parts: ControlParts): ConductCommand {
     return outcome;
   }
 
-  /** A fence is in no table; written again, even by who only overheard it, it must not hold back the writes of hosts anew. */
-  async function fence(submission: Submission, carryOut: () => Promise<CommandOutcome>): Promise<CommandOutcome> {
-    const { requestId, input } = submission.request;
-    const asked = `${requestId} ${toHex(input)}`;
-    const earlier = fences.get(asked);
-    if (earlier) return answer(submission, () => Promise.resolve(earlier));
-    const outcome = await change(submission, carryOut);
-    if (outcome.status === STATUS.ok) keep(fences, FENCES_KEPT, asked, outcome);
-    return outcome;
-  }
-
   function narrow({ origin, block, request }: Submission, outcome: CommandOutcome): CommandOutcome {
     const description = access();
     if (!description) return outcome;
@@ -119,9 +105,8 @@ export function createCommandControl(parts: ControlParts): ConductCommand {
     if (denying) return refuse(submission, denying);
     const { process, requestId } = submission.request;
     const definition = processByNumber(process);
-    const query = !definition || isQuery(definition) || known(requestId);
-    if (query) return answer(submission, carryOut);
-    return definition.changes ? change(submission, carryOut) : fence(submission, carryOut);
+    const changes = definition?.changes === true && !known(requestId);
+    return changes ? change(submission, carryOut) : answer(submission, carryOut);
   };
 }
 

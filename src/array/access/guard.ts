@@ -1,11 +1,5 @@
 import { decodeMessage } from '../../interface-block/message.ts';
-import {
-  PROCESSES,
-  processByNumber,
-  type ProcessDefinition,
-  type ProcessName,
-  type RequestOf,
-} from '../../interface-block/process-table.ts';
+import { PROCESSES, processByNumber, type RequestOf } from '../../interface-block/process-table.ts';
 import { verifySignature, signatureNameOf } from '../../interface-block/signature.ts';
 import { refusal } from '../command-device/request-table.ts';
 import type { CommandOutcome } from '../command-device/types.ts';
@@ -35,11 +29,6 @@ interface Authority {
   readonly luns: InitiatorGrant['luns'];
   readonly role: Exclude<CommandRole, 'signed'>;
   readonly groups: readonly string[] | undefined;
-}
-
-/** Not only reads: a fence holds back the writes of hosts, although it need not be remembered. */
-export function isQuery(process: ProcessDefinition & { readonly name: ProcessName }): boolean {
-  return !process.changes && process.name !== 'pair.fence';
 }
 
 /** The group that a command is about; undefined where it is about none, or cannot be read and so is never executed. */
@@ -103,7 +92,7 @@ function authorityOf(
 
 function roleDenial({ who, role }: Authority, command: SubmittedCommand): CommandOutcome | undefined {
   const process = processByNumber(command.process);
-  if (role !== 'monitor' || !process || isQuery(process)) return undefined;
+  if (role !== 'monitor' || !process || !process.changes) return undefined;
   return refusal('permission-denied', `${who} is a monitor: it may not ask for ${process.name}`);
 }
 

@@ -173,7 +173,7 @@ class Writer implements AuditLog {
 
 const NEVER = 'never executed: the array ended first';
 
-/** The outcome of a fence is in no table. */
+/** The outcome of a management command is in no table. */
 function isKept(process: string): boolean {
   return Object.values(PROCESSES).some(({ name, changes }) => changes && name === process);
 }

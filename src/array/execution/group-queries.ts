@@ -6,7 +6,7 @@ import { lbaOf } from '../journal/geometry.ts';
 import { CommandRefusal } from '../refusal.ts';
 import { currentGeneration, localLun, type GroupState, type PairState, type Position } from '../store/array-state.ts';
 import type { Volume } from '../store/volume.ts';
-import { groupChange, groupStateOf, stateOf } from './group-change.ts';
+import { groupStateOf, stateOf } from './group-change.ts';
 
 export function needRuntime(core: ArrayCore, group: string): GroupRuntime {
   const runtime = core.runtime(group);
@@ -167,21 +167,4 @@ function shorten(text: string, limit: number): string {
   let short = text;
   while (Buffer.byteLength(short, 'utf8') > limit) short = short.slice(0, -1);
   return short;
-}
-
-const LEASE_LIMIT_MS = 30_000;
-
-export async function fenceGroup(core: ArrayCore, request: RequestOf<'pair.fence'>): Promise<ReplyOf<'pair.fence'>> {
-  const { group: name, leaseMs } = request.header;
-  const runtime = needRuntime(core, name);
-  const group = runtime.state();
-  if (leaseMs > LEASE_LIMIT_MS) {
-    throw new CommandRefusal('bad-parameter', `leaseMs ${leaseMs} is more than ${LEASE_LIMIT_MS}`);
-  }
-  if (group.role !== 'primary' && leaseMs > 0) {
-    throw new CommandRefusal('wrong-state', `array ${core.name} is ${group.role} in group ${name}: nothing to fence`);
-  }
-  const changed = runtime.gate.isFenced() !== leaseMs > 0;
-  runtime.gate.fence(leaseMs);
-  return groupChange(runtime, group, changed, runtime.tail());
 }

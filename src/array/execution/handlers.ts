@@ -2,7 +2,8 @@ import type { ProcessName, ReplyOf, RequestOf } from '../../interface-block/proc
 import type { ArrayCore } from '../core.ts';
 import type { Change, Commit, Query } from './handler-types.ts';
 import { showArray, listCommandDevices, listVolumes, queryRequest } from './array-queries.ts';
-import { fenceGroup, showJournal, showPairs } from './group-queries.ts';
+import { fenceGroup } from './fence.ts';
+import { showJournal, showPairs } from './group-queries.ts';
 import { createPair } from './pair-create.ts';
 import { deletePair } from './pair-delete.ts';
 import { resyncGroup, splitGroup } from './suspend-resume.ts';
@@ -31,12 +32,12 @@ export const QUERIES: Readonly<Partial<Record<ProcessName, Query>>> = {
   'command-device.list': query('command-device.list', listCommandDevices),
   'request.query': query('request.query', queryRequest),
   'pair.show': query('pair.show', showPairs),
-  'pair.fence': query('pair.fence', fenceGroup),
   'journal.show': query('journal.show', showJournal),
 };
 
 export const CHANGES: Readonly<Partial<Record<ProcessName, Change>>> = {
   'pair.create': change('pair.create', createPair),
+  'pair.fence': change('pair.fence', fenceGroup),
   'pair.split': change('pair.split', splitGroup),
   'pair.resync': change('pair.resync', resyncGroup),
   'pair.delete': change('pair.delete', deletePair),

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { LogicalUnit } from '../../../src/array/logical-unit.ts';
+import { createScsiLun } from '../../support/scsi-lun.ts';
+import { blockOf, writeBlock } from '../../support/written-blocks.ts';
 import { SCSI_STATUS } from '../../../src/scsi/fault.ts';
 import { cycleUntilPair, formPair, inWorld, sleep, stamp, type World } from './world.ts';
 
@@ -27,6 +29,31 @@ describe('a fence', () => {
       await tokyo.operations.takeOver({ group: 'oradb', acceptInconsistent: false, giveUpDamaged: false });
       await tokyo.unit('data').write(6, stamp(6), { forceUnitAccess: false });
       expect(world.clock.monotonicMs() - beforeMs).toBeLessThan(LEASE_MS / 2);
+    }));
+
+  it('holds back nobody when its block is written again, over a restart of the array too', () =>
+    inWorld(async (world) => {
+      const { tokyo } = world;
+      await formPair(world, 'data');
+      await cycleUntilPair(world);
+      const { commandNumber: admissionNumber } = await tokyo.operations.showArray();
+      const fence = { group: 'oradb', leaseMs: LEASE_MS };
+      const overheard = blockOf('pair.fence', fence, {
+        requestId: '07'.repeat(16),
+        arraySerial: 'TK000001',
+        admissionNumber,
+      });
+      const device = createScsiLun('memory:TK000001/0', () => tokyo.array().deviceServer, 0, 'host');
+      expect(await writeBlock(device, overheard, 1)).toBe('ok');
+      expect((await tokyo.operations.showJournal('oradb')).fenced).toBe(true);
+      for (const power of [false, true]) {
+        tokyo.kill();
+        if (power) world.disks.tokyo.powerCut();
+        await tokyo.start();
+        expect(await writeBlock(device, overheard, 1)).toBe('ok');
+        expect((await tokyo.operations.showJournal('oradb')).fenced).toBe(false);
+        await tokyo.unit('data').write(6, stamp(6), { forceUnitAccess: false });
+      }
     }));
 
   const changes = {
