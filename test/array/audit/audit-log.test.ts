@@ -257,7 +257,7 @@ describe('the audit of a running array', () => {
 describe('a command that had begun when the array ended', () => {
   it.each([
     ['pair.split', 'never executed: the array ended first'],
-    ['pair.fence', 'whether it was executed is not known'],
+    ['management unmap', 'whether it was executed is not known'],
   ])('is concluded at the next start: %s', async (process, why) => {
     const first = await open();
     await first.append({ event: 'begun', process, requestId: 'ab' });
