@@ -8,6 +8,7 @@ import type { AccessDescription } from './access/description.ts';
 import { createCommandControl } from './access/control.ts';
 import { createLunMask } from './access/visibility.ts';
 import { concludeUnfinished, type AuditLog, type AuditParts } from './audit/audit-log.ts';
+import { createRefusalRecords, type RefusalRecords } from './audit/refusal-records.ts';
 import { createManagementControl, type ManagementControl } from './audit/management-control.ts';
 import { createDeviceServer, type ChannelDeviceServer } from './channel/device-server.ts';
 import { createCommandDevice } from './command-device/command-device.ts';
@@ -85,7 +86,9 @@ export async function createArray(parts: ArrayParts): Promise<EmulatedArray> {
   // After the tables: a file beside an empty directory would tell of an array whose tables were lost.
   const audit = await parts.audit?.({ storage: parts.storage, clock: parts.clock });
   if (audit) await concludeUnfinished(audit, store.requests);
-  const body = createBody({ ...parts, audit }, store, remote);
+  const log = parts.log ?? (() => undefined);
+  const refusals = audit && createRefusalRecords({ audit, clock: parts.clock, log });
+  const body = createBody({ ...parts, audit, refusals }, store, remote);
   for (const volume of store.state().volumes) {
     await body.prepare(volume);
     body.open(volume);
@@ -105,7 +108,7 @@ export async function createArray(parts: ArrayParts): Promise<EmulatedArray> {
       audit,
       auditQueries: () => parts.access?.()?.auditQueries === true,
       random: parts.random,
-      log: (text) => body.core.log(text),
+      log,
     }),
     failed: store.failed,
     accessChanged: () => body.channel.lunListChanged(),
@@ -121,6 +124,7 @@ export async function createArray(parts: ArrayParts): Promise<EmulatedArray> {
       }
       for (const journal of body.journals.values()) journal.close();
       store.close();
+      await refusals?.close();
       audit?.close();
     },
   };
@@ -159,7 +163,10 @@ function reach(clock: Clock, unit: VirtualUnit, stopped: () => boolean, attempt 
   unit.prepare().catch(again);
 }
 
-type BodyParts = Omit<ArrayParts, 'audit'> & { readonly audit: AuditLog | undefined };
+type BodyParts = Omit<ArrayParts, 'audit'> & {
+  readonly audit: AuditLog | undefined;
+  readonly refusals: RefusalRecords | undefined;
+};
 
 function createBody(parts: BodyParts, store: StateStore, remote: RemoteInterface): Body {
   const { clock, storage, description } = parts;
@@ -268,6 +275,7 @@ function createBody(parts: BodyParts, store: StateStore, remote: RemoteInterface
     access: () => parts.access?.(),
     keyOf: (keyName) => parts.keyOf?.(keyName),
     audit: parts.audit,
+    refusals: parts.refusals,
     known: (requestId) => store.requests.find(requestId) !== undefined,
     log,
   });

@@ -197,6 +197,7 @@ export interface AuditLine {
   readonly host?: string;
   readonly manager?: string;
   readonly asked?: string;
+  readonly count?: number;
   readonly process?: string;
   readonly requestId?: string;
   readonly group?: string;

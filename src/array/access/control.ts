@@ -3,6 +3,7 @@ import { processByNumber } from '../../interface-block/process-table.ts';
 import { signatureNameOf } from '../../interface-block/signature.ts';
 import { STATUS, statusName } from '../../interface-block/status.ts';
 import type { AuditLog, NewEntry } from '../audit/audit-log.ts';
+import type { RefusalRecords } from '../audit/refusal-records.ts';
 import { refusal } from '../command-device/request-table.ts';
 import type { CommandOutcome } from '../command-device/types.ts';
 import type { AccessDescription } from './description.ts';
@@ -34,6 +35,8 @@ export interface ControlParts {
   readonly keyOf: (name: string) => Uint8Array | undefined;
   /** Absent where nothing is recorded (simulations). */
   readonly audit: AuditLog | undefined;
+  /** Likewise. */
+  readonly refusals: RefusalRecords | undefined;
   /** Whether the outcome of this request is recorded already. */
   readonly known: (requestId: string) => boolean;
   readonly log: (text: string) => void;
@@ -43,7 +46,7 @@ export interface ControlParts {
 const DENIALS_KEPT = 1024;
 
 export function createCommandControl(parts: ControlParts): ConductCommand {
-  const { access, keyOf, audit, known, log } = parts;
+  const { access, keyOf, audit, refusals, known, log } = parts;
   const denied = new Map<string, CommandOutcome>();
 
   function denial({ origin, block, request, unsound }: Submission): CommandOutcome | undefined {
@@ -62,7 +65,7 @@ export function createCommandControl(parts: ControlParts): ConductCommand {
 
   async function refuse(submission: Submission, outcome: CommandOutcome): Promise<CommandOutcome> {
     try {
-      await audit?.append(entryOf('refused', submission, outcome));
+      await refusals?.refused(entryOf('refused', submission, outcome));
       return outcome;
     } catch (error) {
       log(`the audit lacks a refusal: ${String(error)}`);

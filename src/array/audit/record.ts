@@ -8,7 +8,7 @@ export interface AuditEntry {
   /** Milliseconds since 1970, UTC. */
   readonly wallMs: number;
   /** `begun` before execution, `ended` after it, `refused` instead of both; `opened` and `damage` are the array's own. */
-  readonly event: 'opened' | 'damage' | 'begun' | 'ended' | 'refused' | 'answered';
+  readonly event: 'opened' | 'damage' | 'begun' | 'ended' | 'refused' | 'answered' | 'counting' | 'counted';
   /** LUN of the command device. */
   readonly lun?: number;
   /** iSCSI name, and the port behind it (RFC 7143 section 4.4.3). */
@@ -28,6 +28,8 @@ export interface AuditEntry {
   readonly group?: string;
   /** Name of the status code. */
   readonly status?: string;
+  /** Of `counted`: refusals that were not told one by one. */
+  readonly count?: number;
   /** What a refusal said; what an event of the array means. */
   readonly why?: string;
 }
