@@ -89,8 +89,8 @@ export function createJournalStoring(parts: {
     if (!journalLost) await journal.flush();
     // One after the other: a deallocation may take away the room that was announced for a write behind it.
     for (const { volume, change } of batch) {
-      const alone = journalLost && change.atomic && volume.atomic;
-      await (alone ? storeAtomically(volume, change, () => true) : applyWhereReachable(volume, change));
+      const alone = journalLost && change.atomic === true && volume.atomic !== undefined;
+      await applyWhereReachable(volume, change, alone);
     }
     pending = pending.slice(batch.length);
     pendingBytes = pending.reduce((sum, { change }) => sum + bytesOf(change), 0);
@@ -138,10 +138,14 @@ export function createJournalStoring(parts: {
 }
 
 /** What a volume cannot take because its backing is away stays in the journal for it (`OwedRecords`). */
-async function applyWhereReachable(volume: Volume, change: VolumeChange): Promise<void> {
+async function applyWhereReachable(volume: Volume, change: VolumeChange, alone: boolean): Promise<void> {
   const isAway = (): boolean => volume.backing?.isUsable() === false;
   if (isAway()) return;
   try {
+    if (alone) {
+      await storeAtomically(volume, change, () => true);
+      return;
+    }
     const announced = announceChange(volume, change);
     if (announced) await announced;
   } catch (error) {

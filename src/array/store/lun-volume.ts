@@ -137,16 +137,17 @@ export function createLunVolume(parts: LunVolumeParts): LunVolume {
     }
   }
 
-  /** What is on its way when the LUN is asked may come behind its answer. */
+  /** What is on its way when the LUN is asked may come behind its answer; over a new connection that is more than before. */
   async function askHole(offset: number): Promise<Hole> {
-    const underWay = writes.unanswered();
-    const covered = coveredUntil(underWay, offset);
-    if (covered !== undefined) return { hole: false, end: covered };
-    const run = await ask(async () => backing.thin?.runAt(offset / backing.blockSize, { timeoutMs: IO_TIMEOUT_MS }));
-    if (!run) return NO_HOLE;
-    const end = Math.min(byteLength, offset + run.blockCount * backing.blockSize);
-    const found = inBlocks(blockSize, offset, end, run.zeros);
-    return holeBeside(underWay, offset, found);
+    return ask(async () => {
+      const underWay = writes.unanswered();
+      const covered = coveredUntil(underWay, offset);
+      if (covered !== undefined) return { hole: false, end: covered };
+      const run = await backing.thin?.runAt(offset / backing.blockSize, { timeoutMs: IO_TIMEOUT_MS });
+      if (!run) return NO_HOLE;
+      const end = Math.min(byteLength, offset + run.blockCount * backing.blockSize);
+      return holeBeside(underWay, offset, inBlocks(blockSize, offset, end, run.zeros));
+    });
   }
 
   /** False where the connection was lost meanwhile: everything is on its way again. */

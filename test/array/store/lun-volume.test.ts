@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createLunVolume, type LunVolume } from '../../../src/array/store/lun-volume.ts';
+import type { Lun, ScsiAccess } from '../../../src/lun/lun.ts';
 import { createFakeClock, type FakeClock } from '../../support/fake-clock.ts';
 import { createVolatileLun, type VolatileLun } from '../../support/volatile-lun.ts';
 
@@ -12,14 +13,14 @@ interface Stand {
   readonly events: string[];
 }
 
-async function stand(): Promise<Stand> {
+async function stand(openAs: (lun: Lun, disk: VolatileLun) => Lun = (lun) => lun): Promise<Stand> {
   const clock = createFakeClock();
   const disk = createVolatileLun(clock, BLOCKS);
   const events: string[] = [];
   const volume = createLunVolume({
     description: { lun: 1, name: 'data', kind: 'volume', blockSize: 512, blockCount: BLOCKS, backing: '/dev/disk' },
     clock,
-    open: () => disk.open('/dev/disk'),
+    open: async () => openAs(await disk.open('/dev/disk'), disk),
     onLost: () => events.push('lost'),
     onReturned() {
       events.push('returned');
@@ -29,6 +30,55 @@ async function stand(): Promise<Stand> {
   });
   await clock.run(volume.backing.reach());
   return { clock, disk, volume, events };
+}
+
+/** Thin provisioned: a block of zeros is one that is not mapped. WRITE ATOMIC of 8 blocks. */
+function thin(lun: Lun, disk: VolatileLun): Lun {
+  const answers: Record<string, (cdb: Uint8Array) => Uint8Array> = {
+    '9e10': () => Uint8Array.from({ length: 32 }, (_, at) => ({ 6: BLOCKS >> 8, 10: 2, 14: 0xc0 })[at] ?? 0),
+    '1201b2': () => Uint8Array.of(0, 0xb2, 0, 4, 0, 0xe4, 2, 0),
+    '1201b0': () => {
+      const page = new Uint8Array(0x40);
+      page.set([0, 0xb0, 0, 0x3c]);
+      return page.fill(8, 47, 48);
+    },
+    '9e12': (cdb) => {
+      const lba = Buffer.from(cdb).readUInt32BE(6);
+      const mapped = disk.content(lba, 1).some((byte) => byte !== 0);
+      return Uint8Array.of(
+        0,
+        0,
+        0,
+        20,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        ...cdb.subarray(6, 10),
+        0,
+        0,
+        0,
+        1,
+        mapped ? 0 : 1,
+        0,
+        0,
+        0,
+      );
+    },
+  };
+  const execute: ScsiAccess['execute'] = async ({ cdb, dataOut }) => {
+    const asked = Buffer.from(cdb).toString('hex');
+    if (asked.startsWith('9c')) await lun.write(Buffer.from(cdb).readUInt32BE(6), dataOut!);
+    // As slow, and as soon lost, as any other command of this connection.
+    else await lun.capacity();
+    const name = Object.keys(answers).find((start) => asked.startsWith(start));
+    return name === undefined ? new Uint8Array(0) : answers[name]!(cdb);
+  };
+  return { ...lun, scsi: { execute } };
 }
 
 const block = (fill: number, blocks = 1): Uint8Array => new Uint8Array(512 * blocks).fill(fill);
@@ -47,6 +97,34 @@ describe('a volume on a LUN', () => {
     expect(at.disk.content(9, 1)).toEqual(block(9));
     expect(at.volume.holeAt(0)).toEqual({ hole: false, end: BLOCKS * 512 });
     expect(at.volume.allocatedBits()[0]).toBe(0xff);
+  });
+
+  it('asks a thin LUN what it holds, and counts as held what that one has lost and gets again', async () => {
+    const at = await stand(thin);
+    const hole = async (lba: number) => (await at.clock.run(Promise.resolve(at.volume.holeAt(lba * 512)))).hole;
+    expect(at.volume.backing.thin()).toBe(512);
+    at.disk.put(3, block(3));
+    expect([await hole(2), await hole(3)]).toEqual([true, false]);
+    void at.volume.write(4 * 512, block(4));
+    expect(await hole(4), 'on its way').toBe(false);
+    await at.clock.run(at.volume.write(5 * 512, block(5), true)!);
+    at.disk.breakConnections({ powerCut: true });
+    expect(await hole(5), 'acknowledged, then lost with the cache').toBe(false);
+    expect(at.disk.counts.opens).toBe(2);
+  });
+
+  it('passes an atomic write on as one, and sends it again as one', async () => {
+    const at = await stand(thin);
+    expect(at.volume.atomic!.byteLimit).toBe(8 * 512);
+    expect(await at.clock.run(at.volume.atomic!.write(0, block(1, 8), () => false))).toBe(false);
+    expect(at.disk.counts.writes).toBe(0);
+    expect(await at.clock.run(at.volume.atomic!.write(0, block(1, 8), () => true))).toBe(true);
+    at.disk.breakConnections({ powerCut: true });
+    await at.clock.run(at.volume.flush());
+    expect(at.disk.content(0, 8)).toEqual(block(1, 8));
+    const plain = await stand();
+    expect(plain.volume.atomic!.byteLimit).toBe(0);
+    expect(plain.volume.backing.thin()).toBe(undefined);
   });
 
   it('answers an awaited write only when the LUN has answered, and others at once', async () => {
