@@ -50,7 +50,8 @@ export function beginCall(
 ): CallState {
   const startedMs = parts.clock.monotonicMs();
   return {
-    ...command,
+    process: command.process,
+    input: command.input,
     parts,
     paths,
     closed,

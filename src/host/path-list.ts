@@ -53,8 +53,8 @@ export function createPathList(parts: PathListParts): PathList {
       try {
         const lun = await entry.lun;
         entry.capacity ??= await lun.capacity(options);
-        const device = await proveCommandDevice(lun, { array, serial }, options, entry.capacity);
-        return { ...device, path, giveUp: () => giveUp(at, entry) };
+        const { blockSize, label } = await proveCommandDevice(lun, { array, serial }, options, entry.capacity);
+        return { lun, blockSize, label, path, giveUp: () => giveUp(at, entry) };
       } catch (error) {
         giveUp(at, entry);
         throw error instanceof LunError ? pathFailure(array, path, error) : error;

@@ -59,7 +59,7 @@ export function createNetwork(parts: {
   let sessions = 0;
 
   function link(one: string, other: string): Link {
-    const key = [one, other].toSorted().join('-');
+    const key = one < other ? `${one}-${other}` : `${other}-${one}`;
     const known = links.get(key) ?? { up: true, latencyMs, loss: 0 };
     links.set(key, known);
     return known;

@@ -84,7 +84,7 @@ export function createScsiLun(path: string, server: () => DeviceServer, lun: num
     async read(lba, blockCount) {
       const blockSize = blockSizes.get(lun) ?? (await capacity()).blockSize;
       const reply = await send(readCdb(lba, blockCount), undefined, blockCount * blockSize);
-      return new Uint8Array(reply.dataIn ?? []);
+      return reply.dataIn ?? new Uint8Array(0);
     },
     async write(lba, data, options) {
       const blockSize = blockSizes.get(lun) ?? (await capacity()).blockSize;

@@ -76,7 +76,8 @@ export function createSlotTable(clock: Clock): SlotTable {
         const retry = occupant.completedAtMs === undefined && Buffer.compare(occupant.block, request.block) === 0;
         return retry ? 'joined' : 'occupied';
       }
-      occupants[slot] = { ...request, show: once(show), completedAtMs: undefined };
+      const { requestId, block, writer } = request;
+      occupants[slot] = { requestId, block, writer, show: once(show), completedAtMs: undefined };
       return 'claimed';
     },
 
