@@ -1,31 +1,36 @@
-// New seeds on every core: `node test/sim/ci.mjs [--count 5000] [--seed HEX]`. The first seed is the beginning of the commit, so
-// that each commit plays seeds of its own and plays them again whenever it is asked. Fails where a seed fails, where a rare
-// path or a kind of fault was never met, and where a mistake planted on purpose is not found.
-import { execFileSync, spawn } from 'node:child_process';
+// New seeds on every core: `npm run sim:ci [-- --count 5000] [--commit HEX]`. Fails where a seed fails, where a rare path or a
+// kind of fault was never met, and where a mistake planted on purpose is not found.
+import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { firstSeedOf, headCommit } from './commit-seeds.mjs';
 import { MUTANTS } from './mutants.mjs';
 import { PROBES, SIGHTS } from './probes.mjs';
 import { load } from './transform.mjs';
 
-const HANDS = 2;
+const HANDS = Math.max(2, availableParallelism());
+/** Half of what a seed allocates dies young, and every core is busy already. */
+const MEMORY = ['--max-semi-space-size=64', '--single-threaded-gc'];
 /** Fewer seeds prove nothing about what they did not meet. */
 const PROBED_FROM = 2_000;
 const CANARY = 'restore skips a record';
-const CANARY_SEEDS = 10;
+/** It is found by one seed in three or four. */
+const CANARY_SEEDS = 200;
+/** Of so many rare paths and faults the run says how often they were met. */
+const RAREST = 8;
 
-const { values } = parseArgs({ options: { count: { type: 'string', default: '5000' }, seed: { type: 'string' } } });
+const { values } = parseArgs({ options: { count: { type: 'string', default: '5000' }, commit: { type: 'string' } } });
 const count = Number(values.count);
-const commit = values.seed ?? execFileSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' });
-const first = Number.parseInt(commit.slice(0, 8), 16);
+const commit = values.commit ?? headCommit();
+const first = firstSeedOf(commit);
 
 /** Plays a share; the outcome of its process and its figures. */
 function play(seed, share, summary) {
   const run = fileURLToPath(new URL('run.mjs', import.meta.url));
-  const args = [run, '--seed', `${seed}`, '--count', `${share}`, '--keep-going', '--summary', summary];
+  const args = [...MEMORY, run, '--seed', `${seed}`, '--count', `${share}`, '--keep-going', '--summary', summary];
   const child = spawn(process.execPath, args, { stdio: 'inherit' });
   return new Promise((resolve, reject) => {
     child.on('error', reject);
@@ -47,9 +52,12 @@ try {
   const shares = await Promise.all(
     Array.from({ length: HANDS }, (_, hand) => play(first + hand * share, share, join(folder, `${hand}.json`))),
   );
-  const met = new Set(shares.flatMap(({ figures }) => Object.keys(figures.probes)));
-  const wanted = [...PROBES.map(({ name }) => name), ...Object.keys(SIGHTS)];
-  const missed = count < PROBED_FROM ? [] : wanted.filter((name) => !met.has(name));
+  const met = (name) => shares.reduce((sum, { figures }) => sum + (figures.probes[name] ?? 0), 0);
+  const wanted = [...PROBES.map(({ name }) => name), ...Object.keys(SIGHTS)].toSorted(
+    (one, other) => met(one) - met(other),
+  );
+  for (const name of wanted.slice(0, RAREST)) console.log(`${`${met(name)}`.padStart(6)} seeds met: ${name}`);
+  const missed = count < PROBED_FROM ? [] : wanted.filter((name) => met(name) === 0);
   for (const name of missed) console.log(`NEVER MET  ${name}`);
   const found = await canaryIsFound();
   if (!found) console.log(`BLIND      nobody sees that ${CANARY}`);

@@ -263,8 +263,10 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
   }
 
   async function rebase(side: Side): Promise<void> {
+    const image = await side.look().catch(notYet);
+    if (!image) return;
     side.needsBase = false;
-    side.image = await side.look();
+    side.image = image;
     side.history = createHistory(side.history.name, side.image, side.history.parent);
     for (const write of side.inFlight) addWrite(side.history, write);
   }
