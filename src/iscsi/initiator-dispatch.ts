@@ -2,6 +2,7 @@ import { readU32 } from '../base/bytes.ts';
 import type { Decoded, Violation } from '../base/violation.ts';
 import { AT, NO_TAG, OPCODE, opcodeOf } from './header.ts';
 import type { Exchanges } from './initiator-exchanges.ts';
+import type { CommandWindow } from './initiator-window.ts';
 import { acceptDataIn, acceptReadyToTransfer, settle, type Task, type TransferRules } from './initiator-task.ts';
 import type { SessionEnd } from './initiator.ts';
 import type { ReceivedPdu } from './parser.ts';
@@ -27,6 +28,7 @@ import {
 /** What a PDU of the target can bring about in the session. */
 export interface SessionEffects {
   readonly exchanges: Exchanges;
+  readonly window: CommandWindow;
   readonly rules: TransferRules;
   /** A status with this StatSN has come. */
   countStatus(statSn: number): void;
@@ -34,6 +36,8 @@ export interface SessionEffects {
   requestAnswered(): void;
   /** The target has asked for data of this task. */
   dataWanted(task: Task): void;
+  /** Asks the target for a sign of life; what it says of its numbers settles whether the one in doubt is used. */
+  ping(doubts: number): void;
   pingAnswered(): void;
   /** The target pings. */
   pinged(nop: NopIn): void;
@@ -132,9 +136,11 @@ export class Dispatcher {
   private takeNop(nop: NopIn): void {
     if (nop.initiatorTaskTag !== NO_TAG) {
       this.session.countStatus(nop.statSn);
-      if (this.session.exchanges.get(nop.initiatorTaskTag)?.kind === 'ping') {
+      const exchange = this.session.exchanges.get(nop.initiatorTaskTag);
+      if (exchange?.kind === 'ping') {
         this.session.exchanges.close(nop.initiatorTaskTag);
         this.session.pingAnswered();
+        this.settleDoubt(exchange.doubts);
       }
     }
     if (nop.targetTransferTag !== NO_TAG) this.session.pinged(nop);
@@ -153,6 +159,16 @@ export class Dispatcher {
   }
 
   /** Only now is it certain that nothing more is done for the command. */
+  /**
+   * A target that has not taken the number of a command it rejected waits for it, and every later command waits with it: at
+   * error recovery level 0 only a new session goes on (RFC 7143 section 4.2.2.1).
+   */
+  private settleDoubt(cmdSn: number | undefined): void {
+    if (cmdSn === undefined || this.session.window.isUsed(cmdSn)) return;
+    const message = 'the target still waits for the number of a command that it rejected';
+    this.session.finish({ reason: 'protocol-error', message, retriable: true, waitMs: 0 });
+  }
+
   private takeAborted(task: Task, response: number): void {
     const { functionComplete, taskDoesNotExist } = TASK_MANAGEMENT_RESPONSE;
     if (response !== functionComplete && response !== taskDoesNotExist) {
@@ -222,7 +238,9 @@ export class Dispatcher {
         // A rejected Data-Out leaves the command itself alive: its response comes, or its timeout.
         if (opcode !== OPCODE.scsiCommand) return;
         this.session.exchanges.close(tag);
-        return settle(exchange.task, { kind: 'failed', reason: 'rejected', sent: false, message });
+        settle(exchange.task, { kind: 'failed', reason: 'rejected', sent: false, message });
+        if (!this.session.window.isUsed(exchange.task.cmdSn)) this.session.ping(exchange.task.cmdSn);
+        return;
       case 'text':
         this.session.exchanges.close(tag);
         return exchange.done({ kind: 'failed', message });

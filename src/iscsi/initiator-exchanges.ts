@@ -11,7 +11,9 @@ export type Exchange = { readonly deadlineMs: number } & (
   | { readonly kind: 'abort'; readonly task: Task }
   | { readonly kind: 'management'; readonly done: (outcome: ManagementOutcome) => void }
   | { readonly kind: 'text'; readonly list: TargetList; readonly done: (outcome: SendTargetsOutcome) => void }
-  | { readonly kind: 'ping' | 'logout' }
+  /** `doubts`: the number of a rejected command, which the answer shows to be used or not. */
+  | { readonly kind: 'ping'; readonly doubts: number | undefined }
+  | { readonly kind: 'logout' }
 );
 
 /** The exchanges of a session by their initiator task tag. */

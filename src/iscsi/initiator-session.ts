@@ -74,7 +74,7 @@ class InitiatorSession implements Initiator, SessionEffects {
   private readonly events: InitiatorEvents;
   private readonly limits: InitiatorLimits;
   private readonly login: Login;
-  private readonly window;
+  readonly window;
   private readonly parser;
   private readonly dispatcher = new Dispatcher(this);
   private phase: 'new' | 'login' | 'running' | 'leaving' | 'ended' = 'new';
@@ -256,10 +256,10 @@ class InitiatorSession implements Initiator, SessionEffects {
     return this.phase === 'running' && !this.pinging ? this.heardMs + this.limits.pingIntervalMs : Infinity;
   }
 
-  private ping(): void {
+  ping(doubts?: number): void {
     const tag = this.exchanges.newTag();
     this.pinging = true;
-    this.exchanges.open(tag, { kind: 'ping', deadlineMs: this.nowMs + this.limits.pingTimeoutMs });
+    this.exchanges.open(tag, { kind: 'ping', doubts, deadlineMs: this.nowMs + this.limits.pingTimeoutMs });
     this.send(pingRequest(tag, this.numbers()));
   }
 

@@ -8,6 +8,8 @@ export interface CommandWindow {
   isOpen(): boolean;
   /** Uses up one CmdSN. */
   take(): number;
+  /** Whether the target has said that it has taken the command with this number. */
+  isUsed(cmdSn: number): boolean;
   /** From every PDU of the target; values that contradict each other or are older than what is known are ignored. */
   update(expCmdSn: number, maxCmdSn: number): void;
 }
@@ -15,6 +17,7 @@ export interface CommandWindow {
 export function createCommandWindow(first: number): CommandWindow {
   let next = first >>> 0;
   let maximum = serialAdd(next, -1);
+  let expected = next;
   return {
     get next() {
       return next;
@@ -25,9 +28,11 @@ export function createCommandWindow(first: number): CommandWindow {
       next = serialAdd(next, 1);
       return taken;
     },
+    isUsed: (cmdSn) => serialLess(cmdSn, expected),
     update(expCmdSn, maxCmdSn) {
       if (serialLess(maxCmdSn, serialAdd(expCmdSn, -1))) return;
       if (serialLess(maximum, maxCmdSn)) maximum = maxCmdSn;
+      if (serialLess(expected, expCmdSn)) expected = expCmdSn;
     },
   };
 }

@@ -27,6 +27,9 @@ export const BLOCK_OPTION = {
   /** WRITE SAME. */
   anchor: 0x10,
   unmap: 0x08,
+  /** WRITE SAME of SBC-2: each block begins with its own address. */
+  physicalBlockData: 0x04,
+  logicalBlockData: 0x02,
   /** WRITE SAME(16): no Data-Out buffer. */
   noDataOut: 0x01,
   /** SYNCHRONIZE CACHE, PRE-FETCH. */

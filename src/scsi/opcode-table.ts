@@ -189,7 +189,7 @@ export const COMMANDS = {
     usage: '37001f00000000ffff04',
     ...DEFECTS,
   },
-  writeSame10: { title: 'WRITE SAME(10)', opcode: OPCODE.writeSame10, usage: '41f8ffffffff00ffff04', ...WRITE_SAME },
+  writeSame10: { title: 'WRITE SAME(10)', opcode: OPCODE.writeSame10, usage: '41feffffffff00ffff04', ...WRITE_SAME },
   unmap: {
     title: 'UNMAP',
     opcode: OPCODE.unmap,
@@ -365,7 +365,7 @@ export const COMMANDS = {
   writeSame16: {
     title: 'WRITE SAME(16)',
     opcode: OPCODE.writeSame16,
-    usage: '93f9ffffffffffffffffffffffff0004',
+    usage: '93ffffffffffffffffffffffffff0004',
     ...WRITE_SAME,
   },
   writeAtomic16: {

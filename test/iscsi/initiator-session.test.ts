@@ -514,6 +514,37 @@ describe('a Reject', () => {
     expect(script.ends).toEqual([]);
   });
 
+  it('of a command whose number the target has not taken ends the session before the others wait for ever', () => {
+    const script = new Script().logIn();
+    const tag = script.submit({ dataOut: pattern(8) })[0]!.at(16, 4);
+    script.submit();
+    const [ping] = script.play(rejecting(script, { opcode: OP.command, tag }));
+    expect([ping!.opcode, ping!.flags & 0x80]).toEqual([OP.nopOut, 0x80]);
+    expect(script.ends).toEqual([]);
+    script.play(script.other(OP.nopIn, ping!.at(16, 4)));
+    expect(script.ends).toMatchObject([{ reason: 'protocol-error', retriable: true }]);
+    expect(script.outcomes.slice(1)).toMatchObject([{ kind: 'failed' }]);
+  });
+
+  it('of a command whose number is used after all changes nothing for the others', () => {
+    const script = new Script().logIn();
+    const [first] = script.submit({ dataOut: pattern(8) });
+    const [second] = script.submit();
+    const [ping] = script.play(rejecting(script, { opcode: OP.command, tag: first!.at(16, 4) }));
+    script.expCmdSn = 0;
+    script.play(script.other(OP.nopIn, ping!.at(16, 4)));
+    script.play(script.response(second!.at(16, 4)));
+    expect(script.ends).toEqual([]);
+    expect(script.outcomes).toMatchObject([{ kind: 'failed', reason: 'rejected' }, GOOD]);
+  });
+
+  it('that shows the number as used asks nothing more', () => {
+    const script = new Script().logIn();
+    const tag = script.submit({ dataOut: pattern(8) })[0]!.at(16, 4);
+    script.expCmdSn = 0xffff_ffff;
+    expect(script.play(rejecting(script, { opcode: OP.command, tag }))).toEqual([]);
+  });
+
   it('of a ping is an answer all the same', () => {
     const script = new Script().logIn();
     const [ping] = script.tick(5000);

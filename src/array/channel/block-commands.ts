@@ -62,6 +62,9 @@ export async function writeAtomic(context: CommandContext): Promise<CommandResul
 export async function writeSame(context: CommandContext): Promise<CommandResult> {
   const { fields, task, unit } = context;
   refuseOption(context, BLOCK_OPTION.anchor, 4, 'ANCHOR');
+  // Obsolete since SBC-3; who asks for them wants other blocks than would be written.
+  refuseOption(context, BLOCK_OPTION.physicalBlockData, 2, 'PBDATA');
+  refuseOption(context, BLOCK_OPTION.logicalBlockData, 1, 'LBDATA');
   if (!isThin(unit)) refuseOption(context, BLOCK_OPTION.unmap, 3, 'UNMAP');
   const withoutData = task.cdb[0] === OPCODE.writeSame16 && (fields.options & BLOCK_OPTION.noDataOut) !== 0;
   const wantedDataOut = withoutData ? 0 : unit.blockSize;

@@ -134,9 +134,9 @@ describe.each(WRITE_SAMES)('WRITE SAME %i', (opcode) => {
     expect((await send(blockCdb(opcode, 4_463, 0), { data: block })).verdict).toBe('5/24/00');
   });
 
-  it('refuses UNMAP, ANCHOR and data that are not one block', async () => {
+  it('refuses UNMAP, ANCHOR, PBDATA, LBDATA and data that are not one block', async () => {
     const { send, unit } = await filled();
-    for (const options of [0x08, 0x10, 0x18])
+    for (const options of [0x08, 0x10, 0x18, 0x04, 0x02, 0x06])
       expect((await send(blockCdb(opcode, 0, 1, options), { data: block })).verdict).toBe('5/24/00');
     for (const length of [0, 256, 1024])
       expect((await send(blockCdb(opcode, 0, 1), { data: pattern(length) })).verdict).toBe('5/24/00');
