@@ -66,9 +66,7 @@ function createInput(): Input {
       return process.stdin.isTTY ?? false;
     },
     async readAll() {
-      const chunks: Buffer[] = [];
-      for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
-      return new Uint8Array(Buffer.concat(chunks));
+      return (await import('./bounded-input.ts')).readToEnd('standard input', process.stdin);
     },
     async ask(question) {
       const lines = createInterface({ input: process.stdin, output: process.stderr });

@@ -1,4 +1,7 @@
-/** Reads what `iscsi-test-cu -v` prints. Its own count and exit code take a skipped test for a passed one. */
+/**
+ * Reads what `iscsi-test-cu -V` prints. Its own count and exit code take a skipped test for a passed one, and some skips are
+ * told nowhere: a test that has run has printed what it did.
+ */
 
 export interface Verdict {
   /** `Suite.Test`. */
@@ -17,6 +20,7 @@ export interface ConformanceLog {
 interface Open {
   readonly test: string;
   skipped: string;
+  printed: boolean;
 }
 
 const SKIPPED = /\[SKIPPED\]\s*(.*)/;
@@ -30,7 +34,7 @@ export function readConformanceLog(log: string): ConformanceLog {
   for (const line of log.split('\n')) {
     suite = /^Suite: (\S+)/.exec(line)?.[1] ?? suite;
     const started = /^ {2}Test: (\S+) \.\.\.(.*)/.exec(line);
-    if (started) open = { test: `${suite}.${started[1]}`, skipped: '' };
+    if (started) open = { test: `${suite}.${started[1]}`, skipped: '', printed: false };
     const text = started ? started[2]! : line;
     const ended = open && endOf(open, text);
     if (ended) {
@@ -38,6 +42,7 @@ export function readConformanceLog(log: string): ConformanceLog {
       open = undefined;
     } else if (open) {
       open.skipped ||= SKIPPED.exec(text)?.[1] ?? '';
+      open.printed ||= text.trim() !== '';
     } else {
       addAssertion(verdicts, line);
     }
@@ -50,7 +55,8 @@ export function readConformanceLog(log: string): ConformanceLog {
 function endOf(open: Open, text: string): Verdict | undefined {
   if (text.startsWith('FAILED')) return { test: open.test, verdict: 'FAIL', reason: '' };
   if (!text.startsWith('passed')) return undefined;
-  return { test: open.test, verdict: open.skipped === '' ? 'PASS' : 'SKIP', reason: open.skipped };
+  const reason = open.printed ? open.skipped : 'it printed nothing';
+  return { test: open.test, verdict: reason === '' ? 'PASS' : 'SKIP', reason };
 }
 
 /** The assertions of a failed test are listed after its verdict. */

@@ -21,7 +21,9 @@ describe('the reader of the log', () => {
   it('tells skips and failures from passes, whatever stands around them', () => {
     const log = [
       'Suite: Read6',
-      '  Test: Simple ...passed',
+      '  Test: Simple ...    Read a block',
+      'passed',
+      '  Test: Silent ...passed',
       '  Test: Late ...    [SKIPPED] no such thing',
       'passed    [FAILED] PRIN command: clean-up of the suite',
       'Suite: Write',
@@ -31,12 +33,13 @@ describe('the reader of the log', () => {
       'FAILED',
       '    1. test_a.c:71  - CU_FAIL("x")',
       '    2. test_a.c:99  - CU_ASSERT_EQUAL(ret,0)',
-      '               tests      4      4      3      1        0',
+      '               tests      5      5      4      1        0',
     ];
     const { verdicts: found, ran } = readConformanceLog(log.join('\n'));
-    expect(ran).toBe(4);
+    expect(ran).toBe(5);
     expect(found.map((verdict) => formatVerdict('x', verdict))).toEqual([
       'PASS x Read6.Simple',
+      'SKIP x Read6.Silent it printed nothing',
       'SKIP x Read6.Late no such thing',
       'PASS x Write.Noisy',
       'FAIL x Write.Broken test_a.c:71 test_a.c:99',

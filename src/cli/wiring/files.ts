@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { access, mkdir, open, readFile, rename, stat, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { createRealClock } from '../../lun/real-clock.ts';
+import { readToEnd } from '../bounded-input.ts';
 import { CliError } from '../cli-error.ts';
 import type { FileSource, Files } from '../services.ts';
 
@@ -18,7 +19,7 @@ export const realFiles: Files = {
   write: writeAtomically,
   async open(path) {
     const file = await open(path, 'r');
-    return closingOnError(file, () => openedSource(file));
+    return closingOnError(file, () => openedSource(path, file));
   },
   async openImage(path, byteLength, fresh) {
     const file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o644);
@@ -78,12 +79,12 @@ async function holdImage(path: string, file: FileHandle): Promise<() => Promise<
   throw inUse('another process has just ended with it');
 }
 
-/** A pipe, or a file of /proc, tells no length: it is read to its end first. */
-async function openedSource(file: FileHandle): Promise<FileSource> {
+/** A pipe, or a file of /proc, tells no length: it is read to its end first, as far as that can be held. */
+async function openedSource(path: string, file: FileHandle): Promise<FileSource> {
   const facts = await file.stat();
   if (facts.isBlockDevice()) throw new Error('a block device is named /dev/...');
   if (facts.isFile() && facts.size > 0) return sourceOf(file, facts.size);
-  const bytes = new Uint8Array(await file.readFile());
+  const bytes = await readToEnd(path, file.createReadStream({ autoClose: false }));
   const read = async (offset: number, length: number): Promise<Uint8Array> => bytes.subarray(offset, offset + length);
   return { byteLength: bytes.length, read, close: () => file.close() };
 }

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
+import { LONGEST_UNMEASURED, readToEnd } from '../../../src/cli/bounded-input.ts';
 import { realFiles } from '../../../src/cli/wiring/files.ts';
 import { temporaryDirectory } from '../support/run-program.ts';
 
@@ -24,4 +25,18 @@ it('two at once never write one image: the second is told busy, and what the fir
   const again = await realFiles.openImage(partial, 512, true);
   await again.close();
   expect(existsSync(partial)).toBe(true);
+});
+
+it('an input that tells no length is held in memory whole, and one without end is refused', async () => {
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    yield Uint8Array.of(1, 2);
+    yield Uint8Array.of(3);
+  }
+  expect(await readToEnd('a pipe', chunks(), 3)).toEqual(Uint8Array.of(1, 2, 3));
+  await expect(readToEnd('a pipe', chunks(), 2)).rejects.toMatchObject({ exit: 'usage', text: { where: 'a pipe' } });
+  await expect(realFiles.open('/dev/zero')).rejects.toMatchObject({ exit: 'usage', text: { where: '/dev/zero' } });
+  expect(LONGEST_UNMEASURED).toBe(256 * 1024 * 1024);
+  const told = await realFiles.open('/proc/self/status');
+  expect(told.byteLength).toBeGreaterThan(100);
+  await told.close();
 });

@@ -97,7 +97,7 @@ export class ConformanceArrays {
   private async suite(options: readonly string[], ...luns: string[]): Promise<string> {
     const limits = { cwd: this.directory, timeout: SUITE_TIMEOUT_MS, maxBuffer: 64 << 20 };
     try {
-      const { stdout } = await run('iscsi-test-cu', ['-v', '-d', ...options, ...luns], limits);
+      const { stdout } = await run('iscsi-test-cu', ['-V', '-d', ...options, ...luns], limits);
       return stdout;
     } catch (error) {
       const { code, stdout } = error as { readonly code?: unknown; readonly stdout?: string };
