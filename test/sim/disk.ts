@@ -81,7 +81,10 @@ export interface SimDisk {
   strike(name: string, kind: Strike): void;
   /** Nothing can be written that makes a file larger: ENOSPC. */
   full: boolean;
-  /** Told of each write, flush, rename and removal, before it is begun, with its number. */
+  /**
+   * Told of each write, flush, rename and removal before it is begun, and of the latter three once more at the last moment
+   * before they are durable, while others may have seen what they are about; with a number that rises.
+   */
   onOperation: ((count: number) => void) | undefined;
   /** A checker looks: strikes are not for it. */
   quiet: boolean;
@@ -106,7 +109,7 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
   let order = 0;
   const strikes = new Map<string, Strike>();
   let operations = 0;
-  const begun = (): void => disk.onOperation?.((operations += 1));
+  const passed = (): void => disk.onOperation?.((operations += 1));
   const wounds = { hurt: false, doubtful: false };
 
   function struck(name: string, kind: Strike): boolean {
@@ -160,7 +163,7 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
       },
       write(source, offset) {
         if (!life.alive) return;
-        begun();
+        passed();
         const data = source.slice();
         if (struck(opened.name, 'write')) {
           // Half a change on a volume is nothing that its readers are promised not to see before it is tried again.
@@ -183,7 +186,7 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
         disk.watcher?.truncated(opened.name, size);
       },
       flush() {
-        begun();
+        passed();
         const upTo = order;
         if (struck(opened.name, 'flush')) {
           broken = true;
@@ -208,6 +211,8 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
   function later(life: Life, delayMs: number, act: () => void): Promise<void> {
     return new Promise((resolve) => {
       scheduler.after(delayMs, () => {
+        if (life.alive) passed();
+        // Told of it, somebody may have cut the power.
         if (!life.alive) return;
         act();
         reach(scheduler, life, resolve);
@@ -226,7 +231,7 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
       exists: (name) => directory.has(name),
       list: () => [...directory.keys()].toSorted(),
       rename(from, to) {
-        begun();
+        passed();
         const file = directory.get(from);
         if (!file) return Promise.reject(new Error(`no file ${from}`));
         directory.delete(from);
@@ -238,7 +243,7 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
         });
       },
       remove(name) {
-        begun();
+        passed();
         if (!directory.delete(name)) return Promise.reject(new Error(`no file ${name}`));
         return later(life, flushDelay(), () => {
           if (!directory.has(name)) durableDirectory.delete(name);

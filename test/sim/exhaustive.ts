@@ -14,6 +14,9 @@ import { sleep, type Life } from './scheduler.ts';
 import { runUntil, setTunables } from './simulation.ts';
 import { createWorld, describeError, type World } from './world.ts';
 
+const QUIET_FLUSH_MS = 0.5;
+const SLOW_FLUSH_MS = 400;
+
 /** Nothing fails by chance: an application writes, and one command runs, cut at one place. */
 const QUIET: Partial<SimOptions> = {
   ringRecords: 128,
@@ -24,7 +27,7 @@ const QUIET: Partial<SimOptions> = {
   thinkMs: 15,
   longestWrite: 8,
   latencyMs: 0.2,
-  flushMs: 0.5,
+  flushMs: QUIET_FLUSH_MS,
   stallRate: 0,
   killEveryMs: 0,
   powerCutEveryMs: 0,
@@ -54,12 +57,24 @@ const split: Act = (context, world) => splitGroup(context, world.group);
 const acquire: Act = (context, world) => acquireJournal(context, world.group, {});
 const restore: Act = (context, world) => restoreJournal(context, world.group, {});
 const writeOn: Act = (_context, world) => sleep(world.scheduler, { alive: true }, 60);
+/** What was acquired is nowhere but in the primary's page cache when that is lost. */
+const acquireFromDying: Act = async (context, world) => {
+  const [{ disk }] = world.arrays;
+  const { options } = disk;
+  disk.options = { ...options, flushMs: SLOW_FLUSH_MS, fate: 'lost' };
+  await writeOn(context, world);
+  await acquire(context, world);
+  await writeOn(context, world);
+  lose(world, 0);
+  disk.options = options;
+};
 const PAIR = [create, drain];
 
 export const OPERATIONS: Readonly<Record<string, Operation>> = {
   create: { before: [], act: create },
   'first copy': { before: [create], act: drain },
   acquire: { before: PAIR, act: acquire },
+  'acquire from an array that loses power': { before: PAIR, act: acquireFromDying, options: { depth: 4 } },
   restore: { before: [...PAIR, writeOn, acquire], act: restore },
   purge: {
     before: [...PAIR, writeOn, acquire, restore],

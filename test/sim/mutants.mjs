@@ -305,6 +305,7 @@ export const MUTANTS = [
     expect: ['I1-prefix', 'I2-durable', 'I9-liveness', 'I12-swap'],
     options: CUTS,
     within: 100,
+    cuts: 'acquire from an array that loses power',
   },
   {
     name: 'a record counts as acquired before it is durable',
