@@ -78,7 +78,7 @@ export interface EmulatedArray {
 
 /** Opens the array's storage, recovers from whatever ended its last life, and makes its LUNs ready to be served. */
 export async function createArray(parts: ArrayParts): Promise<EmulatedArray> {
-  const { description } = parts;
+  const { description, log = () => undefined } = parts;
   description.volumes.forEach(checkVolume);
   const store = await openStateStore(parts.storage, description.serial, () => initialState(description));
   await store.update((state) => ({ ...state, incarnation: state.incarnation + 1 }));
@@ -86,7 +86,6 @@ export async function createArray(parts: ArrayParts): Promise<EmulatedArray> {
   // After the tables: a file beside an empty directory would tell of an array whose tables were lost.
   const audit = await parts.audit?.({ storage: parts.storage, clock: parts.clock });
   if (audit) await concludeUnfinished(audit, store.requests);
-  const log = parts.log ?? (() => undefined);
   const refusals = audit && createRefusalRecords({ audit, clock: parts.clock, log });
   const body = createBody({ ...parts, audit, refusals }, store, remote);
   for (const volume of store.state().volumes) {
@@ -169,9 +168,8 @@ type BodyParts = Omit<ArrayParts, 'audit'> & {
 };
 
 function createBody(parts: BodyParts, store: StateStore, remote: RemoteInterface): Body {
-  const { clock, storage, description } = parts;
+  const { clock, storage, description, log = () => undefined } = parts;
   const { serial, name } = description;
-  const log = parts.log ?? (() => undefined);
   const units = new Map<number, LogicalUnit>();
   const volumes = new Map<number, Volume>();
   const journals = new Map<number, JournalVolume>();
@@ -308,8 +306,9 @@ function createBody(parts: BodyParts, store: StateStore, remote: RemoteInterface
   function openVolumeUnit(volume: VolumeDescription): LogicalUnit {
     const opened = volume.backing === undefined ? fileVolumes.open(volume) : openLunVolume(volume);
     volumes.set(volume.lun, opened);
+    const file = fileOf(`lun-${volume.lun}.sanitize`);
     const sanitizer =
-      opened.erasure && createSanitizer({ volume: opened, clock, log, file: fileOf(`lun-${volume.lun}.sanitize`) });
+      opened.erasure && createSanitizer({ volume: opened, clock, log, file, journals: { journals, core } });
     if (sanitizer) sanitizers.set(volume.lun, sanitizer);
     const unit = createVolumeUnit({
       arraySerial: serial,

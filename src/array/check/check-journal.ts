@@ -4,6 +4,7 @@ import type { Storage } from '../../base/storage.ts';
 import { JOURNAL_BLOCK_SIZE, metadataLba, type JournalGeometry } from '../journal/geometry.ts';
 import type { StoredRecord } from '../journal/journal-reader.ts';
 import { openJournalVolume, type JournalVolume } from '../journal/journal-volume.ts';
+import { lostWrites } from '../group/recover.ts';
 import { decodeRecord } from '../journal/record.ts';
 import { isOfLineage, scanJournal } from '../journal/recovery.ts';
 import { isActive, type GroupState, type Position } from '../store/array-state.ts';
@@ -66,6 +67,8 @@ function emptyFile(name: string): Parameters<typeof openJournalVolume>[0] {
 /** The chain from the last record freed must reach what is known to have been stored; what lies behind its end is in doubt. */
 function checkPrimary(check: Check): number {
   const { group, journal, name, report } = check;
+  const lost = lostWrites(journal, group);
+  if (lost) reportLost(check, lost);
   // Of a journal that failed nothing is believed at the next start: the difference maps name what it held.
   if (!isActive(group) || group.journalLost) return 0;
   const tail = scanJournal(journal, group.purged, group);
@@ -92,6 +95,18 @@ function checkPrimary(check: Check): number {
     });
   }
   return tail.sequence - group.purged.sequence;
+}
+
+/** Of a suspended group nobody needs the journal, unless volumes lack what it holds. */
+function reportLost({ group, journal, name, report }: Check, { from, to }: { from: number; to: number }): void {
+  report({
+    severity: 'damage',
+    file: name,
+    offset: placeOf(journal, from),
+    what: `record ${from} cannot be read, and hosts were told that writes up to ${to} of group ${group.name} are done`,
+    meaning: `a volume may lack these ${to - from + 1} writes; the group is not served before somebody accepts that, everything else is`,
+    next: 'take over on the other array, which may have them, or serve it and accept the loss: cdctl array volume give-up',
+  });
 }
 
 /** Where the last start ended, and where each generation begins: the journal had all of that, durably. */

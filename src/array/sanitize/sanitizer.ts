@@ -4,6 +4,7 @@ import { checkCondition, SCSI_STATUS, ScsiFault } from '../../scsi/fault.ts';
 import { SENSE_KEY } from '../../scsi/sense.ts';
 import type { Volume } from '../store/volume.ts';
 import { eraseVolume } from './erase-volume.ts';
+import { eraseFreeJournals, type FreeJournals } from './free-journals.ts';
 import { NOTHING, openSanitizeFile, type SanitizeFile, type SanitizeRecord } from './sanitize-record.ts';
 
 /** SANITIZE of a volume as the device server and the unit see it. */
@@ -49,13 +50,15 @@ export interface SanitizerParts {
   readonly clock: Clock;
   /** The file of its record, made when it is first needed. */
   readonly file: { readonly exists: () => boolean; readonly open: () => StorageFile };
+  /** Journals that may hold data of the volume from a pair that is dissolved. */
+  readonly journals: FreeJournals;
   readonly log: (text: string) => void;
 }
 
 /** The longest time without a step while it only waits for its least time to pass. */
 const STEP_MS = 200;
 
-export function createSanitizer({ volume, clock, file, log }: SanitizerParts): VolumeSanitizer {
+export function createSanitizer({ volume, clock, file, journals, log }: SanitizerParts): VolumeSanitizer {
   const { name, sanitizeMinimum = 0 } = volume.description;
   let opened: SanitizeFile | undefined;
   let record = file.exists() ? records().load() : NOTHING;
@@ -94,8 +97,20 @@ export function createSanitizer({ volume, clock, file, log }: SanitizerParts): V
     return !stopped;
   }
 
+  /** An encrypted volume was in no pair. False where the array stops. */
+  async function eraseJournals(): Promise<boolean> {
+    if (volume.description.encrypted) return true;
+    const left = await eraseFreeJournals(journals, () => advance(0));
+    if (left === 'stopped') return false;
+    if (left.length === 0) return true;
+    const which = left.length === 1 ? `journal ${left[0]} is` : `journals ${left.join(', ')} are`;
+    log(`sanitize of volume ${name}: ${which} in use and may hold data of it, if it was in a pair there`);
+    return true;
+  }
+
   async function carryOut(): Promise<void> {
     const beganMs = clock.monotonicMs();
+    if (!(await eraseJournals())) return;
     const leastMs = sanitizeMinimum * 1000;
     const passed = () => (leastMs === 0 ? 1 : Math.min(1, (clock.monotonicMs() - beganMs) / leastMs));
     if (!(await eraseVolume(volume, record, (done) => advance(Math.min(done, passed()))))) return;

@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { checkStorage } from '../../../src/array/check/check-array.ts';
 import { LunError, type Lun } from '../../../src/lun/lun.ts';
+import { describeArray } from '../../support/array-pair.ts';
+import { createSeededRandom } from '../../support/seeded-random.ts';
 import { createVolatileLun, type VolatileLun } from '../../support/volatile-lun.ts';
 import {
   acquireAll,
@@ -180,6 +183,21 @@ describe('volumes on LUNs of others', () => {
         world.disks.tokyo.powerCut((name) => name === 'lun-11.data');
         world.disks.tokyo.breakFlush('lun-20.journal', 0);
         stall?.resume();
+        const described = describeArray('tokyo', 'TK000001', ['osaka', 'OS000001'], {
+          clock: world.clock,
+          random: createSeededRandom(1),
+          storage: () => world.disks.tokyo,
+          volumeBlocks: 2048,
+          backing: (_array, volume) => (volume === 'data' ? 'iscsi://tokyo/iqn/1' : undefined),
+        });
+        expect(checkStorage(described, world.disks.tokyo).findings).toContainEqual(
+          expect.objectContaining({
+            severity: 'damage',
+            file: 'lun-20.journal',
+            meaning: expect.stringMatching(/may lack these 4 writes/),
+            next: expect.stringMatching(/array volume give-up/),
+          }),
+        );
         await tokyo.start();
         world.near.comeBack();
         const said = /its journal had failed, and writes \d+ to \d+ are no longer in it/;

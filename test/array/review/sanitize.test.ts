@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { LogicalUnit } from '../../../src/array/logical-unit.ts';
 import type { SanitizeRequest } from '../../../src/array/sanitize/sanitizer.ts';
 import { LUNS, pairRequest } from '../../support/array-pair.ts';
-import { formPair, inWorld, sleep, stamp, until, type World } from './world.ts';
+import { cycleUntilPair, expectSame, formPair, inWorld, sleep, stamp, until, type World } from './world.ts';
 
 const LUN = LUNS.tokyo.data;
 const SECRET = 0xc3;
@@ -51,6 +51,43 @@ const ended = (world: World) =>
   until(world, 'sanitized', () => world.tokyo.unit('data').sanitize!.status() === undefined);
 
 describe('SANITIZE of a volume', () => {
+  it('leaves nothing of a dissolved pair in the journal, and touches none that a group uses', () =>
+    inWorld(async (world) => {
+      const { tokyo, osaka } = world;
+      const journalHolds = (fill: number): boolean => {
+        const file = world.disks.tokyo.open(`lun-${LUNS.tokyo.journal}.journal`);
+        const bytes = new Uint8Array(file.size());
+        file.read(bytes, 0);
+        return Buffer.from(bytes).includes(Buffer.alloc(512, fill));
+      };
+      const dissolve = async (pair: 'data' | 'log'): Promise<void> => {
+        for (const { operations } of [tokyo, osaka]) await operations.deletePair('oradb', pair);
+      };
+      await formPair(world, 'data');
+      await formPair(world, 'log');
+      await tokyo.lun('data').write(3, stamp(SECRET));
+      await tokyo.lun('log').write(3, stamp(0x77, 4096));
+      await dissolve('data');
+      await tokyo.unit('data').sanitize!.begin(ERASE);
+      await ended(world);
+      expect([journalHolds(SECRET), journalHolds(0x77)]).toEqual([true, true]);
+      expect(tokyo.log.join('; ')).toMatch(/journal 20 is in use and may hold data of it/);
+      await cycleUntilPair(world);
+      await expectSame(world, 'log');
+      await dissolve('log');
+      await tokyo.unit('data').sanitize!.begin(ERASE);
+      await ended(world);
+      expect([journalHolds(SECRET), journalHolds(0x77)]).toEqual([false, false]);
+      tokyo.kill();
+      world.disks.tokyo.powerCut();
+      await tokyo.start();
+      expect(journalHolds(SECRET)).toBe(false);
+      await formPair(world, 'log');
+      await tokyo.lun('log').write(5, stamp(9, 4096));
+      await cycleUntilPair(world);
+      await expectSame(world, 'log');
+    }));
+
   it('leaves nothing of its data: in no slot, used or free, nor in the log of atomic writes', () =>
     inWorld(async (world) => {
       const unit = world.tokyo.unit('data');
