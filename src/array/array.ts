@@ -393,6 +393,7 @@ function createBody(parts: BodyParts, store: StateStore, remote: RemoteInterface
       reach(clock, unit, () => units.get(lun) !== unit);
     },
     unmap(lun) {
+      units.get(lun)?.far?.close();
       units.delete(lun);
     },
   };

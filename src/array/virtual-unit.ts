@@ -61,15 +61,19 @@ export function createVirtualUnit(parts: VirtualUnitParts): VirtualUnit {
   const unflushed = new UnflushedWrites();
   const own = new FarLine({ open: parts.resolve, greet: learnFrom, close: () => parts.forget?.() });
   const hosts = new Map<string, FarLine>();
+  let closed = false;
 
   function lineOf(nexus: string): FarLine {
-    let line = hosts.get(nexus);
-    if (!line) {
-      const open = (): Promise<Lun> => parts.resolveFor(nexus);
-      line = new FarLine({ open, greet, close: (lun) => lun.close() });
-      hosts.set(nexus, line);
-    }
+    const known = hosts.get(nexus);
+    if (known) return known;
+    const line = new FarLine({ open: () => openFor(nexus), greet, close: (lun) => lun.close() });
+    hosts.set(nexus, line);
     return line;
+  }
+
+  async function openFor(nexus: string): Promise<Lun> {
+    if (closed) throw new LunError('no-path', parts.name, `${parts.name} has been taken out of the LUN map`);
+    return parts.resolveFor(nexus);
   }
 
   async function greet(lun: Lun, line: FarLine): Promise<void> {
@@ -143,6 +147,12 @@ export function createVirtualUnit(parts: VirtualUnitParts): VirtualUnit {
     return value;
   }
 
+  function end(nexus: string): void {
+    const line = hosts.get(nexus);
+    hosts.delete(nexus);
+    void line?.end((lun) => flushLast(line, lun));
+  }
+
   /** While the connection still proves that the far cache was not lost. */
   async function flushLast(line: FarLine, lun: Lun): Promise<void> {
     if (!unflushed.has(lun)) return;
@@ -172,10 +182,12 @@ export function createVirtualUnit(parts: VirtualUnitParts): VirtualUnit {
         await lun.passThrough.resetUnit({ timeoutMs });
       }),
     nexusLost(nexus) {
-      const line = hosts.get(nexus);
-      hosts.delete(nexus);
       parts.hostLost?.(nexus);
-      void line?.end((lun) => flushLast(line, lun));
+      end(nexus);
+    },
+    close() {
+      closed = true;
+      for (const nexus of hosts.keys()) end(nexus);
     },
   };
 

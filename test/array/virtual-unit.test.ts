@@ -1,16 +1,38 @@
 import { describe, expect, it } from 'vitest';
 import { createVirtualUnit, type VirtualUnitParts } from '../../src/array/virtual-unit.ts';
-import { LunError, type Lun, type LunErrorKind } from '../../src/lun/lun.ts';
+import type { PassedCommand } from '../../src/array/far/far-unit.ts';
+import { fromHex } from '../../src/base/bytes.ts';
+import { LunError, type Lun, type LunErrorKind, type PassedAnswer } from '../../src/lun/lun.ts';
 import { createMemoryLun } from '../../src/lun/memory-lun.ts';
 import { ScsiFault } from '../../src/scsi/fault.ts';
+import { lookUpCommand } from '../../src/scsi/opcode-table.ts';
+import { encodeFixedSense } from '../../src/scsi/sense.ts';
+import { encodeLunField } from '../../src/scsi/lun-field.ts';
+import { verdictOf as verdictOfAnswer } from './virtual-volume-world.ts';
 
 const CAPACITY = { blockSize: 512, blockCount: 64 };
 const DATA = new Uint8Array(1024).fill(0x5a);
 const LAZY = { forceUnitAccess: false };
 
+const GOOD: PassedAnswer = { status: 0, sense: undefined, dataIn: new Uint8Array(0), residual: 0 };
+const attention = (asc: number, ascq: number): PassedAnswer => {
+  return { ...GOOD, status: 2, sense: encodeFixedSense({ key: 6, asc, ascq }) };
+};
+
 /** A far LUN behind a line that a test can cut, and that notes what went over it. */
 function farSide(capacity = CAPACITY) {
-  const state = { capacity, opened: 0, forgotten: 0, calls: [] as string[], failNext: [] as unknown[], up: true };
+  const state = {
+    capacity,
+    opened: 0,
+    forgotten: 0,
+    closed: 0,
+    calls: [] as string[],
+    failNext: [] as unknown[],
+    /** Of the next commands that are passed on; GOOD after them. */
+    answers: [] as PassedAnswer[],
+    timeouts: [] as number[],
+    up: true,
+  };
   const disk = createMemoryLun({ path: 'iscsi://osaka/a/1', capacity });
   const resolve = async (): Promise<Lun> => {
     if (!state.up) throw new LunError('no-path', 'iscsi://osaka/a/1', 'connection refused');
@@ -30,7 +52,12 @@ function farSide(capacity = CAPACITY) {
       write: (lba, data, options) =>
         pass(`write ${lba}+${data.length} ${options?.forceUnitAccess}`, () => disk.write(lba, data)),
       flush: () => pass('flush', () => disk.flush()),
-      close: async () => undefined,
+      close: async () => void state.closed++,
+      passThrough: {
+        execute: ({ what, timeoutMs }) =>
+          pass(what, async () => state.answers.shift() ?? GOOD).finally(() => state.timeouts.push(timeoutMs)),
+        resetUnit: () => pass('reset', async () => undefined),
+      },
     };
   };
   return { state, disk, resolve, forget: () => void state.forgotten++ };
@@ -256,3 +283,130 @@ describe('a flush', () => {
     expect(await Promise.all([verdictOf(unit.flush()), verdictOf(unit.flush())])).toEqual(['4/08/00', '4/08/00']);
   });
 });
+
+describe('a command that is passed on', () => {
+  const TEST_UNIT_READY = '00 00 00 00 00 00';
+  const RESERVE = '16 00 00 00 00 00';
+  const READ = '28 00 00000000 00 0001 00';
+  const WRITE = '2a 00 00000000 00 0001 00';
+  const FLUSH = '35 00 00000000 00 0000 00';
+
+  function passed(cdbText: string, nexus = 'host', isAborted = () => false): PassedCommand {
+    const cdb = fromHex(cdbText.replaceAll(' ', ''));
+    const command = lookUpCommand(cdb);
+    if (typeof command === 'string') throw new Error(command);
+    const dataOut = command.effect === 'write' ? DATA.subarray(512) : new Uint8Array(0);
+    const task = { nexus, lun: encodeLunField(7), cdb, dataOut, expectedDataOut: dataOut.length, expectedDataIn: 0 };
+    return { command, task, dataInRoom: 0, forceUnitAccess: false, wholeFlush: true, isAborted };
+  }
+
+  const bench = () => {
+    const far = farSide();
+    const unit = unitOver(far);
+    const pass = async (cdb: string, nexus?: string): Promise<string> => {
+      try {
+        return verdictOfAnswer({ sense: undefined, ...(await unit.far.pass(passed(cdb, nexus))) });
+      } catch (error) {
+        return verdictOf(Promise.reject(error as Error));
+      }
+    };
+    return { far, unit, pass };
+  };
+
+  it("goes by a way of the host's own, on which the far unit is heard out first", async () => {
+    const { far, pass } = bench();
+    far.state.answers = [attention(0x29, 0), attention(0x29, 7), attention(0x2a, 9), GOOD];
+    expect([await pass(READ), await pass(READ), await pass(READ, 'another')]).toEqual(['6/2a/09', 'good', 'good']);
+    expect(far.state.opened).toBe(2);
+    expect(far.state.calls.filter((call) => call.startsWith('READ('))).toHaveLength(2);
+  });
+
+  it('may take ten seconds, sixty where it is no plain I/O, a day where it is a SANITIZE', async () => {
+    const { far, pass } = bench();
+    const commands = [READ, FLUSH, '42 00 00000000 00 0000 00', '48 02 00000000000000 00'];
+    for (const cdb of commands) expect(await pass(cdb)).toBe('good');
+    expect(far.state.timeouts.slice(-4)).toEqual([1000, 1000, 6000, 86_400_000]);
+  });
+
+  it('is sent once more where the line was lost before it, and then only', async () => {
+    const { far, pass } = bench();
+    await pass(TEST_UNIT_READY);
+    far.state.failNext = [failure('no-path')];
+    expect(await pass(WRITE)).toBe('good');
+    far.state.failNext = [failure('no-path', { outcome: 'unknown' })];
+    expect(await pass(READ)).toBe('good');
+    far.state.failNext = [failure('no-path', { outcome: 'unknown' })];
+    expect(await pass(WRITE)).toBe('b/08/00');
+    far.state.failNext = [failure('no-path', { outcome: 'unknown' })];
+    expect(await pass(RESERVE)).toBe('b/08/00');
+    expect([far.state.opened, far.state.closed]).toEqual([4, 4]);
+  });
+
+  it('after a loss of what the far array kept for the host only says so', async () => {
+    const { far, pass } = bench();
+    expect(await pass(RESERVE)).toBe('good');
+    far.state.failNext = [failure('no-path')];
+    const before = far.state.calls.length;
+    expect(await pass(WRITE)).toBe('6/29/07');
+    expect(far.state.calls.slice(before).filter((call) => call.startsWith('WRITE('))).toHaveLength(1);
+    expect(await pass(WRITE)).toBe('good');
+    far.state.failNext = [failure('no-path')];
+    expect(await pass(WRITE)).toBe('good');
+  });
+
+  it('is told that a write of before may be lost, once, whoever wrote and whoever flushes', async () => {
+    const { far, pass } = bench();
+    await pass(WRITE, 'writer');
+    await pass(TEST_UNIT_READY, 'flusher');
+    far.state.failNext = [failure('no-path')];
+    await pass(READ, 'writer');
+    expect([await pass(FLUSH, 'flusher'), await pass(FLUSH, 'flusher')]).toEqual(['4/08/00', 'good']);
+    await pass(WRITE, 'writer');
+    expect(await pass(FLUSH, 'flusher')).toBe('good');
+    far.state.failNext = [failure('no-path')];
+    await pass(READ, 'writer');
+    expect(await pass(FLUSH, 'flusher')).toBe('good');
+  });
+
+  it('that failed, or was refused, is no flush', async () => {
+    const { far, pass } = bench();
+    await pass(WRITE);
+    far.state.answers = [{ ...GOOD, status: 0x18 }];
+    expect(await pass(FLUSH)).toBe('conflict');
+    far.state.failNext = [failure('no-path')];
+    expect(await pass(FLUSH)).toBe('4/08/00');
+  });
+
+  it('leaves nothing unflushed when its host goes, and nothing open', async () => {
+    const { far, unit, pass } = bench();
+    await pass(WRITE);
+    await pass(WRITE, 'other');
+    unit.far.nexusLost('host');
+    unit.far.nexusLost('nobody');
+    await settled();
+    expect(far.state.calls.at(-1)).toBe('flush');
+    expect([far.state.closed, await pass(FLUSH, 'other')]).toEqual([1, 'good']);
+    unit.far.close();
+    await settled();
+    expect([far.state.closed, await pass(READ, 'other')]).toEqual([2, '2/08/00']);
+  });
+
+  it('of a host that has given it up is not sent', async () => {
+    const { far, unit } = bench();
+    expect(await verdictOf(unit.far.pass(passed(WRITE, 'host', () => true)))).toBe('status 40');
+    expect(far.state.calls.filter((call) => call.startsWith('WRITE('))).toEqual([]);
+  });
+
+  it('may be a reset, which fails where it cannot be done', async () => {
+    const { far, unit } = bench();
+    await unit.far.reset('host');
+    expect(far.state.calls).toContain('reset');
+    far.state.up = false;
+    expect(await verdictOf(unit.far.reset('host'))).toBe('2/08/00');
+  });
+});
+
+/** All that needs no more than turns of the event loop has happened. */
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+}
