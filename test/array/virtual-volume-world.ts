@@ -102,7 +102,7 @@ export class Host {
   readonly isid: Uint8Array;
   readonly session: IscsiSession;
 
-  constructor(at: Served, name: string, port = 1) {
+  constructor(at: Pick<Served, 'url' | 'targetName'>, name: string, port = 1) {
     this.name = `iqn.2026-11.example:${name}`;
     this.isid = Uint8Array.of(0x80, 0, 0, 0, 0, port);
     const [, host = '', number = ''] = /^iscsi:\/\/([^:]+):(\d+)/.exec(at.url) ?? [];
