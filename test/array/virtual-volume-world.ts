@@ -1,3 +1,4 @@
+import type { AccessDescription } from '../../src/array/access/description.ts';
 import { createArray, type EmulatedArray } from '../../src/array/array.ts';
 import type { ArrayDescription, VolumeDescription } from '../../src/array/description.ts';
 import { fromHex, toHex } from '../../src/base/bytes.ts';
@@ -25,6 +26,8 @@ export class Served {
   readonly serial: string;
   readonly targetName: string;
   array!: EmulatedArray;
+  /** Who may see what; everybody everything where it is absent. */
+  access: AccessDescription | undefined;
   portal!: Portal;
   private opener!: PathOpener;
   private readonly storage: Storage = createMemoryStorage();
@@ -49,6 +52,7 @@ export class Served {
       version: '0.0',
       storage,
       opener: this.opener,
+      access: () => this.access,
       description: {
         format: 1,
         serial,

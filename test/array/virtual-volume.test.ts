@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isidOf } from '../../src/array/far/host-ports.ts';
-import { toHex } from '../../src/base/bytes.ts';
+import { fromHex, toHex } from '../../src/base/bytes.ts';
+import { NOTHING } from '../support/served-array.ts';
 import {
   block,
   Host,
@@ -24,6 +25,8 @@ const ERASABLE = 3;
 const READ_ONLY = 4;
 const JOURNAL = 5;
 const COMMAND_DEVICE = 6;
+/** A volume of the near array. */
+const OWN = 20;
 const ALL = [MAIN, TWIN, ERASABLE, READ_ONLY, JOURNAL, COMMAND_DEVICE];
 
 const far = () =>
@@ -42,7 +45,7 @@ const far = () =>
 
 const near = (osaka: Served) =>
   new Served('tokyo', {
-    volumes: [volume(20)],
+    volumes: [volume(OWN)],
     remotes: [{ serial: osaka.serial, name: 'osaka', portals: [osaka.url] }],
     lunMap: ALL.map((lun) => ({ lun, name: `osaka-${lun}`, targetSerial: osaka.serial, targetLun: lun })),
   });
@@ -180,6 +183,63 @@ describe('a command through a virtual volume', () => {
     expect(await direct.verdict(ERASABLE, '1b 00 00 00 03 00')).toBe('good');
     expect(await through.verdict(ERASABLE, TEST_UNIT_READY)).toBe('6/28/00');
     expect(await through.verdict(ERASABLE, TEST_UNIT_READY)).toBe('good');
+  });
+});
+
+describe('EXTENDED COPY with a virtual volume', () => {
+  /** Eight blocks from block 4 to block 20 (SPC-4 6.4). */
+  async function copy(host: Host, from: number, to: number): Promise<string> {
+    const units = [from, to].map((lun) => tokyo.array.units.unit(lun)!);
+    const names = units.map(({ worldWideName }) => `e400000001030010${toHex(worldWideName)}0000000000000200`).join('');
+    const segment = `0200001800000001${'0000'}0008${'4'.padStart(16, '0')}${'14'.padStart(16, '0')}`;
+    const data = fromHex(`07000040000000000000001c00000000${names}${segment}`);
+    return host.verdict(from, `83${'00'.repeat(9)}0000006c0000`, data);
+  }
+
+  it('is carried out by the near array, in the name of the host', async () => {
+    const { through, direct } = await both();
+    await through.ready(OWN);
+    expect(await through.verdict(OWN, '2a 00 00000004 00 0008 00', block(0x66, 8))).toBe('good');
+    expect(await copy(through, OWN, MAIN)).toBe('good');
+    const there = await direct.send(MAIN, '28 00 00000014 00 0008 00', { room: 4096 });
+    expect(there.dataIn).toEqual(block(0x66, 8));
+    expect(await copy(through, MAIN, TWIN)).toBe('good');
+    expect(await copy(through, MAIN, READ_ONLY)).toBe('a/27/00');
+    expect(await direct.verdict(MAIN, RESERVE)).toBe('good');
+    expect([await copy(through, OWN, MAIN), await copy(through, MAIN, OWN)]).toEqual(['conflict', 'conflict']);
+  });
+});
+
+describe('LUN masking', () => {
+  it('of the near array holds for what is behind it', async () => {
+    tokyo.access = {
+      ...NOTHING,
+      initiators: [
+        { name: 'iqn.2026-11.example:near-host', luns: [MAIN] },
+        { name: 'iqn.2026-11.example:neighbour', luns: [TWIN] },
+      ],
+    };
+    const host = new Host(tokyo, 'near-host');
+    hosts.push(host);
+    await host.ready(MAIN);
+    expect(await host.verdict(MAIN, RESERVE)).toBe('good');
+    expect([await host.verdict(TWIN, RESERVE), await host.verdict(TWIN, READ)]).toEqual(['5/25/00', '5/25/00']);
+    expect([await host.reset(MAIN), await host.reset(TWIN)]).toEqual([0, 2]);
+    const { direct } = { direct: await hostAt(osaka, 'far-host') };
+    expect(await direct.verdict(TWIN, RESERVE)).toBe('good');
+  });
+});
+
+describe('a virtual volume that is taken out of the LUN map', () => {
+  it('leaves nothing at the far array', async () => {
+    const { through, direct } = await both();
+    expect(await through.verdict(MAIN, RESERVE)).toBe('good');
+    const ours = () => osaka.portal.sessions().filter(({ nexus }) => nexus === portAtFar(through)).length;
+    expect(ours()).toBe(1);
+    for (const lun of ALL) await tokyo.array.management.unmapLun(lun);
+    await eventually(() => direct.verdict(MAIN, READ), 'good');
+    expect(ours()).toBe(0);
+    expect(await through.verdict(MAIN, READ)).toBe('5/25/00');
   });
 });
 
