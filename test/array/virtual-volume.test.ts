@@ -191,7 +191,7 @@ describe('EXTENDED COPY with a virtual volume', () => {
   async function copy(host: Host, from: number, to: number): Promise<string> {
     const units = [from, to].map((lun) => tokyo.array.units.unit(lun)!);
     const names = units.map(({ worldWideName }) => `e400000001030010${toHex(worldWideName)}0000000000000200`).join('');
-    const segment = `0200001800000001${'0000'}0008${'4'.padStart(16, '0')}${'14'.padStart(16, '0')}`;
+    const segment = '02000018000000010000000800000000000000040000000000000014';
     const data = fromHex(`07000040000000000000001c00000000${names}${segment}`);
     return host.verdict(from, `83${'00'.repeat(9)}0000006c0000`, data);
   }
