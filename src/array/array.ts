@@ -358,7 +358,6 @@ function createBody(parts: BodyParts, store: StateStore, remote: RemoteInterface
   }
 
   const openers = { volume: openVolumeUnit, journal: openJournal, 'command-device': openCommandDevice };
-
   return {
     core,
     channel,

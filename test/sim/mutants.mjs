@@ -227,7 +227,6 @@ export const MUTANTS = [
     replace: 'return applied?.epoch === -1 && ',
     expect: ['I1-prefix'],
     within: 60,
-    seeds: [50001715],
   },
   {
     name: 'a restart does not restore what was ordered before',
