@@ -52,6 +52,10 @@ export const SUSPEND_REASONS = {
   takeover: 4,
   /** The auxiliary side learned that its primary has stopped storing journal. */
   'peer-suspended': 5,
+  /** This array came back from an older copy of its storage: what it holds of the group is not believed. */
+  'older-copy': 6,
+  /** The other array did. */
+  'peer-older-copy': 7,
 } as const;
 export const VOLUME_KINDS = { volume: 0, virtual: 1, journal: 2, 'command-device': 3 } as const;
 export const ACCESS = { none: 0, 'read-only': 1, 'read-write': 2 } as const;
@@ -369,7 +373,7 @@ export const PROCESSES = {
     doc: 'Acquisition of the processing status of a journal (S1601, S1605; Fig. 15), with the lineage of the group.',
     request: message(groupOnly),
     reply: message(
-      defineLayout('journal-status', 320, [
+      defineLayout('journal-status', 344, [
         { name: 'group', offset: 0, size: 32, kind: 'text', doc: 'group name' },
         { name: 'role', offset: 32, size: 1, kind: 'enum', values: ROLES, doc: 'role of this array' },
         { name: 'state', offset: 33, size: 1, kind: 'enum', values: PAIR_STATES, doc: 'worst state of its pairs' },
@@ -478,6 +482,15 @@ export const PROCESSES = {
           kind: 'hex',
           doc: 'generation of the last write that this side holds',
         },
+        {
+          name: 'life',
+          offset: 320,
+          size: 8,
+          kind: 'hex',
+          doc: 'life of this array; of an auxiliary zeros until it has met its primary in it, since a purge shows it',
+        },
+        { name: 'changes', offset: 328, size: 8, kind: 'u64', doc: 'changes of the tables of the group; likewise' },
+        { name: 'peerLife', offset: 336, size: 8, kind: 'hex', doc: 'life in which the other array was last met' },
       ]),
       lineageRow,
     ),
@@ -526,7 +539,7 @@ export const PROCESSES = {
     changes: true,
     doc: 'Purge (Fig. 15, S1610): frees the records that the far array has acquired.',
     request: message(
-      defineLayout('journal-purge', 64, [
+      defineLayout('journal-purge', 80, [
         { name: 'group', offset: 0, size: 32, kind: 'text', doc: 'group name' },
         {
           name: 'toSequence',
@@ -544,6 +557,8 @@ export const PROCESSES = {
           kind: 'hex',
           doc: 'bit mask by slot: pairs that the far array has wholly copied',
         },
+        { name: 'life', offset: 64, size: 8, kind: 'hex', doc: 'the life of the far array' },
+        { name: 'changes', offset: 72, size: 8, kind: 'u64', doc: 'its changes' },
       ]),
     ),
     reply: message(groupChange),

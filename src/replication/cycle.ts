@@ -1,4 +1,5 @@
 import type { JournalStatus } from '../host/operations.ts';
+import { NO_LIFE } from '../interface-block/lives.ts';
 import { accept, resultOf, type ChangeOptions, type ChangeResult } from './change.ts';
 import { figuresOf, isComplete } from './cycle-figures.ts';
 import { emit, isCancelled, startRun, type ReplicationContext, type Run } from './context.ts';
@@ -20,6 +21,7 @@ import {
   type Direction,
 } from './plan-cycle.ts';
 import { step } from './plan.ts';
+import { hasOlderCopy, olderCopyStep, reasonOf } from './verdict-words.ts';
 import { poll } from './poll.ts';
 import { ReplicationRefusal } from './refusal.ts';
 import { stallWatch } from './stall.ts';
@@ -70,7 +72,7 @@ export function requireDirection(observation: GroupObservation, what: string): D
 export async function cycle(run: Run, direction: Direction, known: JournalStatus): Promise<CycleOutcome> {
   const near = await showPrimaryJournal(run, direction);
   const clamped = await orderAcquisition(run, direction, near, known);
-  const far = await awaitAcquisition(run, direction);
+  const far = await awaitAcquisition(run, direction, near);
   const restored = await orderRestore(run, direction, far);
   const copying = near.state === 'copy' || far.state === 'copy' ? await showCopy(run, direction) : undefined;
   const mask = near.state === 'copy' && copying ? copying.mask : NO_PAIRS;
@@ -105,7 +107,7 @@ async function orderAcquisition(
   known: JournalStatus,
 ): Promise<boolean> {
   const last = lastSequence(near);
-  const news = last > known.readSequence || near.generation !== known.generation;
+  const news = last > known.readSequence || near.generation !== known.generation || !hasMet(near, known);
   // A suspended primary has no journal to give: the order only lets the auxiliary find that out and say so.
   const wanted = near.state === 'suspended' ? known.state === 'pair' : news;
   if (!wanted) return false;
@@ -114,18 +116,23 @@ async function orderAcquisition(
     return near.state !== 'suspended' && answer.sequence < last;
   } catch (error) {
     if (
-      isRefusedWith(error, 'wrong-state') ||
-      (near.state === 'suspended' && isRefusedWith(error, 'moved-on', 'unsafe'))
+      // Suspended meanwhile; unsafe: one side came back from an older copy.
+      isRefusedWith(error, 'wrong-state', 'unsafe') ||
+      (near.state === 'suspended' && isRefusedWith(error, 'moved-on'))
     )
       return false;
     throw error;
   }
 }
 
+/** A copy that was told to follow another generation does not meet its primary; the cycle does not wait for that. */
+const MEETING_MS = 2_000;
+
 /** S1605 to S1608: until read completed and to-be read are equal. Cancellation ends the waiting, not the cycle. */
-async function awaitAcquisition(run: Run, { auxiliary }: Direction): Promise<JournalStatus> {
+async function awaitAcquisition(run: Run, { auxiliary }: Direction, near: JournalStatus): Promise<JournalStatus> {
   const { group } = run;
   const stall = stallWatch(run);
+  const meeting = stallWatch(run, MEETING_MS);
   const begunMs = run.context.clock.monotonicMs();
   const { end, value } = await poll(
     run,
@@ -138,9 +145,10 @@ async function awaitAcquisition(run: Run, { auxiliary }: Direction): Promise<Jou
         completed: far.readSequence,
         toBe: far.toBeReadSequence,
       });
+      const met = !mustMeet(near, far) || (far.state === 'copy' && meeting.isStalled(0));
       return (
         far.role !== 'auxiliary' ||
-        far.readSequence >= far.toBeReadSequence ||
+        (far.readSequence >= far.toBeReadSequence && met) ||
         far.state === 'suspended' ||
         stall.isStalled(far.readSequence)
       );
@@ -160,14 +168,26 @@ async function awaitAcquisition(run: Run, { auxiliary }: Direction): Promise<Jou
     },
   );
   if (value.role !== 'auxiliary') throw turned(run, auxiliary.array, value);
-  const unfinished = value.readSequence < value.toBeReadSequence && value.state !== 'suspended' && !isCancelled(run);
+  const missing = value.readSequence < value.toBeReadSequence || (value.state === 'pair' && mustMeet(near, value));
+  const unfinished = missing && value.state !== 'suspended' && !isCancelled(run);
   if (end === 'deadline' || unfinished) throw stopped(run, 'timeout', acquisitionStands(auxiliary.array, value), value);
   return value;
 }
 
 function acquisitionStands(array: string, far: JournalStatus): string {
   const reason = far.errorText ? `: ${far.errorText}` : '';
+  if (far.readSequence >= far.toBeReadSequence)
+    return `${array} has not met its primary since one of them started${reason}`;
   return `${array} has acquired journal up to write ${far.readSequence} of ${far.toBeReadSequence} and does not get further${reason}`;
+}
+
+/** Since both arrays started: until then neither knows whether the other goes on from where it was seen. */
+function hasMet(near: JournalStatus, far: JournalStatus): boolean {
+  return far.life !== NO_LIFE && far.peerLife === near.life;
+}
+
+function mustMeet(near: JournalStatus, far: JournalStatus): boolean {
+  return near.state !== 'suspended' && !hasMet(near, far);
 }
 
 /** S1609. The number of records newly ordered to be restored. */
@@ -213,7 +233,8 @@ async function orderPurge(
 ): Promise<Purged> {
   const records = Math.max(0, far.readSequence - near.journalOutSequence + 1);
   const useless = records === 0 && mask === NO_PAIRS;
-  if (near.state === 'suspended' || useless || far.generation !== near.generation) return NOTHING_PURGED;
+  if (near.state === 'suspended' || useless || !hasMet(near, far) || far.generation !== near.generation)
+    return NOTHING_PURGED;
   try {
     const answer = await perform(run, purgeStep(run.group.name, direction.primary.array, far, mask));
     return { records: answer.changed ? records : 0, changed: answer.changed, suspended: false };
@@ -229,6 +250,14 @@ async function orderPurge(
 /** What whoever asked for a running group is told once the work that a suspended one still takes is done. */
 export function suspendedDuring(what: string, group: GroupDefinition, outcome: CycleOutcome): ReplicationRefusal {
   const { primaryJournal: near, auxiliaryJournal: far } = outcome;
+  const older = [
+    { array: outcome.figures.primary, journal: near },
+    { array: outcome.figures.auxiliary, journal: far },
+  ].find((side) => hasOlderCopy(side.journal));
+  if (older) {
+    const next = olderCopyStep(group.name);
+    return new ReplicationRefusal({ kind: 'refused-for-safety', what, why: reasonOf(older), next }, outcome);
+  }
   const reason = near.state === 'suspended' ? near.suspendReason : far.suspendReason;
   return new ReplicationRefusal(
     {

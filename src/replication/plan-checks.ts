@@ -22,7 +22,8 @@ export function refuseUnreachable(observation: GroupObservation, what: string, n
 export const GET_RIGHTS = 'have this host granted what it needs there, or give it its key, then run it again';
 
 export function refuseByVerdict(verdict: Verdict, what: string): RefusedPlan {
-  const kind = verdict.kind === 'diverged' ? 'refused-for-safety' : 'state-does-not-hold';
+  const unsafe = verdict.kind === 'diverged' || verdict.olderCopy !== undefined;
+  const kind = unsafe ? 'refused-for-safety' : 'state-does-not-hold';
   return refused(kind, what, verdict.explanation, verdict.nextStep);
 }
 

@@ -51,9 +51,15 @@ export function purgeStep(
   auxiliary: JournalStatus,
   copiedPairs: string,
 ): StepOf<'journal.purge'> {
-  const { readSequence: toSequence, generation, readProof: proof } = auxiliary;
+  const { readSequence: toSequence, generation, readProof: proof, life, changes } = auxiliary;
   const why = `free journal up to write ${toSequence}, which the auxiliary journal holds durably`;
-  return step('S1610', primary, 'journal.purge', { group, toSequence, generation, proof, copiedPairs }, why);
+  return step(
+    'S1610',
+    primary,
+    'journal.purge',
+    { group, toSequence, generation, proof, copiedPairs, life, changes },
+    why,
+  );
 }
 
 /** Bit `slot` for each pair that the auxiliary has wholly copied, as 8 bytes of hex. */

@@ -119,6 +119,7 @@ function wouldLose(
   what: string,
 ): Plan | undefined {
   if (intent.discard === to.array) return undefined;
+  if (verdict.olderCopy !== undefined) return refuseByVerdict(verdict, what);
   // An auxiliary whose copy was interrupted has given up what it had: the copy from the same source only goes on.
   const interruptedCopy = to.journal.role === 'auxiliary' && to.journal.state === 'copy';
   if (interruptedCopy || isPastOf(to.journal, lineageAsSource(from))) return undefined;

@@ -1,6 +1,7 @@
 import { counted } from './counted.ts';
 import { forkOf } from './lineage.ts';
 import { givenUpWords } from './loss.ts';
+import type { JournalStatus } from '../host/operations.ts';
 import type { Verdict } from './verdict.ts';
 import { isPresent, type GroupObservation, type PresentSide } from './observe.ts';
 import type { SuspendReason } from '../interface-block/process-table.ts';
@@ -72,6 +73,9 @@ const REASONS: Readonly<Record<SuspendReason, string>> = {
   error: 'a volume or journal failed',
   takeover: 'the primary was taken over',
   'peer-suspended': 'the primary has stopped storing journal',
+  'older-copy':
+    'its storage came back from an older copy, or was formed anew; its volumes and positions are not believed',
+  'peer-older-copy': 'the storage of the other array came back from an older copy; it is not followed',
 };
 
 function suspendedWords(facts: VerdictFacts, observation: GroupObservation): Words {
@@ -81,13 +85,28 @@ function suspendedWords(facts: VerdictFacts, observation: GroupObservation): Wor
   return {
     explanation:
       reasons.length > 0 ? `Suspended (${reasons.join('; ')})` : 'A resync stopped half-way: neither side is primary',
-    nextStep: `cdctl pair resync ${facts.group} --from ${from} copies the differences`,
+    nextStep:
+      facts.olderCopy !== undefined
+        ? olderCopyStep(facts.group)
+        : `cdctl pair resync ${facts.group} --from ${from} copies the differences`,
   };
 }
 
-function reasonOf({ array, journal }: PresentSide): string {
-  if (journal.damaged) return `${array}: its journal is damaged: ${givenUpWords(journal)}`;
-  return `${array}: ${REASONS[journal.suspendReason]}${journal.errorText ? `: ${journal.errorText}` : ''}`;
+export function hasOlderCopy({ suspendReason }: Pick<JournalStatus, 'suspendReason'>): boolean {
+  return suspendReason === 'older-copy' || suspendReason === 'peer-older-copy';
+}
+
+/** Only a person knows which side is right; the other one is then copied whole. */
+export function olderCopyStep(group: string): string {
+  return `decide whose data is right, then cdctl pair resync ${group} --from THAT --discard OTHER --confirm ${group}, which copies everything`;
+}
+
+export function reasonOf(side: Pick<PresentSide, 'array' | 'journal'>): string {
+  const { suspendReason, errorText } = side.journal;
+  if (side.journal.damaged) return `${side.array}: its journal is damaged: ${givenUpWords(side.journal)}`;
+  // The error of an older copy says the same, cut short.
+  const more = errorText && !hasOlderCopy(side.journal) ? `: ${errorText}` : '';
+  return `${side.array}: ${REASONS[suspendReason]}${more}`;
 }
 
 function takenOverWords(facts: VerdictFacts, observation: GroupObservation): Words {

@@ -1,7 +1,7 @@
 import { currencyOf, type Currency } from './currency.ts';
 import { differentBytes, type Lag } from './lag.ts';
 import { forkOf, positionOf, relate, type Relation } from './lineage.ts';
-import { isPresent, type ArrayObservation, type GroupObservation, type PresentSide } from './observe.ts';
+import { isPresent, peerOf, type ArrayObservation, type GroupObservation, type PresentSide } from './observe.ts';
 import { handoverOf } from './handover.ts';
 import { wordsFor } from './verdict-words.ts';
 
@@ -41,6 +41,8 @@ export interface Verdict {
   readonly lag?: Lag;
   readonly currency: Currency;
   readonly unreachable: readonly string[];
+  /** The array whose storage came back from an older copy, where that was found out and is not settled. */
+  readonly olderCopy?: string;
   readonly divergence?: readonly Divergence[];
 }
 
@@ -184,8 +186,18 @@ export function verdictOf(observation: GroupObservation): Verdict {
     currency,
     unreachable: observation.sides.filter((side) => !side.reachable).map((side) => side.array),
     ...(divergence ? { divergence } : {}),
+    ...olderCopyIn(observation),
   };
   return { ...facts, ...wordsFor(facts, observation) };
+}
+
+function olderCopyIn(observation: GroupObservation): { olderCopy?: string } {
+  for (const side of observation.sides.filter(isPresent)) {
+    const { suspendReason } = side.journal;
+    if (suspendReason === 'older-copy') return { olderCopy: side.array };
+    if (suspendReason === 'peer-older-copy') return { olderCopy: peerOf(observation, side.array).array };
+  }
+  return {};
 }
 
 function currencyFor(judgement: Judgement, observation: GroupObservation): Currency {

@@ -62,6 +62,8 @@ async function cycle(world: World, from: ArrayOperations, to: ArrayOperations): 
     toSequence: auxiliary.readSequence,
     generation: auxiliary.generation,
     proof: auxiliary.readProof,
+    life: auxiliary.life,
+    changes: auxiliary.changes,
     copiedPairs: mask.toString(16).padStart(16, '0'),
   });
 }

@@ -6,6 +6,7 @@ import { GROUP_CHANGE } from '../support/command-array.ts';
 import { hostBench } from './bench.ts';
 
 const ID = '0123456789abcdef';
+const LIFE = { life: '0b0b0b0b0b0b0b0b', changes: 12 } as const;
 const LINEAGE = [{ generation: ID, startSequence: 4 }];
 const PAIR = {
   group: 'oradb',
@@ -63,8 +64,15 @@ const cases: [ProcessName, (operations: ArrayOperations) => Promise<unknown>, he
   [
     'journal.purge',
     (operations) =>
-      operations.purge({ group: 'oradb', toSequence: 9, generation: ID, proof: 7, copiedPairs: '0000000000000003' }),
-    { group: 'oradb', toSequence: 9, generation: ID, proof: 7, copiedPairs: '0000000000000003' },
+      operations.purge({
+        group: 'oradb',
+        toSequence: 9,
+        generation: ID,
+        proof: 7,
+        copiedPairs: '0000000000000003',
+        ...LIFE,
+      }),
+    { group: 'oradb', toSequence: 9, generation: ID, proof: 7, copiedPairs: '0000000000000003', ...LIFE },
   ],
 ];
 

@@ -48,7 +48,7 @@ const show = request({
   input: encodeRequest('journal.show', { header: { group: 'oradb' }, rows: [] }),
 });
 
-const journalStatus = bytesOf(320 + 2 * 16, [
+const journalStatus = bytesOf(344 + 2 * 16, [
   [0, 'oradb'],
   [32, u8(1)],
   [33, u8(2)],
@@ -74,9 +74,12 @@ const journalStatus = bytesOf(320 + 2 * 16, [
   [216, u64(1793574250000)],
   [240, u32(0xdeadbeef)],
   [312, hex('a1b2c3d4e5f60718')],
-  [320, hex('0102030405060708')],
-  [336, hex('a1b2c3d4e5f60718')],
-  [344, u64(77)],
+  [320, hex('0807060504030201')],
+  [328, u64(4711)],
+  [336, hex('1112131415161718')],
+  [344, hex('0102030405060708')],
+  [360, hex('a1b2c3d4e5f60718')],
+  [368, u64(77)],
 ]);
 
 const journalStatusReply = () =>
@@ -117,6 +120,9 @@ const journalStatusReply = () =>
       readProof: 0xdeadbeef,
       errorText: '',
       lastGeneration: 'a1b2c3d4e5f60718',
+      life: '0807060504030201',
+      changes: 4711,
+      peerLife: '1112131415161718',
     },
     rows: [
       { generation: '0102030405060708', startSequence: 0 },

@@ -101,7 +101,7 @@ describe('the recipe by hand', () => {
     setUp(readFixture('interface-block/label.hex'));
     run(functions, label, make, write);
     const answer = readFixture('interface-block/journal-show-answer.hex');
-    await answerAs({ status: 0, editedData: answer.slice(4096, 4096 + 352) });
+    await answerAs({ status: 0, editedData: answer.slice(4096, 4096 + 376) });
     expect(run(functions, read, show)).toBe('status 0\njournal out 101, in 131\n');
     expect(toXxd(file('answer'))).toBe(toXxd(answer));
   });

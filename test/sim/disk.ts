@@ -77,6 +77,10 @@ export interface SimDisk {
   /** The storage as a process sees it in this life. */
   storage(life: Life): Storage;
   powerCut(): void;
+  /** What is durable now; undefined in the middle of a rename. */
+  copy(): DiskCopy | undefined;
+  /** Puts a copy in place of everything that came later; no process may run. */
+  putBack(copy: DiskCopy): void;
   /** The next operation of the kind on the file fails. */
   strike(name: string, kind: Strike): void;
   /** Nothing can be written that makes a file larger: ENOSPC. */
@@ -98,6 +102,9 @@ export interface SimDisk {
   watcher: DiskWatcher | undefined;
   options: DiskOptions;
 }
+
+/** The durable bytes of each file at one moment. */
+export type DiskCopy = ReadonlyMap<string, Uint8Array>;
 
 function ioError(code: string, text: string): Error {
   return Object.assign(new Error(`${code}: ${text}`), { code });
@@ -142,6 +149,13 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
   function add(file: SimFile, operation: Operation): void {
     file.cached.apply(operation);
     file.pending.push({ order: (order += 1), operation });
+  }
+
+  function fileOf(name: string, bytes: Uint8Array): SimFile {
+    const file: SimFile = { name, cached: new Content(), durable: new Content(), pending: [] };
+    file.durable.apply({ kind: 'write', offset: 0, data: bytes });
+    file.cached.copyOf(file.durable);
+    return file;
   }
 
   function openFile(name: string, life: Life): StorageFile {
@@ -261,6 +275,17 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
     },
     get doubtful() {
       return wounds.doubtful;
+    },
+    copy() {
+      // Between the two names of a log there are two truths.
+      if (directory.has('state.new')) return undefined;
+      return new Map([...durableDirectory].map(([name, { durable }]) => [name, durable.bytes.slice(0, durable.size)]));
+    },
+    putBack(copy) {
+      strikes.clear();
+      wounds.doubtful = false;
+      directory = new Map([...copy].map(([name, bytes]) => [name, fileOf(name, bytes)]));
+      durableDirectory = new Map(directory);
     },
     powerCut() {
       strikes.clear();

@@ -12,6 +12,7 @@ export function startFaults(world: World): void {
   repeat(world, 'fullness', options.diskFaultEveryMs * 4, (draws) => fillDisk(world, draws));
   repeat(world, 'pauses', options.pauseEveryMs, (draws) => pause(world, draws));
   repeat(world, 'clocks', options.pauseEveryMs, (draws) => moveClock(world, draws));
+  if (options.olderCopyEveryMs > 0) goBack(world);
   for (const link of world.network.links.values()) link.loss = options.loss;
 }
 
@@ -56,6 +57,31 @@ function fillDisk(world: World, draws: Draws): void {
   array.disk.full = true;
   world.note(`${array.name} has no space left`);
   world.scheduler.after(draws.latency(draws.pick([20, 500])), () => (array.disk.full = false));
+}
+
+/** Puts back at most this often, so that there is something to heal. */
+const RETURNS = 2;
+
+/** Somebody copies the storage of an array, at one moment; later, once or twice, the copy is what it has. */
+function goBack(world: World): void {
+  const array = world.draws('older-side').pick(world.arrays);
+  const copies: Array<() => void> = [];
+  let left = RETURNS;
+  repeat(world, 'older-copies', world.options.olderCopyEveryMs, (draws) => {
+    if (left === 0) return;
+    if (copies.length === 0 || draws.chance(0.5)) {
+      const putBack = world.copy(array);
+      if (putBack) copies.push(putBack);
+      world.note(`somebody copies the storage of ${array.name}`);
+      return;
+    }
+    left -= 1;
+    world.stop(array, true);
+    draws.pick(copies)();
+    world.scheduler.after(draws.latency(draws.pick([5, 200])), () => {
+      if (!array.life) world.start(array);
+    });
+  });
 }
 
 /** As SIGSTOP does it, for longer than any timeout too. */

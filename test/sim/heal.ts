@@ -1,7 +1,7 @@
 import { createGroup, deleteGroup } from '../../src/replication/change.ts';
 import type { ReplicationContext } from '../../src/replication/context.ts';
 import { drainGroup } from '../../src/replication/drain.ts';
-import { observeGroup } from '../../src/replication/observe.ts';
+import { isRefusedWith, observeGroup } from '../../src/replication/observe.ts';
 import { ReplicationRefusal } from '../../src/replication/refusal.ts';
 import { resyncGroup } from '../../src/replication/resync.ts';
 import { swapGroup } from '../../src/replication/swap.ts';
@@ -9,7 +9,7 @@ import { takeOver } from '../../src/replication/takeover.ts';
 import { verdictOf, type Verdict } from '../../src/replication/verdict.ts';
 import { attempt, createReplicationHost } from './replicator.ts';
 import { sleep, type Life } from './scheduler.ts';
-import { FIRST_VOLUME_LUN } from './side.ts';
+import { FIRST_VOLUME_LUN, isConsistentAuxiliary } from './side.ts';
 import { SimFailure } from './verdict.ts';
 import type { ArrayParty, World } from './world.ts';
 
@@ -111,7 +111,7 @@ async function finishSwap(world: World, context: ReplicationContext, verdict: Ve
   try {
     await swapGroup(context, world.group, { to });
   } catch (error) {
-    if (!(error instanceof ReplicationRefusal)) throw error;
+    if (!(error instanceof ReplicationRefusal) && !isRefusedWith(error, 'unsafe')) throw error;
     // Halves of a swap that were ordered by hand: the side that knows of the other's generation goes on alone.
     await takeOver(context, world.group, { at: newerSide(world).name, peerIsLost: true });
   }
@@ -119,15 +119,24 @@ async function finishSwap(world: World, context: ReplicationContext, verdict: Ve
 
 /** Without loss where that is possible; otherwise one side, chosen by the operator, gives up what only it has. */
 async function resync(world: World, context: ReplicationContext, verdict: Verdict): Promise<void> {
-  const from = verdict.primary ?? consistentSide(world)?.name ?? 'tokyo';
+  const from = (await rightSide(world, context)) ?? verdict.primary ?? consistentSide(world)?.name ?? 'tokyo';
   try {
     await resyncGroup(context, world.group, { from });
   } catch (error) {
-    if (!(error instanceof ReplicationRefusal) || error.kind !== 'refused-for-safety') throw error;
+    const unsafe = error instanceof ReplicationRefusal && error.kind === 'refused-for-safety';
+    if (!unsafe && !isRefusedWith(error, 'unsafe')) throw error;
     const other = world.arrays.find((array) => array.name !== from)!;
     other.side.mayDiscard = true;
     await resyncGroup(context, world.group, { from, discard: other.name });
   }
+}
+
+/** After an older copy: the auxiliary that has found it out is right half of the time, and takes over then. */
+async function rightSide(world: World, context: ReplicationContext): Promise<string | undefined> {
+  const right = world.arrays.find((array) => array.side.group?.suspendReason === 'peer-older-copy');
+  if (!right || world.seed % 2 === 0 || !isConsistentAuxiliary(right.side.group)) return undefined;
+  await takeOver(context, world.group, { at: right.name, peerIsLost: true });
+  return right.name;
 }
 
 function newerSide(world: World): ArrayParty {

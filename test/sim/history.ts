@@ -46,6 +46,17 @@ export function createHistory(name: string, base: Image, parent?: History): Hist
   };
 }
 
+/** The same writes so far; what is added to one is not in the other. */
+export function forkHistory(history: History, name: string): History {
+  return {
+    name,
+    parent: history.parent,
+    base: history.base.map((volume) => volume.slice()),
+    sectors: history.sectors.map((volume) => volume.map((writes) => [...writes])),
+    writes: new Set(history.writes),
+  };
+}
+
 export function addWrite(history: History, write: Write): void {
   if (history.writes.has(write)) return;
   history.writes.add(write);

@@ -5,6 +5,7 @@ import { decodeLunField } from '../../src/scsi/lun-field.ts';
 import type { ScsiReply, ScsiTask } from '../../src/scsi/task.ts';
 import {
   addWrite,
+  forkHistory,
   BROKEN,
   checkPrefix,
   createHistory,
@@ -45,6 +46,8 @@ export interface Model {
   check(): Promise<void> | undefined;
   /** The array has died; what was under way is over. */
   died(side: Side, powerCut: boolean): void;
+  /** What is known of a side now; called when an older copy of that moment was put back. */
+  remember(side: Side): () => void;
   /** The array has recovered and serves. */
   recovered(side: Side): Promise<void>;
   /** At the end: both sides hold every write that was answered. */
@@ -235,6 +238,8 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
       const far = otherOf(side).group;
       const near = side.group;
       if (near?.role !== 'primary' || far?.role !== 'auxiliary' || !far.following) continue;
+      // It lost what was freed with the storage that was put aside, and is to find that out.
+      if (otherOf(side).returns > 0) continue;
       if (near.suspendReason !== 'none' || far.suspendReason !== 'none') continue;
       if (near.lineage.at(-1)?.generation !== far.lineage.at(-1)?.generation) continue;
       // After a resync of the primary alone the far side may not follow by journal: what it lacks are differences.
@@ -262,6 +267,26 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
     throw new SimFailure('I6-one-primary', 'both arrays are primary in the same generation');
   }
 
+  /** Its own history goes on from what the copy held. The other side keeps to the one that it knows, or may follow this one. */
+  function leadsAgain(side: Side): void {
+    side.history = forkHistory(side.history, `${side.name}~${tick()}`);
+    const other = otherOf(side);
+    if (roleOf(other.group) === 'auxiliary') other.fork = side.history;
+  }
+
+  /** An auxiliary that shows writes which only the other side's second life has does follow it. */
+  function checkFollowing(side: Side, what: string): void {
+    const question = { invariant: 'I1-prefix', what, volumes: volumesOf(side.group) } as const;
+    try {
+      checkPrefix(side.history, side.image, question);
+    } catch (error) {
+      if (!side.fork) throw error;
+      checkPrefix(side.fork, side.image, question);
+      side.history = side.fork;
+      side.fork = undefined;
+    }
+  }
+
   async function rebase(side: Side): Promise<void> {
     const image = await side.look().catch(notYet);
     if (!image) return;
@@ -279,7 +304,7 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
       side.volumesChanged = false;
       side.image = image;
       const what = `${side.name}, auxiliary and consistent`;
-      checkPrefix(side.history, side.image, { invariant: 'I1-prefix', what, volumes: volumesOf(side.group) });
+      checkFollowing(side, what);
     }
   }
 
@@ -305,7 +330,8 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
     const what = `${side.name} after ${side.cut ? 'a power cut' : 'kill -9'}`;
     const missing = findMissing(side.history, image, { invariant: 'I2-durable', what, before: Infinity });
     for (const lost of missing) {
-      if (!side.cut || lost.write.flushed) throw new SimFailure('I2-durable', `${what}: ${describeMissing(lost)}`);
+      if (!side.cameBack && (!side.cut || lost.write.flushed))
+        throw new SimFailure('I2-durable', `${what}: ${describeMissing(lost)}`);
       const known = side.history.sectors[lost.volume]![lost.sector]!;
       known.splice(known.indexOf(lost.write), 1);
     }
@@ -378,6 +404,23 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
       }
       side.inFlight.clear();
     },
+    remember(side) {
+      const { history, needsBase, image } = side;
+      const recall = side.peek.remember();
+      return () => {
+        recall();
+        side.group = groupOf(side);
+        side.roleChanges += 1;
+        side.returns += 1;
+        Object.assign(side, { cameBack: true, stateChanged: false, volumesChanged: true, fork: undefined });
+        Object.assign(side, { held: NOTHING_HELD, needsBase, image, history });
+        // Whoever put the copy there has given up what it lacks.
+        side.mayDiscard = true;
+        side.unflushed.clear();
+        side.outside.clear();
+        if (roleOf(side.group) !== 'auxiliary') leadsAgain(side);
+      };
+    },
     async recovered(side) {
       side.volumesChanged = true;
       if (side.needsBase) await rebase(side);
@@ -385,6 +428,7 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
         side.image = await side.look();
         forgetLost(side);
       }
+      side.cameBack = false;
       side.ready = true;
       // What has survived a power cut is durable.
       if (side.cut) side.outside.clear();

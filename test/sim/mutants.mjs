@@ -46,6 +46,7 @@ const ORDERS = {
   deallocateRate: 0,
   early: false,
 };
+const OLDER = { olderCopyEveryMs: 400, chaosMs: 5000, operatorEveryMs: 400, deletes: false };
 const DENSE = {
   ...STEADY,
   thinkMs: 3,
@@ -428,8 +429,8 @@ export const MUTANTS = [
   {
     name: 'a resync gives up writes without being told to',
     file: `${GROUP}transitions.ts`,
-    find: 'if (!holdsNothing(group) && !request.discard && !isAncestor(position, request.lineage)) {',
-    replace: 'if (!holdsNothing(group) && !request.discard && group.name === "") {',
+    find: 'if (!nothing && !request.discard && !isAncestor(position, request.lineage)) {',
+    replace: 'if (!nothing && !request.discard && group.name === "") {',
     expect: ['I6-one-primary'],
     options: { operatorEveryMs: 30 },
     within: 100,
@@ -575,5 +576,41 @@ export const MUTANTS = [
     expect: ['I1-prefix', 'I9-liveness', 'no-crash'],
     options: { operatorEveryMs: 30 },
     within: 1_000,
+  },
+  {
+    name: 'an older primary is followed',
+    file: `${GROUP}lives.ts`,
+    find: 'if (group.peerLife && !hasBeenThrough(header.lives, group.peerLife))',
+    replace: 'if (group.peerLife && header.lives.length === 0)',
+    expect: ['I1-prefix', 'I9-liveness'],
+    options: OLDER,
+    within: 60,
+  },
+  {
+    name: 'an older auxiliary is resynced by the differences',
+    file: `${GROUP}lives.ts`,
+    find: 'if (!seen || isSameStanding(seen, group.forgiven)',
+    replace: 'if (!seen || seen || isSameStanding(seen, group.forgiven)',
+    expect: ['I1-prefix', 'I9-liveness'],
+    options: OLDER,
+    within: 60,
+  },
+  {
+    name: 'the difference maps of an older copy are believed',
+    file: `${GROUP}distrust.ts`,
+    find: 'await context.differences(pair.slot).mark(0, byteLength);',
+    replace: 'if (byteLength === 0) await context.differences(pair.slot).mark(0, byteLength);',
+    expect: ['I1-prefix', 'I9-liveness'],
+    options: OLDER,
+    within: 60,
+  },
+  {
+    name: 'lives end nowhere',
+    file: 'src/interface-block/lives.ts',
+    find: 'return index >= 0 && (next === undefined || !isBeyond(seen, next));',
+    replace: 'return index >= 0 && (next === undefined || next.changes >= 0);',
+    expect: ['I1-prefix', 'I9-liveness'],
+    options: OLDER,
+    within: 60,
   },
 ];

@@ -42,6 +42,8 @@ const ACTS: Readonly<Record<string, Act>> = {
       generation: array.side.group?.lineage.at(-1)?.generation ?? '0000000000000000',
       proof: draws.random.below(2 ** 32),
       copiedPairs: '0000000000000000',
+      life: '00000000deadbeef',
+      changes: 2 ** 40,
     }),
   'raw-swap': rawSwap,
   'raw-split': ({ context, array }) => operations(context, array).splitGroup(GROUP),

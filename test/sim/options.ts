@@ -44,6 +44,8 @@ export interface SimOptions {
   readonly readFaults: boolean;
   /** Mean time between arrays that stand still, or whose wall clock is moved; 0: never. */
   readonly pauseEveryMs: number;
+  /** Mean time between copies of an array's storage, and between those that are put back; 0: never. */
+  readonly olderCopyEveryMs: number;
   /** Constants of the product that have another value in this seed; see `tunables.mjs`. */
   readonly tunables: Readonly<Record<string, number>>;
 }
@@ -64,7 +66,7 @@ function drawLaterOptions(
   };
 }
 
-const NARROW = { flushFaults: false, readFaults: false, pauseEveryMs: 0, tunables: {} } as const;
+const NARROW = { flushFaults: false, readFaults: false, pauseEveryMs: 0, olderCopyEveryMs: 0, tunables: {} } as const;
 
 function drawWideOptions(seed: number): Partial<SimOptions> {
   const draws = createDraws(seed, 'options-wide');
@@ -73,6 +75,7 @@ function drawWideOptions(seed: number): Partial<SimOptions> {
     readFaults: draws.chance(0.5),
     pauseEveryMs: draws.pick([0, 0, 200, 1_000]),
     bytes: draws.chance(0.1),
+    olderCopyEveryMs: createDraws(seed, 'options-older').pick([0, 0, 0, 0, 0, 400, 1_500]),
     ...(draws.chance(0.2) ? { volumes: 4 } : {}),
     ...(draws.chance(0.2) ? { applications: 4 } : {}),
     ...(draws.chance(0.2) ? { depth: 8 } : {}),

@@ -94,6 +94,24 @@ export const PROBES = [
     when: 'workEpoch !== epoch',
     expression: true,
   },
+  {
+    name: 'an older copy is found at the primary',
+    file: `${GROUP}distrust.ts`,
+    find: 'await markEverything(context);\n  await context.update',
+    when: "which === 'peer-older-copy'",
+  },
+  {
+    name: 'an older copy is found at the auxiliary',
+    file: `${GROUP}distrust.ts`,
+    find: 'await context.update(epoch, (state) => suspend(state, which',
+    when: "which === 'older-copy'",
+  },
+  {
+    name: 'everything is copied after an older copy',
+    file: `${GROUP}acquisition.ts`,
+    find: 'if (contact.everything) await markEverything(context);',
+    when: 'contact.everything',
+  },
 ];
 
 /** What the story tells. */
@@ -116,4 +134,6 @@ export const SIGHTS = {
   'a split brain is seen': /split.brain/i,
   'a purge is refused': /purge.*(proof|lineage|does not exist)/,
   'a group is dissolved': / delete: done$/,
+  'an older copy is put back': / has an older copy of its storage$/,
+  'an older copy is refused': /came back from an older copy/,
 };

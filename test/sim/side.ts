@@ -38,6 +38,12 @@ export interface Side {
   mayDiscard: boolean;
   /** The operator has made it primary without stopping the other. */
   maySplit: boolean;
+  /** Its storage came back from an older copy and it has not been looked at yet. */
+  cameBack: boolean;
+  /** How often that was so. */
+  returns: number;
+  /** The other side came back from an older copy; where this one may follow it, that is the history that it follows. */
+  fork: History | undefined;
   /** Its history begins with whatever its volumes show next. */
   needsBase: boolean;
   /** As an auxiliary: the most that it ever held durably of the generation, until its group is dissolved. */
@@ -75,6 +81,9 @@ export function createSide(parts: {
     roleChanges: 0,
     mayDiscard: false,
     maySplit: false,
+    cameBack: false,
+    returns: 0,
+    fork: undefined,
     needsBase: false,
     held: NOTHING_HELD,
     image: empty,

@@ -22,6 +22,8 @@ export interface StatePeek {
   flushed(): void;
   /** What was not flushed may be gone; where it survives, the next commit shows it. */
   powerCut(): void;
+  /** What is durable now; called, it is so again, and what came later was durable once. */
+  remember(): () => void;
 }
 
 const RECORD_HEADER = 12;
@@ -29,7 +31,7 @@ const RECORD_HEADER = 12;
 export function createStatePeek(array: string): StatePeek {
   let logged: Logged[] = [];
   let state: ArrayState | undefined;
-  const committed = new Map<string, number>();
+  let committed = new Map<string, number>();
   /** Under way in a power cut: they may have become durable by luck. */
   const survivors = new Set<string>();
 
@@ -60,6 +62,15 @@ export function createStatePeek(array: string): StatePeek {
       const entries = logged;
       logged = [];
       entries.forEach(commit);
+    },
+    remember() {
+      const copied = { state, committed: new Map(committed) };
+      return () => {
+        for (const requestId of committed.keys()) survivors.add(requestId);
+        logged = [];
+        state = copied.state;
+        committed = new Map(copied.committed);
+      };
     },
     powerCut() {
       for (const { requestIds } of logged) requestIds.forEach((requestId) => survivors.add(requestId));

@@ -45,6 +45,8 @@ export interface World {
   fail(error: unknown): void;
   start(array: ArrayParty): void;
   stop(array: ArrayParty, powerCut: boolean): void;
+  /** Copies what the array has durably; called while it is down, the copy takes the place of what it has then. */
+  copy(array: ArrayParty): (() => void) | undefined;
   story(): readonly string[];
   digest(): number;
 }
@@ -102,6 +104,18 @@ export function createWorld(seed: number, options: SimOptions, wrap: Wrappers = 
       model.died(array.side, cut);
       if (cut) array.disk.powerCut();
       world.note(`${array.name} ${powerCut ? 'loses power' : 'is killed'}`);
+    },
+    copy(array) {
+      const copied = array.disk.copy();
+      const recall = model.remember(array.side);
+      return (
+        copied &&
+        (() => {
+          array.disk.putBack(copied);
+          recall();
+          world.note(`${array.name} has an older copy of its storage`);
+        })
+      );
     },
     story: () => story,
     digest: () => digest >>> 0,

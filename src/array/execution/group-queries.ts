@@ -1,6 +1,8 @@
 import type { ReplyOf, RequestOf } from '../../interface-block/process-table.ts';
 import type { ArrayCore } from '../core.ts';
+import { NO_LIFE } from '../../interface-block/lives.ts';
 import type { GroupRuntime } from '../group/group-runtime.ts';
+import { currentLife } from '../group/lives.ts';
 import { isConsistent, positionOf } from '../group/transitions.ts';
 import { lbaOf } from '../journal/geometry.ts';
 import { CommandRefusal } from '../refusal.ts';
@@ -77,6 +79,9 @@ export async function showJournal(
   request: RequestOf<'journal.show'>,
 ): Promise<ReplyOf<'journal.show'>> {
   const runtime = needRuntime(core, request.header.group);
+  const auxiliary = runtime.state().role === 'auxiliary';
+  const known = !auxiliary || runtime.hasMet();
+  if (auxiliary && known) await runtime.showLife();
   const { group, tail } = await runtime.settled();
   const header = {
     group: group.name,
@@ -97,6 +102,9 @@ export async function showJournal(
     readProof: group.readProof,
     lastGeneration: positionOf(group, tail).generation,
     errorText: shorten(runtime.lastError(), 64),
+    life: known ? currentLife(group) : NO_LIFE,
+    changes: known ? (group.changes ?? 0) : 0,
+    peerLife: group.peerLife?.life ?? NO_LIFE,
   };
   return { header, rows: group.lineage };
 }

@@ -1,3 +1,4 @@
+import { NO_LIFE, type Standing } from '../../interface-block/lives.ts';
 import type { ReplyOf, RequestOf } from '../../interface-block/process-table.ts';
 import { fromHex } from '../../base/bytes.ts';
 import type { ArrayCore } from '../core.ts';
@@ -80,7 +81,8 @@ export async function purgeJournal(
       await flushNotes(runtime, group);
     }
     await commit(
-      (state) => withGroup(state, runtime.name, (current) => purge(current, through, copied)),
+      (state) =>
+        withGroup(state, runtime.name, (current) => purge(current, through, copied, farStanding(request.header))),
       (before, after) => {
         const now = after.groups.find((candidate) => candidate.name === runtime.name);
         return groupChange(runtime, now, before !== after, now?.purged ?? through);
@@ -105,6 +107,12 @@ function checkPurge(runtime: GroupRuntime, group: GroupState, request: RequestOf
       `group ${group.name} is suspended (${group.suspendReason}): its journal is empty`,
     );
   }
+  if (request.life === NO_LIFE && group.peerLife) {
+    throw new CommandRefusal(
+      'unsafe',
+      `array ${group.peerSerial} has not yet met this one since it started: what it holds is not known`,
+    );
+  }
   if (!group.lineage.some((entry) => entry.generation === request.generation)) {
     throw new CommandRefusal('unsafe', `generation ${request.generation} is not in the lineage of group ${group.name}`);
   }
@@ -123,6 +131,10 @@ function checkPurge(runtime: GroupRuntime, group: GroupState, request: RequestOf
     );
   }
   return stored.value.end;
+}
+
+function farStanding({ life, changes, toSequence }: RequestOf<'journal.purge'>['header']): Standing | undefined {
+  return life === NO_LIFE ? undefined : { life, changes, sequence: toSequence };
 }
 
 /** The pairs whose copy has ended, where that is said of the copy that runs now. */

@@ -11,7 +11,7 @@ import { CommandRefusal } from '../refusal.ts';
 import { localLun, withoutGroup, type ArrayState, type GroupState, type PairState } from '../store/array-state.ts';
 import type { Volume } from '../store/volume.ts';
 import type { Commit } from './handler-types.ts';
-import { readPeerHeader } from './peer-header.ts';
+import { readPeerHeader, refuseOlderCopy } from './peer-header.ts';
 import { groupChange } from './group-change.ts';
 
 /**
@@ -41,7 +41,7 @@ async function formPair(core: ArrayCore, request: Create, commit: Commit<ReplyOf
   if (existing && same) return answerSame(core, existing, commit);
   const volume = checkVolume(core, existing, request);
   checkJournal(core, existing, request);
-  const peer = request.role === 'auxiliary' ? await meetPrimary(core, request, volume) : undefined;
+  const peer = request.role === 'auxiliary' ? await meetPrimary(core, request, volume, existing) : undefined;
   const release = core.holdVolume(volume.description.lun);
   try {
     await flushOne(volume);
@@ -163,8 +163,14 @@ function checkJournal(core: ArrayCore, existing: GroupState | undefined, request
 }
 
 /** The destination looks at the source before it gives up its volume: same journal geometry, same size of volumes. */
-async function meetPrimary(core: ArrayCore, request: Create, volume: Volume): Promise<HeaderPair> {
+async function meetPrimary(
+  core: ArrayCore,
+  request: Create,
+  volume: Volume,
+  existing: GroupState | undefined,
+): Promise<HeaderPair> {
   const header = await readPrimaryHeader(core, request);
+  if (existing) refuseOlderCopy(existing, header);
   const own = core.journal(request.auxiliaryJournalLun)?.geometry;
   if (own?.recordLimit !== header.recordLimit || own.headLba !== header.headLba || own.endLba !== header.endLba) {
     refuse('size-mismatch', `the journals differ in size: head and end LBA must be the same on both arrays (Fig. 15)`);

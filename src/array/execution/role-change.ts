@@ -2,6 +2,7 @@ import { randomHex } from '../../base/random.ts';
 import type { ReplyOf, RequestOf } from '../../interface-block/process-table.ts';
 import type { ArrayCore } from '../core.ts';
 import type { GroupRuntime } from '../group/group-runtime.ts';
+import { isOlderCopy } from '../group/lives.ts';
 import { isConsistent } from '../group/transitions.ts';
 import { swapToAuxiliary, swapToPrimary, takeOver } from '../group/role-transitions.ts';
 import { CommandRefusal } from '../refusal.ts';
@@ -9,7 +10,7 @@ import { localLun, type GroupState } from '../store/array-state.ts';
 import { commitGroup } from './commit-group.ts';
 import type { Commit } from './handler-types.ts';
 import { needRuntime } from './group-queries.ts';
-import { readPeerHeader } from './peer-header.ts';
+import { readPeerHeader, refuseOlderCopy } from './peer-header.ts';
 
 /** Swap (Fig. 20 on the old primary, Fig. 21 on the old auxiliary). In between nobody accepts writes. */
 export function swapGroup(
@@ -41,6 +42,7 @@ async function refuseSecondPrimary(core: ArrayCore, runtime: GroupRuntime): Prom
   const group = runtime.state();
   if (group.role === 'primary') return;
   const header = await readPeerHeader(core, group).catch(() => undefined);
+  if (header) refuseOlderCopy(group, header);
   if (header?.role !== 'primary') return;
   const why = `array ${group.peerSerial} is still primary in group ${group.name}`;
   throw new CommandRefusal('wrong-state', `${why}: it has to give up that role first`);
@@ -70,7 +72,8 @@ function changeRole(
   return runtime.exclusive.run(async () => {
     const before = runtime.state();
     if (change(before) === before) return commitGroup(runtime, commit, change);
-    const equal = isConsistent(before) && !before.journalDamaged;
+    // Nor is the other side equal where one of them came back from an older copy.
+    const equal = isConsistent(before) && !before.journalDamaged && !isOlderCopy(before);
     const open = runtime.gate.close();
     const resume = runtime.haltWork();
     try {

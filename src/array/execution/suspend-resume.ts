@@ -1,12 +1,13 @@
 import type { ReplyOf, RequestOf } from '../../interface-block/process-table.ts';
 import type { ArrayCore } from '../core.ts';
 import type { GroupRuntime } from '../group/group-runtime.ts';
-import { becomeAuxiliary, resumePrimary, suspend } from '../group/transitions.ts';
+import { becomeAuxiliary, holdsNothing, resumePrimary, suspend } from '../group/transitions.ts';
 import { CommandRefusal } from '../refusal.ts';
 import { isActive, localLun, type GroupState } from '../store/array-state.ts';
 import type { Commit } from './handler-types.ts';
 import { commitGroup } from './commit-group.ts';
 import { needRuntime } from './group-queries.ts';
+import { readPeerHeader, refuseOlderCopy } from './peer-header.ts';
 
 /** Split: the primary stops storing journal; what the peer may not have becomes differences. */
 export function splitGroup(
@@ -41,10 +42,21 @@ export function resyncGroup(
     case 'primary':
       return runtime.exclusive.run(() => resume(runtime, commit));
     case 'auxiliary':
-      return runtime.exclusive.run(() => startFollowing(core, runtime, request, commit));
+      return refuseOlderSource(core, runtime.state(), request.header.discard).then(() =>
+        runtime.exclusive.run(() => startFollowing(core, runtime, request, commit)),
+      );
     case 'simplex':
       throw new CommandRefusal('bad-parameter', 'role must be primary or auxiliary');
   }
+}
+
+/** So that whoever asks learns it from the command. A source that does not answer is judged at the first contact. */
+const LOOK_MS = 1000;
+
+async function refuseOlderSource(core: ArrayCore, group: GroupState, discard: boolean): Promise<void> {
+  if (discard || holdsNothing(group)) return;
+  const header = await readPeerHeader(core, group, LOOK_MS).catch(() => undefined);
+  if (header) refuseOlderCopy(group, header);
 }
 
 /** The volumes must be durable first: what the copy reads from them is not in the journal. */

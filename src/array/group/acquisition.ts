@@ -24,7 +24,9 @@ import {
   type StepResult,
 } from './follower.ts';
 import { acquired, clampAcquisition, suspend } from './transitions.ts';
+import { distrust, markEverything } from './distrust.ts';
 import { follow, judgeHeader } from './follow-rules.ts';
+import { meet } from './lives.ts';
 
 /**
  * The journal acquisition section (708; Fig. 13): copies records from the primary journal to the same LBAs of the
@@ -40,7 +42,8 @@ export async function acquisitionStep(context: FollowerContext): Promise<StepRes
   const group = context.state();
   if (group.role !== 'auxiliary' || !isActive(group)) return 'idle';
   const ordered = context.takeContactOrder();
-  if (group.following && group.toBeRead <= group.read.sequence && !ordered) return 'idle';
+  const news = group.toBeRead > group.read.sequence || ordered || !context.hasMet();
+  if (group.following && !news) return 'idle';
   const header = await readPeerHeader(context);
   const contact = judgeHeader(context.state(), header);
   if (epoch !== context.epoch()) return 'again';
@@ -51,8 +54,13 @@ export async function acquisitionStep(context: FollowerContext): Promise<StepRes
     case 'peer-suspended':
       await context.update(epoch, (state) => suspend(state, 'peer-suspended', state.read));
       return 'idle';
+    case 'older-copy':
+      await distrust(context, epoch, contact.which);
+      return 'idle';
     case 'adopt':
+      if (contact.everything) await markEverything(context);
       await context.update(epoch, (state) => follow(state, header));
+      context.meet();
       context.wake();
       return 'again';
     case 'follow':
@@ -106,7 +114,8 @@ function settled<T>(promise: Promise<T>): Promise<Settled<T>> {
 /** Every contact counts, also one with nothing to read: the lineage may have grown, and the primary was alive. */
 async function noteContact(context: FollowerContext, epoch: number, header: JournalHeader): Promise<void> {
   const seen = { peerSeenSequence: header.storedSequence, peerSeenWallMs: header.wallMs };
-  await context.update(epoch, (state) => ({ ...state, ...seen, lineage: header.lineage }));
+  await context.update(epoch, (state) => ({ ...meet(state, header), ...seen, lineage: header.lineage }));
+  context.meet();
 }
 
 /**

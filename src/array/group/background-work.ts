@@ -48,6 +48,7 @@ export function createBackgroundWork(parts: {
   let halts = 0;
   let lastError = '';
   let contactOrdered = false;
+  let met = false;
 
   const wake = (): void => workers.forEach((worker) => worker.kick());
   const context: FollowerContext = {
@@ -66,6 +67,10 @@ export function createBackgroundWork(parts: {
       const ordered = contactOrdered;
       contactOrdered = false;
       return ordered;
+    },
+    hasMet: () => met,
+    meet() {
+      met = true;
     },
     report(error) {
       lastError = error;

@@ -15,7 +15,9 @@ import {
   type StepResult,
 } from './follower.ts';
 import { suspend, updatePair } from './transitions.ts';
+import { distrust } from './distrust.ts';
 import { judgeHeader } from './follow-rules.ts';
+import { meet } from './lives.ts';
 
 /**
  * The copy forming section (705; Fig. 11, S1103): the auxiliary side reads from the primary volume every chunk that
@@ -49,7 +51,12 @@ function mayGoOn(context: FollowerContext, header: JournalHeader): boolean {
 }
 
 async function leaveCopy(context: FollowerContext, epoch: number, header: JournalHeader): Promise<StepResult> {
-  if (judgeHeader(context.state(), header).kind !== 'peer-suspended') {
+  const contact = judgeHeader(context.state(), header);
+  if (contact.kind === 'older-copy') {
+    await distrust(context, epoch, contact.which);
+    return 'idle';
+  }
+  if (contact.kind !== 'peer-suspended') {
     throw new PeerError(`the peer is ${header.role}, suspended: ${header.suspendReason}`);
   }
   await context.update(epoch, (state) => suspend(state, 'peer-suspended', state.read));
@@ -116,6 +123,8 @@ async function copySome(
   await volume.flush();
   const after = await readPeerHeader(context);
   if (after.incarnation !== before.incarnation || epoch !== context.epoch() || !mayGoOn(context, after)) return;
+  // What was copied may be newer than anything that this side has seen of its primary.
+  await context.update(epoch, (state) => meet(state, after));
   await differences.clear(runs.flatMap((run) => run.chunks));
   if (differences.markedCount() > 0) return;
   await finishCopy(context, epoch, pair, after);

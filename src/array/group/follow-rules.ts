@@ -1,4 +1,5 @@
 import { isAncestor, type LineagePosition } from '../../interface-block/lineage.ts';
+import { forgive, olderCopyOf, type OlderCopy } from './lives.ts';
 import type { JournalHeader } from '../journal/header.ts';
 import type { GroupState, Position } from '../store/array-state.ts';
 import { positionOf } from './transitions.ts';
@@ -9,7 +10,7 @@ import { positionOf } from './transitions.ts';
 export function follow(group: GroupState, header: JournalHeader): GroupState {
   const purged: Position = { sequence: header.purgedSequence, offset: header.purgedOffset };
   return {
-    ...group,
+    ...forgive(group, header),
     following: true,
     expectedGeneration: '',
     lineage: header.lineage,
@@ -24,22 +25,29 @@ export function follow(group: GroupState, header: JournalHeader): GroupState {
 
 export type Contact =
   | { readonly kind: 'follow' }
-  | { readonly kind: 'adopt' }
+  /** `everything`: the difference maps of an older copy are not to be believed. */
+  | { readonly kind: 'adopt'; readonly everything: boolean }
+  | { readonly kind: 'older-copy'; readonly which: OlderCopy }
   | { readonly kind: 'peer-suspended' }
   | { readonly kind: 'wait'; readonly why: string };
 
 /** What an auxiliary makes of its primary's header. */
 export function judgeHeader(group: GroupState, header: JournalHeader): Contact {
   if (header.role !== 'primary') return { kind: 'wait', why: `the peer is ${header.role}, not primary` };
-  if (header.suspendReason !== 'none') {
-    return group.following ? { kind: 'peer-suspended' } : { kind: 'wait', why: 'the primary stores no journal yet' };
+  const which = olderCopyOf(group, header);
+  if (!group.following) return judgeFirst(group, header, which);
+  if (which) return { kind: 'older-copy', which };
+  return header.suspendReason === 'none' && mayFollow(group, header) ? { kind: 'follow' } : { kind: 'peer-suspended' };
+}
+
+/** Before the first contact since create or resync. */
+function judgeFirst(group: GroupState, header: JournalHeader, which: OlderCopy | undefined): Contact {
+  if (header.suspendReason !== 'none') return { kind: 'wait', why: 'the primary stores no journal yet' };
+  if (!isAwaited(group, header)) {
+    return { kind: 'wait', why: 'the primary has not come to the generation that was announced' };
   }
-  if (!group.following) {
-    return isAwaited(group, header)
-      ? { kind: 'adopt' }
-      : { kind: 'wait', why: 'the primary has not come to the generation that was announced' };
-  }
-  return mayFollow(group, header) ? { kind: 'follow' } : { kind: 'peer-suspended' };
+  if (which && !group.acceptsOlder) return { kind: 'older-copy', which };
+  return { kind: 'adopt', everything: which !== undefined };
 }
 
 /**

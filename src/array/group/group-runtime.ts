@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import { createExclusive, type Exclusive } from '../../base/exclusive.ts';
-import type { Random } from '../../base/random.ts';
+import { randomHex, type Random } from '../../base/random.ts';
 import type { Storage } from '../../base/storage.ts';
 import type { Access } from '../../interface-block/process-table.ts';
 import type { JournalVolume } from '../journal/journal-volume.ts';
@@ -14,6 +14,7 @@ import { createBackgroundWork } from './background-work.ts';
 import { createDifferenceMaps } from './difference-maps.ts';
 import { createHostAccess, type HostAccess } from './host-access.ts';
 import { createJournalStoring, type JournalStoring } from './journal-storing.ts';
+import { beginLife, endedAt, showLife } from './lives.ts';
 import { catchUp, recover } from './recover.ts';
 import { createSuspension, type Suspension } from './suspension.ts';
 import { createWriteGate, type WriteGate } from './write-gate.ts';
@@ -54,6 +55,10 @@ export interface GroupRuntime extends HostAccess, Suspension {
   orderContact(): void;
   wake(): void;
   lastError(): string;
+  /** From here on the peer may have seen this life of the array; durable when it resolves. */
+  showLife(): Promise<void>;
+  /** See `FollowerContext.hasMet`. */
+  hasMet(): boolean;
   /** The backing of a volume is away: nothing more is stored for it. */
   volumeLost(name: string, why: string): void;
   /** Backings are back: their volumes get what they lack, and are served. Rejects where that could not be done. */
@@ -113,6 +118,10 @@ export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime>
     orderContact: work.orderContact,
     wake: work.wake,
     lastError: work.lastError,
+    async showLife() {
+      if (!state().lifeShown) await update(showLife);
+    },
+    hasMet: () => work.context.hasMet(),
     volumeLost(volumeName, why) {
       work.context.report(`the backing of volume ${volumeName} is away: ${why}`);
       if (find()?.role === 'primary') suspension.suspendPrimary('error').catch(work.failed);
@@ -151,6 +160,8 @@ export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime>
     maps.close();
     throw error;
   }
+  const { sequence } = runtime.tail();
+  await update((group) => (group.lives ? endedAt(group, sequence) : beginLife(group, randomHex(parts.random, 8))));
   return runtime;
 }
 

@@ -79,7 +79,7 @@ function needAllRestored(group: GroupState): void {
   }
 }
 
-function asPrimary(group: GroupState): GroupState {
+function asPrimary({ acceptsOlder: _accepted, ...group }: GroupState): GroupState {
   return {
     ...withoutLoss(group),
     role: 'primary',

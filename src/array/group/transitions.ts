@@ -5,8 +5,10 @@ import {
   type RequestOf,
   type SuspendReason,
 } from '../../interface-block/process-table.ts';
+import type { Standing } from '../../interface-block/lives.ts';
 import { LINEAGE_LIMIT } from '../journal/header.ts';
 import { CommandRefusal } from '../refusal.ts';
+import { isOlderCopy, olderCopyWords } from './lives.ts';
 import {
   currentGeneration,
   isActive,
@@ -205,8 +207,12 @@ export function becomeAuxiliary(
   tail: Position,
 ): GroupState {
   if (group.role === 'auxiliary' && isActive(group) && followsAlready(group, request.generation)) return group;
+  const nothing = holdsNothing(group);
+  if (isOlderCopy(group) && !nothing && !request.discard) {
+    refuse('unsafe', olderCopyWords(group));
+  }
   const position = positionOf(group, tail);
-  if (!holdsNothing(group) && !request.discard && !isAncestor(position, request.lineage)) {
+  if (!nothing && !request.discard && !isAncestor(position, request.lineage)) {
     refuse(
       'split-brain',
       `this array holds writes of group ${group.name} that the other side never had ` +
@@ -215,6 +221,8 @@ export function becomeAuxiliary(
   }
   return {
     ...withoutLoss(group),
+    // Stays where it was said before, until the first contact.
+    ...(nothing || request.discard ? { acceptsOlder: true as const } : {}),
     role: 'auxiliary',
     suspendReason: 'none',
     tracking: false,
@@ -225,7 +233,7 @@ export function becomeAuxiliary(
 }
 
 /** Before its first contact, and while a copy overwrites what it had, an auxiliary has nothing that could be lost. */
-function holdsNothing(group: GroupState): boolean {
+export function holdsNothing(group: GroupState): boolean {
   const copying = group.role === 'auxiliary' && group.pairs.every((pair) => pair.progress === 'copy' && pair.copyBegun);
   return copying || group.lineage.length === 0;
 }
@@ -241,6 +249,7 @@ export function isConsistent(group: GroupState): boolean {
 /** S1604. The clamp to what the primary has follows when it is read. */
 export function acceptAcquisition(group: GroupState, toSequence: number): GroupState {
   needRole(group, 'auxiliary', 'journal acquisition');
+  if (isOlderCopy(group)) refuse('unsafe', olderCopyWords(group));
   if (!isActive(group))
     refuse('wrong-state', `group ${group.name} is suspended (${group.suspendReason}): resync it first`);
   if (!group.following || toSequence <= group.toBeRead) return group;
@@ -289,8 +298,13 @@ export function settle(group: GroupState, restored: Position): GroupState {
   return { ...group, restored, pairs };
 }
 
-/** S1610; `through` is the place behind the last record to free. */
-export function purge(group: GroupState, through: Position, copiedPairs: ReadonlySet<number>): GroupState {
+/** S1610; `through` is the place behind the last record to free, `far` where the auxiliary stands. */
+export function purge(
+  group: GroupState,
+  through: Position,
+  copiedPairs: ReadonlySet<number>,
+  far?: Standing,
+): GroupState {
   const pairs = group.pairs.map((pair) =>
     copiedPairs.has(pair.slot) && pair.progress === 'copy'
       ? { ...pair, progress: 'pair' as const, fresh: false }
@@ -298,7 +312,12 @@ export function purge(group: GroupState, through: Position, copiedPairs: Readonl
   );
   const moved = through.sequence > group.purged.sequence;
   if (!moved && pairs.every((pair, index) => pair === group.pairs[index])) return group;
-  return { ...group, purged: moved ? through : group.purged, pairs };
+  return { ...withPeer(group, far), purged: moved ? through : group.purged, pairs };
+}
+
+/** What the host brings late tells of an earlier time. */
+function withPeer(group: GroupState, far: Standing | undefined): GroupState {
+  return far && far.changes >= (group.peerLife?.changes ?? 0) ? { ...group, peerLife: far } : group;
 }
 
 export function updatePair(group: GroupState, slot: number, change: Partial<PairState>): GroupState {

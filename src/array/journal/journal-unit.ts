@@ -1,3 +1,4 @@
+import { NO_LIFE } from '../../interface-block/lives.ts';
 import { checkCondition } from '../../scsi/fault.ts';
 import type { GroupRuntime } from '../group/group-runtime.ts';
 import type { LogicalUnit } from '../logical-unit.ts';
@@ -33,6 +34,7 @@ export function createJournalUnit(parts: JournalUnitParts): LogicalUnit {
   async function header(): Promise<Uint8Array> {
     const runtime = parts.runtime();
     if (!runtime) return encodeHeader({ ...emptyHeader(), wallMs: parts.wallMs() });
+    await runtime.showLife();
     const { group, tail } = await runtime.settled();
     return groupHeader(group, tail);
   }
@@ -59,6 +61,11 @@ export function createJournalUnit(parts: JournalUnitParts): LogicalUnit {
       wallMs: 0,
       lineage: [],
       pairs: [],
+      changes: 0,
+      seenLife: NO_LIFE,
+      seenChanges: 0,
+      seenSequence: 0,
+      lives: [],
     };
   }
 
@@ -77,6 +84,11 @@ export function createJournalUnit(parts: JournalUnitParts): LogicalUnit {
       followSequence: group.followFrom.sequence,
       wallMs: parts.wallMs(),
       lineage: group.lineage,
+      changes: group.changes ?? 0,
+      seenLife: group.peerLife?.life ?? NO_LIFE,
+      seenChanges: group.peerLife?.changes ?? 0,
+      seenSequence: group.peerLife?.sequence ?? 0,
+      lives: group.lives ?? [],
       pairs: group.pairs.map((pair): HeaderPair => {
         const { description, chunkBytes } = parts.volume(localLun(group, pair));
         const { blockSize, blockCount } = description;

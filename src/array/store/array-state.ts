@@ -1,3 +1,4 @@
+import type { Standing } from '../../interface-block/lives.ts';
 import type { LineageEntry, SuspendReason } from '../../interface-block/process-table.ts';
 import type {
   ArrayDescription,
@@ -19,6 +20,8 @@ export interface ArrayState {
   readonly groups: readonly GroupState[];
   /** Counts the starts of this array; orders journal records written before and after a crash. */
   readonly incarnation: number;
+  /** Changes of groups since the array was made. */
+  readonly groupChanges?: number;
   /** What stood behind each volume with a backing when it was first opened; nothing else is ever taken for it. */
   readonly backings?: readonly BackingRecord[];
 }
@@ -95,6 +98,18 @@ export interface GroupState {
    * have it.
    */
   readonly owed?: OwedRecords;
+  /** The array's `groupChanges` with the last change of this group; the store counts them. */
+  readonly changes?: number;
+  /** Of this side, oldest first: how far it had come when each of them began. The last one is the current life. */
+  readonly lives?: readonly Standing[];
+  /** The peer may have seen the current life. */
+  readonly lifeShown?: true;
+  /** Where the peer stood when it was last believed: it must have been through that. */
+  readonly peerLife?: Standing;
+  /** What the peer has seen of this side and this side never was, or is no more: everything was copied since. */
+  readonly forgiven?: Standing;
+  /** Auxiliary, not following yet: an older copy may be followed, after everything has been marked as different. */
+  readonly acceptsOlder?: true;
 }
 
 /** Records of the pairs in `slots`, behind `from` up to number `to`. */

@@ -1,3 +1,4 @@
+import { LIVES_LIMIT } from '../../interface-block/lives.ts';
 import { PAIRS_PER_GROUP_LIMIT, SUSPEND_REASONS } from '../../interface-block/process-table.ts';
 import { fields, flag, integer, listOf, oneOf, text } from './shape.ts';
 
@@ -15,6 +16,7 @@ const GENERATION = text(/^[0-9a-f]{16}$/, '16 hex digits');
 const ENTRY_LIMIT = 16_384;
 const REQUEST_LIMIT = 8192;
 
+const standing = fields({ life: GENERATION, changes: integer(), sequence: integer() });
 const position = fields({ sequence: integer(), offset: integer() });
 
 const volume = fields(
@@ -81,6 +83,12 @@ const group = fields(
     journalLost: oneOf([true]),
     journalLostTo: integer(),
     journalDamaged: oneOf([true]),
+    changes: integer(),
+    lives: listOf(standing, LIVES_LIMIT),
+    lifeShown: oneOf([true]),
+    peerLife: standing,
+    forgiven: standing,
+    acceptsOlder: oneOf([true]),
     owed: fields({ slots: listOf(integer(), PAIRS_PER_GROUP_LIMIT), from: position, to: integer() }),
   },
 );
@@ -94,7 +102,7 @@ const state = fields(
     groups: listOf(group, ENTRY_LIMIT),
     incarnation: integer(),
   },
-  { backings: listOf(fields({ lun: LUN, identity: NAME }), ENTRY_LIMIT) },
+  { groupChanges: integer(), backings: listOf(fields({ lun: LUN, identity: NAME }), ENTRY_LIMIT) },
 );
 
 const request = fields({

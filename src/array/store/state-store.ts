@@ -117,7 +117,7 @@ export async function openStateStore(storage: Storage, serial: string, initial: 
     decide?: (before: ArrayState, after: ArrayState) => Decision,
   ): Promise<{ before: ArrayState; after: ArrayState }> {
     const before = current;
-    const after = change(before);
+    const after = countChanges(before, change(before));
     if (after === before && !decide) return { before, after };
     const decision = decide?.(before, after);
     pending = decision && requests.entryFor(decision.request, decision.outcome);
@@ -159,6 +159,14 @@ function toLogged(request: RememberedRequest): LoggedRequest {
 
 function fromLogged(request: LoggedRequest): RememberedRequest {
   return { ...request, editedData: new Uint8Array(Buffer.from(request.editedData, 'base64')) };
+}
+
+/** Each change of a group has a number, so that it can be told how far a side had come when it was seen. */
+function countChanges(before: ArrayState, after: ArrayState): ArrayState {
+  if (after.groups === before.groups) return after;
+  const changes = (before.groupChanges ?? 0) + 1;
+  const groups = after.groups.map((group) => (before.groups.includes(group) ? group : { ...group, changes }));
+  return { ...after, groups, groupChanges: changes };
 }
 
 /** The state with one group replaced; the same state where the group is the same. */

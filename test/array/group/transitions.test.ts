@@ -16,6 +16,7 @@ import {
 import { follow, judgeHeader } from '../../../src/array/group/follow-rules.ts';
 import { swapToAuxiliary, swapToPrimary, takeOver } from '../../../src/array/group/role-transitions.ts';
 import type { JournalHeader } from '../../../src/array/journal/header.ts';
+import { NO_LIFE } from '../../../src/interface-block/lives.ts';
 import { CommandRefusal } from '../../../src/array/refusal.ts';
 import type { GroupState, Position } from '../../../src/array/store/array-state.ts';
 import { pairRequest } from '../../support/array-pair.ts';
@@ -65,6 +66,11 @@ function header(group: GroupState, stored: Position): JournalHeader {
     wallMs: 0,
     lineage: group.lineage,
     pairs: [],
+    changes: group.changes ?? 0,
+    seenLife: group.peerLife?.life ?? NO_LIFE,
+    seenChanges: group.peerLife?.changes ?? 0,
+    seenSequence: group.peerLife?.sequence ?? 0,
+    lives: group.lives ?? [],
   };
 }
 
@@ -179,7 +185,7 @@ describe('who may follow whom', () => {
   it('takes over the positions of a primary that it was told to follow', () => {
     const resumed = resumePrimary(startTracking(suspend(primary(), 'split', at(12)), G2), at(12));
     const told = becomeAuxiliary(auxiliary(), { generation: G2, discard: false, lineage: resumed.lineage }, at(7));
-    expect(judgeHeader(told, header(resumed, at(12)))).toEqual({ kind: 'adopt' });
+    expect(judgeHeader(told, header(resumed, at(12)))).toEqual({ kind: 'adopt', everything: false });
     expect(follow(told, header(resumed, at(12)))).toMatchObject({
       following: true,
       read: at(12),
@@ -194,7 +200,7 @@ describe('who may follow whom', () => {
     const split = suspend(auxiliary(), 'split', at(7));
     const told = becomeAuxiliary(split, { generation: G1, discard: false, lineage: suspended.lineage }, at(7));
     const resumed = resumePrimary(startTracking(suspended, G2), at(12));
-    expect(judgeHeader(told, header(resumed, at(14)))).toEqual({ kind: 'adopt' });
+    expect(judgeHeader(told, header(resumed, at(14)))).toEqual({ kind: 'adopt', everything: false });
     const other = { ...resumed, lineage: [{ generation: G3, startSequence: 0 }] };
     expect(judgeHeader(told, header(other, at(14)))).toMatchObject({ kind: 'wait' });
   });

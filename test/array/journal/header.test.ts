@@ -31,10 +31,19 @@ const HEADER: JournalHeader = {
     chunkBytes: 65_536,
     blockCount: 4096,
   })),
+  changes: 40,
+  seenLife: '0b0b0b0b0b0b0b0b',
+  seenChanges: 17,
+  seenSequence: 0x1_0000_0000,
+  lives: Array.from({ length: 32 }, (_, index) => ({
+    life: `${index + 10}`.repeat(8),
+    changes: index,
+    sequence: index === 31 ? Number.MAX_SAFE_INTEGER : index * 100,
+  })),
 };
 
 describe('journal header', () => {
-  it('holds a full group of 64 pairs', () => {
+  it('holds a full group of 64 pairs, and as many lives as are kept', () => {
     expect(decodeHeader(encodeHeader(HEADER))).toEqual({ ok: true, value: HEADER });
   });
 
@@ -45,6 +54,9 @@ describe('journal header', () => {
     expect(bytes.readBigUInt64BE(128)).toBe(0x1_0000_0001n);
     expect(bytes.toString('hex', 256, 264)).toBe('0102030405060708');
     expect(bytes.readUInt16BE(512 + 32 + 2)).toBe(101);
+    expect(bytes.readUInt16BE(512 + 63 * 32 + 2)).toBe(163);
+    expect([bytes[14], bytes.readBigUInt64BE(176), bytes.toString('hex', 184, 192)]).toEqual([32, 40n, '0b'.repeat(8)]);
+    expect(bytes.readBigUInt64BE(2560 + 24 + 8)).toBe(1n);
   });
 
   it('is refused with any single byte flipped or cut off', () => {

@@ -16,6 +16,8 @@ interface File {
 export interface VolatileStorage extends Storage {
   /** Keeps what `keeps` says of the writes that were not flushed. */
   powerCut(keeps?: (name: string, write: Written) => boolean): void;
+  /** What is durable now; called, it takes the place of everything that came later. */
+  copy(): () => void;
   /** Flushes of these files begin only when `resume` is called. */
   stall(name: string): { resume(): void; begun(): number };
   /** Called after each write and at the beginning of each flush. */
@@ -119,6 +121,15 @@ export function createVolatileStorage(clock: Clock): VolatileStorage {
         file.unflushed = [];
         file.cached = file.durable.slice();
       }
+    },
+    copy() {
+      const copied = new Map([...files].map(([name, file]) => [name, file.durable.slice()]));
+      return () => {
+        files.clear();
+        for (const [name, bytes] of copied) {
+          files.set(name, { cached: bytes.slice(), durable: bytes.slice(), unflushed: [] });
+        }
+      };
     },
     stall(name) {
       let resume = (): void => undefined;

@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
 import type { ArrayOperations } from '../../../src/host/operations.ts';
+import { NO_LIFE } from '../../../src/interface-block/lives.ts';
 import type { Lun } from '../../../src/lun/lun.ts';
 import { createArrayPair, pairRequest, type ArrayPair, type ArrayPairOptions } from '../../support/array-pair.ts';
 import { createFakeClock, type FakeClock } from '../../support/fake-clock.ts';
@@ -92,16 +93,18 @@ export async function restoreAll(world: World, to: ArrayOperations): Promise<voi
 
 /** The request of S1610 from what the auxiliary says now. */
 export async function purgeRequest(to: ArrayOperations) {
-  const { readSequence, generation, readProof } = await to.showJournal('oradb');
+  const { readSequence, generation, readProof, life, changes } = await to.showJournal('oradb');
   const copiedPairs = maskOf(await to.showPairs('oradb'));
-  return { group: 'oradb', toSequence: readSequence, generation, proof: readProof, copiedPairs };
+  return { group: 'oradb', toSequence: readSequence, generation, proof: readProof, copiedPairs, life, changes };
 }
 
 /** Fig. 16 by hand. */
 export async function cycle(world: World, from: ArrayOperations, to: ArrayOperations): Promise<void> {
   await acquireAll(world, from, to);
   await restoreAll(world, to);
-  await from.purge(await purgeRequest(to));
+  const request = await purgeRequest(to);
+  // Zeros: it has not met its primary yet.
+  if (request.life !== NO_LIFE) await from.purge(request);
 }
 
 export async function cycleUntilPair(

@@ -13,6 +13,7 @@ const SECTIONS: Readonly<Record<string, string>> = {
   'journal header': layoutTable(HEADER_LAYOUTS.fixed),
   'lineage entry': layoutTable(HEADER_LAYOUTS.lineage),
   'pair row': layoutTable(HEADER_LAYOUTS.pair),
+  life: layoutTable(HEADER_LAYOUTS.life),
 };
 
 function renewed(readme: string): string {
