@@ -29,7 +29,7 @@ export function endedAt(group: GroupState, sequence: number): GroupState {
   const lives = group.lives ?? [];
   const last = lives.at(-1);
   if (last?.sequence !== ANY_SEQUENCE) return group;
-  return { ...group, lives: lives.with(-1, { ...last, sequence }) };
+  return { ...group, lives: [...lives.slice(0, -1), { ...last, sequence }] };
 }
 
 export function showLife(group: GroupState): GroupState {
