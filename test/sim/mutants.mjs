@@ -188,7 +188,7 @@ export const MUTANTS = [
     replace: 'if (!pair || pair.primaryLun !== record.lun || record.sequence % 13 === 0) return',
     expect: ['I1-prefix'],
     within: 10,
-    seeds: [2],
+    seeds: [6],
   },
   {
     name: 'restore is in order for each volume but not across them',

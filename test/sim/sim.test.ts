@@ -47,10 +47,13 @@ describe('the simulation', { timeout: 120_000 }, () => {
   });
 
   it.each(CANARIES)('finds an array in which %s', async (name) => {
-    const { options, expect: names, ...mutation } = MUTANTS.find((mutant) => mutant.name === name)!;
+    const { options, expect: names, seeds = [], ...mutation } = MUTANTS.find((mutant) => mutant.name === name)!;
     const mutant = await load('main.ts', [mutation]);
     let found: string | undefined;
-    for (let seed = 1; seed <= CANARY_SEEDS && !found; seed += 1) {
+    // Those that found it last; where a change of the product tells other stories, some more.
+    const more = Array.from({ length: CANARY_SEEDS }, (_, index) => index + 1);
+    for (const seed of [...seeds, ...more]) {
+      if (found) break;
       found = (await mutant.runSeed(seed, { options: options ?? {} })).invariant;
     }
     expect(names).toContain(found);
