@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import { createExclusive } from '../base/exclusive.ts';
-import { randomHex, type Random } from '../base/random.ts';
+import type { Random } from '../base/random.ts';
 import type { Storage } from '../base/storage.ts';
 import type { LunOpener } from '../lun/lun.ts';
 import type { DeviceServer } from '../scsi/task.ts';
@@ -17,7 +17,6 @@ import type { ExecuteCommand } from './command-device/types.ts';
 import type { ArrayCore } from './core.ts';
 import type { ArrayDescription, VolumeDescription } from './description.ts';
 import { createCommandExecution } from './execution/command-execution.ts';
-import { beginLife } from './group/lives.ts';
 import { openGroupRuntime, type GroupRuntime } from './group/group-runtime.ts';
 import { journalGeometry } from './journal/geometry.ts';
 import { createJournalUnit } from './journal/journal-unit.ts';
@@ -34,7 +33,7 @@ import { withObstacles } from './backed-unit.ts';
 import { createBackingOpener } from './backing-opener.ts';
 import { createFileVolumes } from './file-volumes.ts';
 import { createGiveUp } from './give-up.ts';
-import { createGroupKeeper, type GroupKeeper } from './group-keeper.ts';
+import { createGroupKeeper, startAnew, type GroupKeeper } from './group-keeper.ts';
 import { createLunVolume } from './store/lun-volume.ts';
 import { createVolumeUnit, worldWideNameOf, type PairedVolume } from './units.ts';
 import { createVirtualUnit, type VirtualUnit } from './virtual-unit.ts';
@@ -82,11 +81,7 @@ export async function createArray(parts: ArrayParts): Promise<EmulatedArray> {
   const { description, log = () => undefined } = parts;
   description.volumes.forEach(checkVolume);
   const store = await openStateStore(parts.storage, description.serial, () => initialState(description));
-  await store.update((state) => ({
-    ...state,
-    incarnation: state.incarnation + 1,
-    groups: state.groups.map((group) => beginLife(group, randomHex(parts.random, 8))),
-  }));
+  await store.update((state) => startAnew(state, parts.random));
   const remote = createRemoteInterface(parts.opener, () => store.state().remotes);
   // After the tables: a file beside an empty directory would tell of an array whose tables were lost.
   const audit = await parts.audit?.({ storage: parts.storage, clock: parts.clock });

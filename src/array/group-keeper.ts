@@ -1,8 +1,10 @@
 import type { Clock } from '../base/clock.ts';
 import { createExclusive } from '../base/exclusive.ts';
+import { randomHex, type Random } from '../base/random.ts';
+import { beginLife } from './group/lives.ts';
 import type { GroupRuntime } from './group/group-runtime.ts';
 import { LostWrites } from './group/recover.ts';
-import { localLun, type GroupState } from './store/array-state.ts';
+import { localLun, type ArrayState, type GroupState } from './store/array-state.ts';
 import type { StateStore } from './store/state-store.ts';
 import type { Volume } from './store/volume.ts';
 
@@ -22,6 +24,12 @@ export interface GroupKeeper {
   lost(lun: number, why: string): void;
   returned(lun: number): void;
   stop(): void;
+}
+
+/** At the start of the array, before anything of it is seen. */
+export function startAnew(state: ArrayState, random: Random): ArrayState {
+  const groups = state.groups.map((group) => beginLife(group, randomHex(random, 8)));
+  return { ...state, incarnation: state.incarnation + 1, groups };
 }
 
 const RETRY_MS = 5000;

@@ -594,6 +594,7 @@ export const MUTANTS = [
     expect: ['I1-prefix', 'I9-liveness'],
     options: OLDER,
     within: 60,
+    seeds: [11],
   },
   {
     name: 'the difference maps of an older copy are believed',
@@ -603,6 +604,7 @@ export const MUTANTS = [
     expect: ['I1-prefix', 'I9-liveness'],
     options: OLDER,
     within: 60,
+    seeds: [11],
   },
   {
     name: 'lives end nowhere',
