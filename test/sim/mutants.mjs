@@ -614,5 +614,6 @@ export const MUTANTS = [
     expect: ['I1-prefix', 'I9-liveness'],
     options: OLDER,
     within: 60,
+    seeds: [11],
   },
 ];
