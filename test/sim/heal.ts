@@ -1,4 +1,4 @@
-import { createGroup, deleteGroup } from '../../src/replication/change.ts';
+import { createGroup, deleteGroup, splitGroup } from '../../src/replication/change.ts';
 import type { ReplicationContext } from '../../src/replication/context.ts';
 import { drainGroup } from '../../src/replication/drain.ts';
 import { isRefusedWith, observeGroup } from '../../src/replication/observe.ts';
@@ -26,8 +26,8 @@ const LATECOMERS_MS = 1_000;
 export async function heal(world: World, runUntil: (done: () => boolean) => Promise<void>): Promise<void> {
   world.note('the faults are over');
   for (const link of world.network.links.values()) Object.assign(link, { up: true, loss: 0 });
-  const quietMs = quietFrom(world);
-  world.scheduler.after(quietMs - world.scheduler.nowMs(), () => undefined);
+  const lines = { quiet: false };
+  world.scheduler.after(quietForMs(world), () => (lines.quiet = true));
   for (const array of world.arrays) {
     array.disk.options = { ...array.disk.options, stallRate: 0 };
     if (array.life) array.life.resumesMs = 0;
@@ -37,7 +37,7 @@ export async function heal(world: World, runUntil: (done: () => boolean) => Prom
     if (!array.life) world.start(array);
     array.setLink('up');
   }
-  await runUntil(() => world.scheduler.nowMs() >= quietMs && world.arrays.every((array) => array.side.ready));
+  await runUntil(() => lines.quiet && world.arrays.every((array) => array.side.ready));
   for (const array of world.arrays) array.setLink('up');
   const state = { done: false };
   void mend(world, () => (state.done = true));
@@ -46,9 +46,10 @@ export async function heal(world: World, runUntil: (done: () => boolean) => Prom
 }
 
 /** What arrived while an array stood still it takes in when it would have gone on: only then nothing is under way any more. */
-function quietFrom(world: World): number {
-  const resumed = world.arrays.map(({ life }) => (life?.resumesMs ?? 0) + LATECOMERS_MS);
-  return Math.max(world.scheduler.nowMs() + QUIET_MS, ...resumed);
+function quietForMs(world: World): number {
+  const nowMs = world.scheduler.nowMs();
+  const resumed = world.arrays.map(({ life }) => (life?.resumesMs ?? 0) + LATECOMERS_MS - nowMs);
+  return Math.max(QUIET_MS, ...resumed);
 }
 
 async function mend(world: World, done: () => void): Promise<void> {
@@ -80,7 +81,7 @@ async function act(world: World, context: ReplicationContext, verdict: Verdict):
       if (world.arrays.some((array) => array.side.group?.pairs.length !== group.pairs.length)) {
         await createGroup(context, group, { primary: verdict.primary ?? 'tokyo' });
       }
-      return (await drainGroup(context, group)).complete ? 'complete' : 'acted';
+      return drainOrSplit(context, group);
     case 'absent':
       await createGroup(context, group, { primary: 'tokyo' });
       return 'acted';
@@ -93,6 +94,17 @@ async function act(world: World, context: ReplicationContext, verdict: Verdict):
     default:
       await resync(world, context, verdict);
       return 'acted';
+  }
+}
+
+/** Where nothing moves any more, since the primary is not what the resync met, it is resynced anew. */
+async function drainOrSplit(context: ReplicationContext, group: World['group']): Promise<'complete' | 'acted'> {
+  try {
+    return (await drainGroup(context, group)).complete ? 'complete' : 'acted';
+  } catch (error) {
+    if (!String(error).includes('split the group, resync it')) throw error;
+    await splitGroup(context, group);
+    return 'acted';
   }
 }
 

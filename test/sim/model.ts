@@ -15,6 +15,7 @@ import {
   SECTOR,
   ZEROS,
   type History,
+  type Question,
   type Write,
 } from './history.ts';
 import type { Tap } from './network.ts';
@@ -201,9 +202,8 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
     if (isConsistentAuxiliary(before) && after) {
       const volumes = volumesOf(before);
       const what = `${side.name} became primary by ${swap ? 'swap' : 'takeover'}`;
-      if (swap && !side.maySplit)
-        checkPrefix(side.history, image, { invariant: 'I12-swap', what, before: Infinity, volumes });
-      else checkPrefix(side.history, image, { invariant: 'I1-prefix', what, volumes });
+      if (swap && !side.maySplit) checkFollowed(side, { invariant: 'I12-swap', what, before: Infinity, volumes });
+      else checkFollowed(side, { invariant: 'I1-prefix', what, volumes });
     } else {
       if (after) throw new SimFailure('I1-prefix', `${side.name} became primary with volumes that are not consistent`);
       // A mixture that nobody promised anything about: what it shows is where its own history begins.
@@ -274,9 +274,8 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
     if (roleOf(other.group) === 'auxiliary') other.fork = side.history;
   }
 
-  /** An auxiliary that shows writes which only the other side's second life has does follow it. */
-  function checkFollowing(side: Side, what: string): void {
-    const question = { invariant: 'I1-prefix', what, volumes: volumesOf(side.group) } as const;
+  /** An auxiliary that holds what only the other side's second life explains has followed that one. */
+  function checkFollowed(side: Side, question: Question): void {
     try {
       checkPrefix(side.history, side.image, question);
     } catch (error) {
@@ -304,7 +303,7 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
       side.volumesChanged = false;
       side.image = image;
       const what = `${side.name}, auxiliary and consistent`;
-      checkFollowing(side, what);
+      checkFollowed(side, { invariant: 'I1-prefix', what, volumes: volumesOf(side.group) });
     }
   }
 

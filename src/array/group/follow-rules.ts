@@ -44,7 +44,10 @@ export function judgeHeader(group: GroupState, header: JournalHeader): Contact {
 function judgeFirst(group: GroupState, header: JournalHeader, which: OlderCopy | undefined): Contact {
   if (header.suspendReason !== 'none') return { kind: 'wait', why: 'the primary stores no journal yet' };
   if (!isAwaited(group, header)) {
-    return { kind: 'wait', why: 'the primary has not come to the generation that was announced' };
+    return {
+      kind: 'wait',
+      why: 'another generation than announced: split the group, resync it',
+    };
   }
   if (which && !group.acceptsOlder) return { kind: 'older-copy', which };
   return { kind: 'adopt', everything: which !== undefined };
