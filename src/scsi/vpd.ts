@@ -124,6 +124,8 @@ export interface BlockLimits {
   readonly unmapGranularity: number;
   /** MAXIMUM ATOMIC TRANSFER LENGTH; 0 without WRITE ATOMIC. */
   readonly maximumAtomic: number;
+  /** ATOMIC ALIGNMENT and ATOMIC TRANSFER LENGTH GRANULARITY; 0 without any such limit. */
+  readonly atomicGranularity: number;
 }
 
 /** SBC-3 claims the long form of the page. */
@@ -144,6 +146,8 @@ export function encodeBlockLimits(limits: BlockLimits): Uint8Array {
   if (limits.unmapGranularity > 0) content[28] = 0x80;
   writeU64(content, 32, limits.maximumWriteSame);
   writeU32(content, 40, limits.maximumAtomic);
+  writeU32(content, 44, limits.atomicGranularity);
+  writeU32(content, 48, limits.atomicGranularity);
   return encodeVpd(VPD_PAGE.blockLimits, content);
 }
 
@@ -191,6 +195,7 @@ export function decodeBlockLimits(bytes: Uint8Array): Decoded<BlockLimits> {
     maximumUnmapDescriptors: number(20),
     unmapGranularity: number(24),
     maximumAtomic: number(40),
+    atomicGranularity: Math.max(number(44), number(48)),
   });
 }
 

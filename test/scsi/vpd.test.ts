@@ -28,7 +28,8 @@ const IDENTIFICATION = hex(
 );
 const LIMITS = hex(
   '00 b0 00 3c 00 ff 0008 00010000 00000800 00000000 00100000 00000100 00000008 80000000 0000000000010000 00000100' +
-    '00'.repeat(16),
+    '00000008 00000008' +
+    '00'.repeat(8),
 );
 
 const DESIGNATORS = [
@@ -48,6 +49,7 @@ const BLOCK_LIMITS = {
   maximumUnmapDescriptors: 256,
   unmapGranularity: 8,
   maximumAtomic: 256,
+  atomicGranularity: 8,
 };
 
 describe('VPD pages', () => {

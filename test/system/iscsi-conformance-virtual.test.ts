@@ -20,14 +20,14 @@ function ofTheVolume(profile: string): string[] {
   return expectedVerdicts(profile).map((line) => line.replace(` ${profile} `, ` virtual-${profile} `));
 }
 
-const ADVANCED_FORMAT = ['ALL.CompareAndWrite', 'ALL.WriteSame10', 'ALL.WriteSame16'];
+const ADVANCED_FORMAT = ['ALL.CompareAndWrite', 'ALL.WriteSame10', 'ALL.WriteSame16', 'ALL.WriteAtomic16.VPD'];
 
 describe('a virtual volume under iscsi-test-cu', () => {
   it.each([
     ['main', ['-t', 'ALL'], [1, 1], 230],
     ['erasable', ['-S', '-t', 'ALL.Sanitize'], [4], 11],
     ['protected', ['-t', 'ALL.ReadOnly'], [2], 1],
-    ['advanced-format', ['-t', ADVANCED_FORMAT.join(',')], [3], 25],
+    ['advanced-format', ['-t', ADVANCED_FORMAT.join(',')], [3], 26],
   ] as const)(
     'has the verdicts of the volume %s itself',
     async (profile, options, luns, count) => {

@@ -75,7 +75,7 @@ describe('an array under iscsi-test-cu', () => {
   });
 
   it('answers a volume with larger physical blocks (512e) as expected', async () => {
-    const tests = ['ALL.CompareAndWrite', 'ALL.WriteSame10', 'ALL.WriteSame16'];
+    const tests = ['ALL.CompareAndWrite', 'ALL.WriteSame10', 'ALL.WriteSame16', 'ALL.WriteAtomic16.VPD'];
     const lines = await arrays.verdicts('advanced-format', ['-t', tests.join(',')], `${url}/3`);
     expect(lines).toEqual(expectedVerdicts('advanced-format'));
   });

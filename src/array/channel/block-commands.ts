@@ -3,7 +3,7 @@ import { BLOCK_OPTION } from '../../scsi/cdb.ts';
 import { OPCODE } from '../../scsi/opcode.ts';
 import { receivedData, writeBlocks, type CommandContext, type CommandResult } from './command-context.ts';
 import { invalidFieldInCdb, miscompare } from './faults.ts';
-import { blockLimits } from './limits.ts';
+import { atomicGranularity, blockLimits } from './limits.ts';
 import { deallocate } from './provisioning-commands.ts';
 import { forcesUnitAccess, wholeBlocks } from './transfer-commands.ts';
 import { isThin } from './unit-support.ts';
@@ -46,6 +46,10 @@ export async function orWrite(context: CommandContext): Promise<CommandResult> {
 export async function writeAtomic(context: CommandContext): Promise<CommandResult> {
   const { fields, task, unit } = context;
   if (readU16(task.cdb, 10) !== 0) throw invalidFieldInCdb(10, undefined, 'ATOMIC BOUNDARY is not supported');
+  const granularity = atomicGranularity(unit) || 1;
+  const whole = `only whole physical blocks of ${granularity} blocks are written atomically`;
+  if (fields.lba % granularity !== 0) throw invalidFieldInCdb(2, undefined, whole);
+  if (fields.blockCount % granularity !== 0) throw invalidFieldInCdb(12, undefined, whole);
   const wantedDataOut = fields.blockCount * unit.blockSize;
   const data = receivedData(task, wantedDataOut);
   if (data.length < wantedDataOut) {

@@ -31,7 +31,14 @@ export function blockLimits(unit: LogicalUnit): BlockLimits {
     maximumUnmapDescriptors: thin ? UNMAP_LIMIT_DESCRIPTORS : 0,
     unmapGranularity: thin ? (unit.deallocationGranularity ?? 1) : 0,
     maximumAtomic: Math.min(unit.atomicWriteBlocks ?? 0, maximumTransfer),
+    atomicGranularity: atomicGranularity(unit),
   };
+}
+
+/** Of a device with larger physical blocks it is these that are written wholly or not at all: in logical blocks, 0 without a limit. */
+export function atomicGranularity(unit: LogicalUnit): number {
+  const ratio = physicalBlockSize(unit) / unit.blockSize;
+  return ratio > 1 && (unit.atomicWriteBlocks ?? 0) > 0 ? ratio : 0;
 }
 
 function farTransfer(unit: LogicalUnit): number {

@@ -209,6 +209,17 @@ describe('WRITE ATOMIC', () => {
     expect((await send(boundary, { data: pattern(512) })).verdict).toBe('5/24/00');
     expect(unit.calls).toEqual(['write 5+64 fua atomic']);
   });
+
+  it('takes whole physical blocks only, where these are larger', async () => {
+    const unit = { ...memoryUnit({ blockCount: 1000, atomicWriteBlocks: 64 }), physicalBlockSize: 4096 };
+    const { send } = await channelFixture([unit]);
+    const verdict = async (lba: number, blockCount: number) =>
+      (await send(blockCdb(OPCODE.writeAtomic16, lba, blockCount), { data: pattern(blockCount * 512) })).verdict;
+    expect(await verdict(8, 16)).toBe('good');
+    expect(await verdict(9, 8)).toBe('5/24/00');
+    expect(await verdict(8, 9)).toBe('5/24/00');
+    expect(unit.calls).toEqual(['write 8+16 atomic']);
+  });
 });
 
 describe('COMPARE AND WRITE', () => {
