@@ -15,6 +15,7 @@ import {
   SECTOR,
   ZEROS,
   type History,
+  type Image,
   type Question,
   type Write,
 } from './history.ts';
@@ -271,7 +272,7 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
   function leadsAgain(side: Side): void {
     side.history = forkHistory(side.history, `${side.name}~${tick()}`);
     const other = otherOf(side);
-    if (roleOf(other.group) === 'auxiliary') other.fork = side.history;
+    if (roleOf(other.group) === 'auxiliary') other.forks.push(side.history);
   }
 
   /** An auxiliary that holds what only the other side's second life explains has followed that one. */
@@ -279,10 +280,18 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
     try {
       checkPrefix(side.history, side.image, question);
     } catch (error) {
-      if (!side.fork) throw error;
-      checkPrefix(side.fork, side.image, question);
-      side.history = side.fork;
-      side.fork = undefined;
+      const followed = side.forks.find((fork) => explains(fork, side.image, question));
+      if (!followed) throw error;
+      side.history = followed;
+    }
+  }
+
+  function explains(history: History, image: Image, question: Question): boolean {
+    try {
+      checkPrefix(history, image, question);
+      return true;
+    } catch {
+      return false;
     }
   }
 
@@ -411,7 +420,7 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
         side.group = groupOf(side);
         side.roleChanges += 1;
         side.returns += 1;
-        Object.assign(side, { cameBack: true, stateChanged: false, volumesChanged: true, fork: undefined });
+        Object.assign(side, { cameBack: true, stateChanged: false, volumesChanged: true, forks: [] });
         Object.assign(side, { held: NOTHING_HELD, needsBase, image, history });
         // Whoever put the copy there has given up what it lacks.
         side.mayDiscard = true;

@@ -42,8 +42,8 @@ export interface Side {
   cameBack: boolean;
   /** How often that was so. */
   returns: number;
-  /** The other side came back from an older copy; where this one may follow it, that is the history that it follows. */
-  fork: History | undefined;
+  /** A history for each time that the other side came back from an older copy: it may have followed any of them. */
+  forks: History[];
   /** Its history begins with whatever its volumes show next. */
   needsBase: boolean;
   /** As an auxiliary: the most that it ever held durably of the generation, until its group is dissolved. */
@@ -83,7 +83,7 @@ export function createSide(parts: {
     maySplit: false,
     cameBack: false,
     returns: 0,
-    fork: undefined,
+    forks: [],
     needsBase: false,
     held: NOTHING_HELD,
     image: empty,

@@ -84,6 +84,8 @@ function asPrimary({ acceptsOlder: _accepted, ...group }: GroupState): GroupStat
     ...withoutLoss(group),
     role: 'primary',
     purged: group.restored,
+    // Of an earlier time as primary; the numbers may have begun lower again since.
+    ...(group.recovered && { recovered: { ...group.recovered, sequence: group.restored.sequence } }),
     toBeRead: group.read.sequence,
     // The numbers may have begun lower again since the pair was formed: those to come are all its own.
     pairs: group.pairs.map((pair) => ({
