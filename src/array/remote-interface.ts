@@ -41,7 +41,9 @@ export function createRemoteInterface(opener: LunOpener, remotes: () => readonly
     const remote = remotes().find((candidate) => candidate.serial === serial);
     if (!remote) throw new LunError('no-path', serial, `no remote array ${serial} is registered here`);
     let failure: unknown;
-    for (const portal of port?.portal === undefined ? remote.portals : [port.portal]) {
+    for (const portal of inOrder(remote.portals, port?.portal)) {
+      // Elsewhere only where there is no session any more: a second one with the same ISID would end it.
+      if (port?.portal !== undefined && portal !== port.portal && !isPathLoss(failure)) break;
       try {
         const options = port && { initiatorPort: port.isid };
         const opened = await openChecked(opener, `${portal}/${lun}`, unitSerial(serial, lun), options);
@@ -98,6 +100,15 @@ export function createRemoteInterface(opener: LunOpener, remotes: () => readonly
       await Promise.allSettled(opened.map(async (lun) => (await lun).close()));
     },
   };
+}
+
+/** The portal at which the host's session is comes first. */
+function inOrder(portals: readonly string[], first: string | undefined): readonly string[] {
+  return first === undefined ? portals : [first, ...portals.filter((portal) => portal !== first)];
+}
+
+function isPathLoss(error: unknown): boolean {
+  return error instanceof LunError && error.kind === 'no-path';
 }
 
 async function openChecked(

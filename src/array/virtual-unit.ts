@@ -1,7 +1,8 @@
 import { LunError, type Lun, type LunCapacity } from '../lun/lun.ts';
-import { checkCondition, taskAborted, type ScsiFault } from '../scsi/fault.ts';
+import { checkCondition, SCSI_STATUS, ScsiFault, taskAborted } from '../scsi/fault.ts';
 import { SENSE_KEY } from '../scsi/sense.ts';
 import { greetFarUnit } from './far/attentions.ts';
+import { giveBack } from './far/give-back.ts';
 import { readFarFacts, type FarFacts } from './far/far-facts.ts';
 import { FarLine } from './far/far-line.ts';
 import type { FarUnit } from './far/far-unit.ts';
@@ -45,7 +46,7 @@ export interface VirtualUnit extends LogicalUnit {
 }
 
 const DEFAULT_TIMEOUT_MS = 10_000;
-/** Well above what hosts keep in flight. A ring of LUN maps reaches it at once and then ends, instead of filling the arrays. */
+/** Many hosts together may have more where the far array is slow: they are told to come again, and the memory stays bounded. */
 const IN_FLIGHT_LIMIT = 1024;
 const UNKNOWN_CAPACITY: LunCapacity = { blockSize: 512, blockCount: 0 };
 
@@ -150,7 +151,11 @@ export function createVirtualUnit(parts: VirtualUnitParts): VirtualUnit {
   function end(nexus: string): void {
     const line = hosts.get(nexus);
     hosts.delete(nexus);
-    void line?.end((lun) => flushLast(line, lun));
+    void line?.end(async (lun) => {
+      await flushLast(line, lun).catch(() => undefined);
+      // Other LUNs may keep the session of the host there.
+      if (line.holdsState) await giveBack(lun, line, timeoutMs);
+    });
   }
 
   /** While the connection still proves that the far cache was not lost. */
@@ -184,6 +189,9 @@ export function createVirtualUnit(parts: VirtualUnitParts): VirtualUnit {
     nexusLost(nexus) {
       parts.hostLost?.(nexus);
       end(nexus);
+    },
+    maskChanged(maySee) {
+      for (const nexus of hosts.keys()) if (!maySee(nexus)) end(nexus);
     },
     close() {
       closed = true;
@@ -241,8 +249,8 @@ export function createVirtualUnit(parts: VirtualUnitParts): VirtualUnit {
 }
 
 function tooMany(name: string): ScsiFault {
-  const message = `${IN_FLIGHT_LIMIT} commands are on their way through ${name}: it may be mapped onto itself`;
-  return checkCondition(SENSE_KEY.hardwareError, 0x44, 0x00, message);
+  const message = `${IN_FLIGHT_LIMIT} commands are on their way through ${name}`;
+  return new ScsiFault(SCSI_STATUS.taskSetFull, message);
 }
 
 function isPathLoss(error: unknown): error is LunError {

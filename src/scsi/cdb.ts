@@ -122,6 +122,16 @@ export function testUnitReadyCdb(): Uint8Array {
   return emptyCdb(OPCODE.testUnitReady);
 }
 
+/** RELEASE(6) of the whole unit. */
+export function releaseCdb(): Uint8Array {
+  return emptyCdb(OPCODE.release6);
+}
+
+/** The medium may be taken out again, as far as this nexus is asked. */
+export function allowRemovalCdb(): Uint8Array {
+  return emptyCdb(OPCODE.preventAllowMediumRemoval);
+}
+
 export interface InquiryFields {
   /** The vital product data page asked for; undefined for standard INQUIRY data. */
   readonly page: number | undefined;

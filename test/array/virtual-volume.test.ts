@@ -238,7 +238,7 @@ describe('a virtual volume that is taken out of the LUN map', () => {
     expect(ours()).toBe(1);
     for (const lun of ALL) await tokyo.array.management.unmapLun(lun);
     await eventually(() => direct.verdict(MAIN, READ), 'good');
-    expect(ours()).toBe(0);
+    await eventually(async () => `${await direct.verdict(MAIN, READ)}, ${ours()} sessions`, 'good, 0 sessions');
     expect(await through.verdict(MAIN, READ)).toBe('5/25/00');
   });
 });

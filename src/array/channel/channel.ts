@@ -15,7 +15,7 @@ export interface ChannelState {
   nexusLost(nexus: string): void;
   unitReset(lun: number): void;
   targetReset(): void;
-  /** Forgets units that are no longer there. */
+  /** Forgets units that are no longer there, and what hosts have at far arrays behind units that they may not see any more. */
   unitsChanged(): void;
 }
 
@@ -81,6 +81,7 @@ export function createChannel(parts: DeviceServerParts): ChannelState {
         media.dropUnit(lun);
         softwareProtected.delete(lun);
       }
+      for (const { lun, far } of parts.units.all()) far?.maskChanged((nexus) => channel.visible(nexus, lun));
       attentions.establish('lunListChanged');
     },
   };

@@ -20,6 +20,8 @@ export class FarLine {
   connected: Lun | undefined;
   /** The far array keeps something for this nexus that ends with it: the host must hear of a loss. */
   holdsState = false;
+  /** A registration outlives every loss, but others may end it while the line is away: the host must hear of each. */
+  registers = false;
   readonly #parts: FarLineParts;
   readonly #attentions: Sense[] = [];
   #opening: Promise<Lun> | undefined;
@@ -57,7 +59,7 @@ export class FarLine {
   lost(lun: Lun): void {
     if (this.connected !== lun) return;
     this.connected = undefined;
-    if (this.holdsState) this.keep(NEXUS_LOSS);
+    if (this.holdsState || this.registers) this.keep(NEXUS_LOSS);
     this.holdsState = false;
     this.#close(lun);
   }

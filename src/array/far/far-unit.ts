@@ -20,6 +20,8 @@ export interface FarUnit {
   reset(nexus: string): Promise<void>;
   /** What the far array kept for the host ends. */
   nexusLost(nexus: string): void;
+  /** The LUN mask has changed: the same, for hosts that may not see the unit any more. */
+  maskChanged(maySee: (nexus: string) => boolean): void;
   /** It is no unit of this array any more: the same, for all hosts. */
   close(): void;
 }

@@ -47,6 +47,7 @@ export async function sendPassed(passed: PassedCommand, line: FarLine, ways: Pas
     const answer = await send(passed, line, lun, ways);
     if (isGood(answer)) {
       if (HELD_FOR_THE_NEXUS.has(command.opcode)) line.holdsState = true;
+      if (command.opcode === persistentReserveOut) line.registers = true;
       if (command.effect === 'write' && !passed.forceUnitAccess) ways.wrote(lun);
     }
     return replyOf(passed, answer);
@@ -98,8 +99,8 @@ const CHANGING: ReadonlySet<number> = new Set([
   startStopUnit,
 ]);
 
-/** After these the far array keeps something that the loss of the nexus ends, or that others may end while it is away. */
-const HELD_FOR_THE_NEXUS: ReadonlySet<number> = new Set([persistentReserveOut, preventAllowMediumRemoval, reserve6]);
+/** After these the far array keeps something that the loss of the nexus ends. */
+const HELD_FOR_THE_NEXUS: ReadonlySet<number> = new Set([preventAllowMediumRemoval, reserve6]);
 
 function operationOf({ opcode, effect }: Command): FarOperation {
   if (opcode === OPCODE.synchronizeCache10 || opcode === OPCODE.synchronizeCache16) return 'flush';
