@@ -61,7 +61,7 @@ describe('what a host has reserved at the far array', () => {
     ['the LUN is unmapped', () => tokyo.array.management.unmapLun(MAIN)],
     [
       'the host may not see the LUN any more',
-      () => {
+      async () => {
         tokyo.access = grant(OTHER);
         tokyo.array.accessChanged();
       },
