@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { toHex } from '../../base/bytes.ts';
 import { checkCondition, type ScsiFault } from '../../scsi/fault.ts';
 import { SENSE_KEY } from '../../scsi/sense.ts';
 
@@ -33,9 +34,12 @@ interface Entry {
 export class HostPorts {
   readonly #entries = new Map<string, Entry>();
   readonly #isidOf: (nexus: string) => Uint8Array;
+  readonly #ownName: string | undefined;
 
-  constructor(nameToIsid = isidOf) {
+  /** `ownName`: the initiator name with which this array comes to others, so that it is known again where a way leads back here. */
+  constructor(nameToIsid = isidOf, ownName?: string) {
     this.#isidOf = nameToIsid;
+    this.#ownName = ownName;
   }
 
   /** Waits until the last life of the host's nexus has ended there. Rejects with `ScsiFault` where there is no room. */
@@ -71,6 +75,7 @@ export class HostPorts {
 
   #add(key: string, nexus: string, serial: string): Entry {
     const isid = this.#isidOf(nexus);
+    if ([...this.#entries.values()].some((entry) => this.#leadsBack(entry, nexus))) throw ring(serial);
     const there = [...this.#entries.values()].filter((entry) => entry.serial === serial);
     if (there.length >= PORTS_OF_AN_ARRAY || this.#entries.size >= PORTS_IN_ALL) throw noRoom(serial);
     if (there.some((entry) => Buffer.compare(entry.isid, isid) === 0)) throw samePort(nexus, serial);
@@ -82,6 +87,13 @@ export class HostPorts {
     this.#entries.set(key, entry);
     return entry;
   }
+
+  /** The far array has passed on what this one passed on to it: the nexus is the port that it has for ours. */
+  #leadsBack({ isid }: Entry, nexus: string): boolean {
+    if (this.#ownName === undefined) return false;
+    const ours = `${this.#ownName},i,0x${toHex(isid)}`;
+    return nexus.endsWith(`,i,0x${toHex(this.#isidOf(ours))}`);
+  }
 }
 
 /** T = 10b: chosen at random (RFC 7143 section 11.12.5); 40 bits of the hash of the host's name. */
@@ -90,6 +102,12 @@ const RANDOM_ISID = 0x80;
 export function isidOf(nexus: string): Uint8Array {
   const hash = createHash('sha256').update(nexus).digest();
   return Uint8Array.of(RANDOM_ISID, ...hash.subarray(0, 5));
+}
+
+/** Without this a ring would grow until neither array had room for another session. */
+function ring(serial: string): ScsiFault {
+  const message = `a way through array ${serial} leads back through this one: the LUN maps pass commands to and fro`;
+  return checkCondition(SENSE_KEY.hardwareError, 0x44, 0x00, message);
 }
 
 /** INSUFFICIENT RESOURCES: nothing that a retry of the same host mends. */

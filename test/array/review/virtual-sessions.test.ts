@@ -164,3 +164,18 @@ describe('more commands than a virtual volume has under way', () => {
     expect(await again).toHaveLength(512);
   });
 });
+
+describe('two virtual volumes that stand for each other', () => {
+  it('are found out at once, in few sessions, and say so', async () => {
+    const { management } = osaka.array;
+    await management.addRemote({ serial: tokyo.serial, name: 'tokyo', portals: [tokyo.url] });
+    await management.mapLun({ lun: 9, name: 'ring', targetSerial: tokyo.serial, targetLun: 9 });
+    const back = { lun: 9, name: 'ring', targetSerial: osaka.serial, targetLun: 9 };
+    await tokyo.array.management.mapLun(back);
+    const through = await hostAt(tokyo, 'near-host');
+    expect(await after('6/29/00', () => through.verdict(9, READ))).toBe('4/44/00');
+    const sessions = [tokyo, osaka].map(({ portal }) => portal.sessions().length);
+    expect(Math.max(...sessions)).toBeLessThan(16);
+    expect(await through.verdict(MAIN, READ)).toBe('good');
+  });
+});
