@@ -60,6 +60,7 @@ export function createVirtualUnit(parts: VirtualUnitParts): VirtualUnit {
   let facts: FarFacts | undefined;
   let inFlight = 0;
   const unflushed = new UnflushedWrites();
+  const writers = new WeakMap<Lun, FarLine>();
   const own = new FarLine({ open: parts.resolve, greet: learnFrom, close: () => parts.forget?.() });
   const hosts = new Map<string, FarLine>();
   let closed = false;
@@ -132,6 +133,11 @@ export function createVirtualUnit(parts: VirtualUnitParts): VirtualUnit {
     }
   }
 
+  function wrote(line: FarLine, lun: Lun): void {
+    writers.set(lun, line);
+    unflushed.wrote(lun);
+  }
+
   /** The far array has not lost its cache since it answered over this connection, if it answers over it now. */
   async function lasts(lun: Lun): Promise<boolean> {
     if (![own, ...hosts.values()].some(({ connected }) => connected === lun)) return false;
@@ -144,8 +150,16 @@ export function createVirtualUnit(parts: VirtualUnitParts): VirtualUnit {
   async function flushOver<T>(line: FarLine, flush: (lun: Lun) => Promise<Flushed<T>>): Promise<T> {
     const covered = unflushed.begin();
     const { lun, value, covers } = await through(line, 'flush', async (way) => ({ lun: way, ...(await flush(way)) }));
-    if (covers !== 'nothing' && !(await covered(lun, covers === 'all', lasts))) throw lostWrites();
-    return value;
+    if (covers === 'nothing') return value;
+    const sure = await covered(lun, covers === 'all', async (other) => {
+      const lasting = await lasts(other);
+      const writer = writers.get(other);
+      if (!lasting && writer && writer !== line) writer.lostWrites = true;
+      return lasting;
+    });
+    if (sure && !line.lostWrites) return value;
+    line.lostWrites = false;
+    throw lostWrites();
   }
 
   function end(nexus: string): void {
@@ -176,7 +190,7 @@ export function createVirtualUnit(parts: VirtualUnitParts): VirtualUnit {
         timeoutMs,
         through: (operation, call) => through(line, operation, call),
         flush: (flush) => flushOver(line, flush),
-        wrote: (lun) => unflushed.wrote(lun),
+        wrote: (lun) => wrote(line, lun),
         learnAnew: (lun) => learnFrom(lun, line).catch(() => undefined),
       });
     },
@@ -235,7 +249,7 @@ export function createVirtualUnit(parts: VirtualUnitParts): VirtualUnit {
           await line.ask(() => way.write(lba, data, { forceUnitAccess, timeoutMs }));
           return way;
         });
-        if (!forceUnitAccess) unflushed.wrote(lun);
+        if (!forceUnitAccess) wrote(line, lun);
       },
       flush: () =>
         flushOver(line, async (lun) => {

@@ -22,6 +22,8 @@ export class FarLine {
   holdsState = false;
   /** A registration outlives every loss, but others may end it while the line is away: the host must hear of each. */
   registers = false;
+  /** Another host's flush has found that writes of this one may be lost: its own next flush must say so, too. */
+  lostWrites = false;
   readonly #parts: FarLineParts;
   readonly #attentions: Sense[] = [];
   #opening: Promise<Lun> | undefined;

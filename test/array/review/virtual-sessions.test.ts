@@ -5,7 +5,7 @@ import { LunError, type Lun, type LunOpener } from '../../../src/lun/lun.ts';
 import { createMemoryLun } from '../../../src/lun/memory-lun.ts';
 import { ScsiFault } from '../../../src/scsi/fault.ts';
 import { NOTHING } from '../../support/served-array.ts';
-import { Host, persistentOut, READ, RESERVE, Served, volume } from '../virtual-volume-world.ts';
+import { block, Host, persistentOut, READ, RESERVE, Served, volume, WRITE } from '../virtual-volume-world.ts';
 
 /** How long the session of a host at the far array lasts, and what is left there after it. */
 
@@ -164,6 +164,19 @@ describe('more commands than a virtual volume has under way', () => {
     expect(await again).toHaveLength(512);
   });
 });
+
+describe('a write that may be lost with the line', () => {
+  it("is owned up to at its host's own flush, also where another host flushed before", async () => {
+    const [writer, other] = [await hostAt(tokyo, 'near-host'), await hostAt(tokyo, 'neighbour')];
+    expect(await writer.verdict(MAIN, WRITE, block(1))).toBe('good');
+    osaka.portal.drop((name) => name.includes('tokyo'));
+    const flushes: string[] = [];
+    for (const host of [other, other, writer, writer]) flushes.push(await host.verdict(MAIN, FLUSH));
+    expect(flushes).toEqual(['4/08/00', 'good', '4/08/00', 'good']);
+  });
+});
+
+const FLUSH = '35 00 00000000 00 0000 00';
 
 describe('two virtual volumes that stand for each other', () => {
   it('are found out at once, in few sessions, and say so', async () => {
