@@ -81,7 +81,7 @@ const portAtFar = (host: Host): string => `${tokyo.targetName}.remote,i,0x${toHe
 
 /** Waits, by asking again, for what the far array learns of by the end of a session. */
 async function eventually(ask: () => Promise<string>, wanted: string): Promise<void> {
-  for (let left = 1000; left > 0; left -= 1) if ((await ask()) === wanted) return;
+  for (let left = 50_000; left > 0; left -= 1) if ((await ask()) === wanted) return;
   expect(await ask()).toBe(wanted);
 }
 
