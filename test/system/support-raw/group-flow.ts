@@ -159,7 +159,7 @@ export class GroupFlow {
 
 /**
  * What the commands of a walk said, without what two walks on one way would not have in common: times, random numbers
- * (generations, in the order in which they appear), how often an array was asked before it was ready.
+ * (generations, in the order in which they appear), how often an array was asked before it was ready, and with it how often its tables changed.
  */
 export function inCommon(said: readonly Said[]): unknown {
   const generations = new Map<string, string>();
@@ -183,7 +183,7 @@ export function inCommon(said: readonly Said[]): unknown {
   });
 }
 
-const VARYING: ReadonlySet<string> = new Set(['readProof', 'cycles']);
+const VARYING: ReadonlySet<string> = new Set(['readProof', 'cycles', 'changes']);
 /** What a command that changed something saw while the arrays were still at work. */
 const AT_WORK: ReadonlySet<string> = new Set(['observation', 'verdict']);
 
