@@ -90,6 +90,7 @@ function pause(world: World, draws: Draws): void {
   if (!array.life) return;
   const pauseMs = draws.latency(draws.pick([20, 400, 400, 4_000, 20_000]));
   array.life.resumesMs = world.scheduler.nowMs() + Math.min(60_000, pauseMs);
+  array.life.awakeMs = Math.max(array.life.awakeMs ?? 0, array.life.resumesMs);
   world.note(`${array.name} stands still for ${pauseMs.toFixed(0)} ms`);
 }
 

@@ -48,7 +48,7 @@ export async function heal(world: World, runUntil: (done: () => boolean) => Prom
 /** What arrived while an array stood still it takes in when it would have gone on: only then nothing is under way any more. */
 function quietForMs(world: World): number {
   const nowMs = world.scheduler.nowMs();
-  const resumed = world.arrays.map(({ life }) => (life?.resumesMs ?? 0) + LATECOMERS_MS - nowMs);
+  const resumed = world.arrays.map(({ life }) => (life?.awakeMs ?? 0) + LATECOMERS_MS - nowMs);
   return Math.max(QUIET_MS, ...resumed);
 }
 

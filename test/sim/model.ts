@@ -210,6 +210,8 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
       // A mixture that nobody promised anything about: what it shows is where its own history begins.
       side.needsBase = true;
     }
+    const within = volumesOf(after);
+    for (const write of side.unflushed) if (!within.includes(write.volume)) side.outside.add(write);
     side.history = createHistory(`${side.name}@${tick()}`, image, side.history);
     for (const write of side.inFlight) addWrite(side.history, write);
     if (swap && roleOf(other.group) === 'auxiliary') other.history = side.history;

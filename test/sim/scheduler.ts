@@ -94,6 +94,8 @@ export interface Life {
   alive: boolean;
   /** Stopped as by SIGSTOP until then: what happens to it meanwhile it learns afterwards, in that order. */
   resumesMs?: number;
+  /** The latest that it was ever to go on: what came earlier in a longer pause waits until then. */
+  awakeMs?: number;
   /** How far its wall clock is off. */
   wallOffsetMs?: number;
 }

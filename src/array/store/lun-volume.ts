@@ -211,6 +211,18 @@ export function createLunVolume(parts: LunVolumeParts): LunVolume {
     return stored;
   }
 
+  function byteLimit(): number {
+    return Math.floor((backing.atomicBlocks * backing.blockSize) / blockSize) * blockSize;
+  }
+
+  function storeWhole(offset: number, data: Uint8Array): Promise<void> | undefined {
+    return store(offset, data.length, data, true, true);
+  }
+
+  function settle(offset: number, length: number): Promise<void> | undefined {
+    return writes.holds(offset, length) ? flush() : undefined;
+  }
+
   function announce(length: number): Promise<void> | undefined {
     try {
       checkUsable();
@@ -253,11 +265,7 @@ export function createLunVolume(parts: LunVolumeParts): LunVolume {
     holeAt: (offset) => (backing.thin ? askHole(offset) : NO_HOLE),
     allocatedBits: () => new Uint8Array(Math.ceil(byteLength / chunkBytesFor(byteLength) / 8)).fill(0xff),
     allocatedBytes: () => byteLength,
-    atomic: passedOn({
-      byteLimit: () => Math.floor((backing.atomicBlocks * backing.blockSize) / blockSize) * blockSize,
-      announce,
-      store: (offset, data) => store(offset, data.length, data, true, true),
-    }),
+    atomic: passedOn({ byteLimit, announce, settle, store: storeWhole }),
     flush,
     async close() {
       await link.close();
@@ -282,6 +290,8 @@ interface Backing {
 function passedOn(parts: {
   readonly byteLimit: () => number;
   readonly announce: (length: number) => Promise<void> | undefined;
+  /** Until nothing older on these blocks can be sent again, which would stand on a part of the atomic write. */
+  readonly settle: (offset: number, length: number) => Promise<void> | undefined;
   readonly store: (offset: number, data: Uint8Array) => Promise<void> | undefined;
 }): AtomicWrites {
   return {
@@ -289,7 +299,8 @@ function passedOn(parts: {
       return parts.byteLimit();
     },
     async write(offset, data, permitted) {
-      for (let wait = parts.announce(data.length); wait; wait = parts.announce(data.length)) await wait;
+      const wanted = (): Promise<void> | undefined => parts.announce(data.length) ?? parts.settle(offset, data.length);
+      for (let wait = wanted(); wait; wait = wanted()) await wait;
       if (!permitted()) return false;
       await parts.store(offset, data);
       return true;
@@ -341,6 +352,8 @@ async function carryOut(
 const LOSSES: readonly LunErrorKind[] = ['no-path', 'no-such-lun', 'timeout', 'not-ready', 'refused-for-safety'];
 const UNIT_ATTENTION = 0x06;
 const ILLEGAL_REQUEST = 0x05;
+/** INVALID COMMAND OPERATION CODE and INVALID FIELD IN CDB. */
+const NOT_KNOWN: readonly number[] = [0x20, 0x24];
 
 /** The path or the unit as a whole, in contrast to one command that the unit has refused. */
 function isLoss(error: unknown): boolean {
@@ -348,9 +361,10 @@ function isLoss(error: unknown): boolean {
   return LOSSES.includes(error.kind) || error.sense?.key === UNIT_ATTENTION;
 }
 
-/** A unit without a volatile cache need not know SYNCHRONIZE CACHE. */
+/** A unit without a volatile cache need not know SYNCHRONIZE CACHE; one that is not there any more (05/25/00) promises nothing. */
 function hasNoCache(error: unknown): boolean {
-  return error instanceof LunError && error.sense?.key === ILLEGAL_REQUEST;
+  if (isLoss(error) || !(error instanceof LunError)) return false;
+  return error.sense?.key === ILLEGAL_REQUEST && NOT_KNOWN.includes(error.sense.asc);
 }
 
 function textOf(error: unknown): string {

@@ -32,6 +32,8 @@ export interface WriteBehind {
   generation(): number;
   /** Forgets all but what was acknowledged to somebody on the strength of the LUN's answer. */
   abandon(error: unknown): void;
+  /** Whether a write on these blocks may be sent again. */
+  holds(offset: number, length: number): boolean;
   heldBytes(): number;
   heldCount(): number;
   isIdle(): boolean;
@@ -219,6 +221,7 @@ export function createWriteBehind(parts: WriteBehindParts): WriteBehind {
       waiters = [];
       for (const waiter of given) waiter.reject(error);
     },
+    holds: (offset, length) => [...held].some((write) => overlap(write, { offset, length })),
     heldBytes: () => bytes,
     heldCount: () => held.size,
     isIdle: () => unanswered.size === 0,

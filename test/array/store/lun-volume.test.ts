@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createLunVolume, type LunVolume } from '../../../src/array/store/lun-volume.ts';
-import type { Lun, ScsiAccess } from '../../../src/lun/lun.ts';
+import { LunError, type Lun, type ScsiAccess } from '../../../src/lun/lun.ts';
 import { createFakeClock, type FakeClock } from '../../support/fake-clock.ts';
 import { createVolatileLun, type VolatileLun } from '../../support/volatile-lun.ts';
 
@@ -125,6 +125,46 @@ describe('a volume on a LUN', () => {
     const plain = await stand();
     expect(plain.volume.atomic!.byteLimit).toBe(0);
     expect(plain.volume.backing.thin()).toBe(undefined);
+  });
+
+  it('makes durable what lies under an atomic write before it: sent again, that would tear it', async () => {
+    const at = await stand(thin);
+    await at.clock.run(at.volume.write(2 * 512, block(7), true)!);
+    await at.clock.run(at.volume.write(20 * 512, block(8), true)!);
+    await at.clock.run(at.volume.atomic!.write(0, block(1, 8), () => true));
+    const before = at.disk.counts.writes;
+    at.disk.breakConnections({ powerCut: false });
+    await at.clock.run(at.volume.flush());
+    expect(at.disk.counts.writes - before, 'only the atomic one, which no flush has covered').toBe(1);
+    expect(at.disk.content(0, 8)).toEqual(block(1, 8));
+    expect(at.disk.content(20, 1)).toEqual(block(8));
+  });
+
+  it.each([
+    ['has no cache where it does not know the command', 0x20, 'check-condition', 'ready'],
+    ['is lost where it is not there any more', 0x25, 'no-such-lun', 'reconnecting'],
+  ] as const)('%s', async (_name, asc, kind, state) => {
+    let refuses = false;
+    const refusal = new LunError(kind, '/dev/disk', 'refused', { sense: { key: 5, asc, ascq: 0 } });
+    const at = await stand((lun) => ({
+      ...lun,
+      path: lun.path,
+      read: (...call) => lun.read(...call),
+      write: (...call) => lun.write(...call),
+      capacity: (...call) => lun.capacity(...call),
+      identify: (...call) => lun.identify(...call),
+      close: () => lun.close(),
+      flush: (...call) => (refuses ? Promise.reject(refusal) : lun.flush(...call)),
+    }));
+    await at.clock.run(at.volume.write(0, block(7), true)!);
+    refuses = true;
+    let flushed = false;
+    void at.volume.flush().then(
+      () => (flushed = true),
+      () => undefined,
+    );
+    await at.clock.advance(1);
+    expect([flushed, at.volume.backing.condition().state]).toEqual([state === 'ready', state]);
   });
 
   it('answers an awaited write only when the LUN has answered, and others at once', async () => {
