@@ -3,14 +3,13 @@ import { createIscsiSession } from '../../src/lun/iscsi-session.ts';
 import { createPortal } from '../../src/lun/iscsi-portal.ts';
 import { createLunOpener } from '../../src/lun/opener.ts';
 import { createScsiUnit, type ScsiUnit } from '../../src/lun/scsi-unit.ts';
-import { decodeLunField, encodeLunField } from '../../src/scsi/lun-field.ts';
+import { encodeLunField } from '../../src/scsi/lun-field.ts';
 import type { DeviceServer } from '../../src/scsi/task.ts';
 import { unmapOf } from '../support/scsi-lun.ts';
 import type { ByteStream } from './byte-stream.ts';
 import { createByteNetwork } from './byte-transport.ts';
 import { DEALLOCATE_TIMEOUT_MS, type Network, type Station, type Tap } from './network.ts';
 import { createPartyClock, type Life } from './scheduler.ts';
-import { FIRST_VOLUME_LUN } from './side.ts';
 import { SimFailure } from './verdict.ts';
 import type { ArrayParty, World } from './world.ts';
 
@@ -146,17 +145,14 @@ export function createByteAccess(worldOf: () => World): Access {
 /** Shows the model what applications do to volumes, where the array takes it in and where it has an answer. */
 function watched(world: World, station: Station): DeviceServer {
   const { server, life } = station;
-  const { tap } = world.model;
-  const isVolume = (field: Uint8Array): boolean => {
-    const lun = decodeLunField(field);
-    return lun.ok && lun.value >= FIRST_VOLUME_LUN && lun.value < FIRST_VOLUME_LUN + world.options.volumes;
-  };
+  const { tap } = world;
   return {
     nexusOpened: (nexus) => server.nexusOpened(nexus),
     nexusLost: (nexus) => server.nexusLost(nexus),
     reset: (scope, lun, nexus) => server.reset(scope, lun, nexus),
     async execute(task) {
-      if (!task.nexus.startsWith(WATCHED) || !isVolume(task.lun)) return server.execute(task);
+      const isWatched = task.nexus.startsWith(WATCHED) && world.groupWith(station.serial, task.lun) !== undefined;
+      if (!isWatched) return server.execute(task);
       // The engine takes the data away from a task that it has given up.
       const { nexus, lun, cdb, dataOut, expectedDataOut, expectedDataIn } = task;
       const seen = { nexus, lun, cdb, dataOut, expectedDataOut, expectedDataIn };

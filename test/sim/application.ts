@@ -3,33 +3,41 @@ import type { Deallocate } from './access.ts';
 import { contentOf, type Write } from './history.ts';
 import type { Draws } from './randomness.ts';
 import { sleep, type Life } from './scheduler.ts';
-import { FIRST_VOLUME_LUN } from './side.ts';
-import { describeError, type World } from './world.ts';
+import { describeError, type ArrayParty, type SimGroup, type World } from './world.ts';
 import { SimFailure } from './verdict.ts';
 
 const IO_TIMEOUT_MS = 4_000;
 
-/**
- * An application: writes, reads back and flushes at its own pace, several commands at a time, at the array that last took its
- * writes. A write that fails is sometimes sent again, sometimes given up.
- */
-export function startApplication(world: World, name: string, life: Life): void {
-  const draws = world.draws(name);
-  const opener = world.access.opener(name, life, world.model.tap);
-  const deallocate =
-    world.options.deallocateRate > 0 ? world.access.deallocator(name, life, world.model.tap) : undefined;
-  const luns = new Map<string, Promise<Lun>>();
-  const application = { at: 0 };
+/** Where a command goes. */
+interface Place {
+  readonly group: SimGroup;
+  readonly array: ArrayParty;
+}
 
-  function lunAt(at: number, volume: number): Promise<Lun> {
-    const path = world.access.path(world.arrays[at]!, FIRST_VOLUME_LUN + volume);
+function lunOf({ group, array }: Place, volume: number): number {
+  return group.at(array).firstLun + volume;
+}
+
+/**
+ * An application: writes, reads back and flushes at its own pace, several commands at a time, on volumes of one group or of
+ * several, each at the array that last took its writes. A write that fails is sometimes sent again, sometimes given up.
+ */
+export function startApplication(world: World, groups: readonly SimGroup[], name: string, life: Life): void {
+  const draws = world.draws(name);
+  const opener = world.access.opener(name, life, world.tap);
+  const deallocate = world.options.deallocateRate > 0 ? world.access.deallocator(name, life, world.tap) : undefined;
+  const luns = new Map<string, Promise<Lun>>();
+  const sites = new Map(groups.map((group) => [group, world.arrays.find(({ name }) => name === group.leader)!]));
+
+  function lunAt(at: Place, volume: number): Promise<Lun> {
+    const path = world.access.path(at.array, lunOf(at, volume));
     const known = luns.get(path) ?? opener.open(path);
     luns.set(path, known);
     known.catch(() => luns.delete(path));
     return known;
   }
 
-  async function act(at: number): Promise<void> {
+  async function act(at: Place): Promise<void> {
     const volume = draws.between(0, world.options.volumes - 1);
     const what = draws.random.below(10);
     if (deallocate && draws.chance(world.options.deallocateRate)) await deallocateSomewhere(deallocate, at, volume);
@@ -38,17 +46,17 @@ export function startApplication(world: World, name: string, life: Life): void {
     else await (await lunAt(at, volume)).flush({ timeoutMs: IO_TIMEOUT_MS });
   }
 
-  async function writeSomewhere(at: number, volume: number): Promise<void> {
+  async function writeSomewhere(at: Place, volume: number): Promise<void> {
     const [first, count] = place(world, draws, volume);
     for (let attempt = 0; attempt < 3; attempt += 1) {
       const lun = await lunAt(at, volume);
-      const write = world.model.announce(volume, first, count);
+      const write = at.group.model.announce(volume, first, count);
       if (await send(lun, at, write)) return;
       if (draws.chance(0.5)) return;
     }
   }
 
-  async function send(lun: Lun, at: number, write: Write): Promise<boolean> {
+  async function send(lun: Lun, at: Place, write: Write): Promise<boolean> {
     const sectors = write.volume === 1 ? 8 : 1;
     const forceUnitAccess = draws.chance(0.1);
     try {
@@ -63,33 +71,38 @@ export function startApplication(world: World, name: string, life: Life): void {
     }
   }
 
-  async function deallocateSomewhere(unmap: Deallocate, at: number, volume: number): Promise<void> {
+  async function deallocateSomewhere(unmap: Deallocate, at: Place, volume: number): Promise<void> {
     const [first, count] = place(world, draws, volume);
     const sectors = volume === 1 ? 8 : 1;
-    await unmap(world.arrays[at]!, FIRST_VOLUME_LUN + volume, first / sectors, count / sectors);
+    await unmap(at.array, lunOf(at, volume), first / sectors, count / sectors);
   }
 
-  async function readSomewhere(at: number, volume: number): Promise<void> {
+  async function readSomewhere(at: Place, volume: number): Promise<void> {
     const [first, count] = place(world, draws, volume);
     const sectors = volume === 1 ? 8 : 1;
     await (await lunAt(at, volume)).read(first / sectors, count / sectors, { timeoutMs: IO_TIMEOUT_MS });
   }
 
-  function failed(error: unknown, at: number): void {
-    const array = world.arrays[at]!;
+  function failed(error: unknown, { group, array }: Place): void {
     if (error instanceof SimFailure) return world.fail(error);
     if (!(error instanceof LunError)) return world.fail(new SimFailure('no-crash', describeError(error)));
     if (array.disk.hurt) return;
     if (error.kind === 'check-condition' || error.kind === 'io-error') {
       return world.fail(new SimFailure('no-crash', `an application at ${array.name}: ${error.message}`));
     }
-    if (error.kind === 'write-protected' || draws.chance(0.3)) application.at = 1 - at;
+    if (error.kind === 'write-protected' || draws.chance(0.3)) {
+      sites.set(
+        group,
+        world.arrays.find((other) => other !== array)!,
+      );
+    }
   }
 
   async function lane(): Promise<void> {
     while (world.chaos) {
       await sleep(world.scheduler, life, draws.latency(world.options.thinkMs));
-      const { at } = application;
+      const group = groups.length === 1 ? groups[0]! : draws.pick(groups);
+      const at = { group, array: sites.get(group)! };
       await act(at).catch((error: unknown) => failed(error, at));
     }
   }

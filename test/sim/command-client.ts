@@ -49,15 +49,15 @@ function checked(world: World, array: ArrayParty, client: ArrayClient, name: str
   ): Promise<unknown> {
     if (!PROCESSES[process].changes) return client.call(process, request, options).catch(judge);
     const requestId = randomHex(draws.random, 16);
-    const { returns } = array.side;
+    const returns = array.peek.returns();
     const first = await settled(client.call(process, request, { ...options, requestId }));
     world.note(`${name} ${array.name} ${process} ${first.text}`);
     const again = draws.chance(0.05) ? await settled(client.call(process, request, { ...options, requestId })) : first;
-    if (first.known && !array.side.peek.isDurable(requestId)) {
+    if (first.known && !array.peek.isDurable(requestId)) {
       fail(`${array.name} answered ${process} ${requestId} (${first.text}) but it is not durable`);
     }
     // What an older copy has forgotten it does again.
-    if (first.known && again.known && first.text !== again.text && returns === array.side.returns) {
+    if (first.known && again.known && first.text !== again.text && returns === array.peek.returns()) {
       fail(`${process} ${requestId} at ${array.name} was answered ${first.text} and then ${again.text}`);
     }
     return first.value();
@@ -68,7 +68,7 @@ function checked(world: World, array: ArrayParty, client: ArrayClient, name: str
   }
 
   function judge(error: unknown): never {
-    const internal = error instanceof CommandError && error.status === 'internal' && !array.side.disk.hurt;
+    const internal = error instanceof CommandError && error.status === 'internal' && !array.disk.hurt;
     const wrong = internal || (error instanceof CommandError && error.kind === 'bad-answer');
     if (wrong) world.fail(new SimFailure('no-crash', `${array.name}: ${error.message}`));
     throw error;

@@ -1,5 +1,6 @@
 import { createGroup, deleteGroup, splitGroup } from '../../src/replication/change.ts';
 import type { ReplicationContext } from '../../src/replication/context.ts';
+import type { GroupDefinition } from '../../src/replication/definition.ts';
 import { drainGroup } from '../../src/replication/drain.ts';
 import { acquireJournal, purgeJournal, restoreJournal } from '../../src/replication/journal.ts';
 import { resyncGroup } from '../../src/replication/resync.ts';
@@ -12,7 +13,7 @@ import { drawOptions, type SimOptions } from './options.ts';
 import { attempt, createReplicationHost } from './replicator.ts';
 import { sleep, type Life } from './scheduler.ts';
 import { runUntil, setTunables } from './simulation.ts';
-import { createWorld, describeError, type World } from './world.ts';
+import { createWorld, describeError, isReady, type World } from './world.ts';
 
 const QUIET_FLUSH_MS = 0.5;
 const SLOW_FLUSH_MS = 400;
@@ -51,11 +52,13 @@ interface Operation {
   readonly options?: Partial<SimOptions>;
 }
 
-const create: Act = (context, world) => createGroup(context, world.group, { primary: 'tokyo' });
-const drain: Act = (context, world) => drainGroup(context, world.group);
-const split: Act = (context, world) => splitGroup(context, world.group);
-const acquire: Act = (context, world) => acquireJournal(context, world.group, {});
-const restore: Act = (context, world) => restoreJournal(context, world.group, {});
+const groupOf = ({ groups }: World): GroupDefinition => groups[0]!.definition;
+
+const create: Act = (context, world) => createGroup(context, groupOf(world), { primary: 'tokyo' });
+const drain: Act = (context, world) => drainGroup(context, groupOf(world));
+const split: Act = (context, world) => splitGroup(context, groupOf(world));
+const acquire: Act = (context, world) => acquireJournal(context, groupOf(world), {});
+const restore: Act = (context, world) => restoreJournal(context, groupOf(world), {});
 const writeOn: Act = (_context, world) => sleep(world.scheduler, { alive: true }, 60);
 /** What was acquired is nowhere but in the primary's page cache when that is lost. */
 const acquireFromDying: Act = async (context, world) => {
@@ -78,22 +81,22 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   restore: { before: [...PAIR, writeOn, acquire], act: restore },
   purge: {
     before: [...PAIR, writeOn, acquire, restore],
-    act: (context, world) => purgeJournal(context, world.group, {}),
+    act: (context, world) => purgeJournal(context, groupOf(world), {}),
   },
   split: { before: PAIR, act: split },
   resync: {
     before: [...PAIR, split, writeOn],
     act: async (context, world) => {
-      await resyncGroup(context, world.group);
+      await resyncGroup(context, groupOf(world));
       await drain(context, world);
     },
   },
-  swap: { before: PAIR, act: (context, world) => swapGroup(context, world.group, {}) },
+  swap: { before: PAIR, act: (context, world) => swapGroup(context, groupOf(world), {}) },
   takeover: {
     before: [...PAIR, writeOn],
-    act: (context, world) => takeOver(context, world.group, { at: 'osaka', peerIsLost: true }),
+    act: (context, world) => takeOver(context, groupOf(world), { at: 'osaka', peerIsLost: true }),
   },
-  delete: { before: PAIR, act: (context, world) => deleteGroup(context, world.group) },
+  delete: { before: PAIR, act: (context, world) => deleteGroup(context, groupOf(world)) },
   'journal full': { before: PAIR, act: writeOn, options: { ringRecords: 3, thinkMs: 4 } },
   'thin allocation': {
     before: [],
@@ -127,8 +130,8 @@ export async function playCut(name: string, cut?: Cut): Promise<readonly number[
   Error.stackTraceLimit = 4;
   try {
     scheduler.after(0, () => arrays.forEach((array) => world.start(array)));
-    await runUntil(world, () => arrays.every((array) => array.side.ready));
-    startApplication(world, 'host0', life);
+    await runUntil(world, () => arrays.every(isReady));
+    startApplication(world, world.groups, 'host0', life);
     const context = createReplicationHost(world, 'operator', life, COMMAND_TIMEOUT_MS);
     void inOrder(world, context, operation.before).then(() => (state.prepared = true));
     await runUntil(world, () => state.prepared);

@@ -1,3 +1,4 @@
+import type { GroupDefinition } from '../../src/replication/definition.ts';
 import { createGroup, deleteGroup, splitGroup } from '../../src/replication/change.ts';
 import type { ReplicationContext } from '../../src/replication/context.ts';
 import { drainGroup } from '../../src/replication/drain.ts';
@@ -9,9 +10,9 @@ import { takeOver } from '../../src/replication/takeover.ts';
 import { verdictOf, type Verdict } from '../../src/replication/verdict.ts';
 import { attempt, createReplicationHost } from './replicator.ts';
 import { sleep, type Life } from './scheduler.ts';
-import { FIRST_VOLUME_LUN, isConsistentAuxiliary } from './side.ts';
+import { isConsistentAuxiliary } from './side.ts';
 import { SimFailure } from './verdict.ts';
-import type { ArrayParty, World } from './world.ts';
+import { isReady, type ArrayParty, type SimGroup, type World } from './world.ts';
 
 /** Rounds of look, act, which are far more than a healthy group needs. */
 const ROUNDS = 12;
@@ -20,7 +21,7 @@ const QUIET_MS = 10_000;
 const LATECOMERS_MS = 1_000;
 
 /**
- * The liveness phase: nothing fails any more, and an operator follows what the verdicts say. The group must come into
+ * The liveness phase: nothing fails any more, and an operator of each group follows what the verdicts say. It must come into
  * state pair with an empty journal, both sides equal and holding everything that was answered.
  */
 export async function heal(world: World, runUntil: (done: () => boolean) => Promise<void>): Promise<void> {
@@ -37,12 +38,12 @@ export async function heal(world: World, runUntil: (done: () => boolean) => Prom
     if (!array.life) world.start(array);
     array.setLink('up');
   }
-  await runUntil(() => lines.quiet && world.arrays.every((array) => array.side.ready));
+  await runUntil(() => lines.quiet && world.arrays.every(isReady));
   for (const array of world.arrays) array.setLink('up');
-  const state = { done: false };
-  void mend(world, () => (state.done = true));
-  await runUntil(() => state.done);
-  await world.model.checkEqual();
+  const healed = new Set<SimGroup>();
+  for (const group of world.groups) void mend(world, group, () => healed.add(group));
+  await runUntil(() => healed.size === world.groups.length);
+  for (const { model } of world.groups) await model.checkEqual();
 }
 
 /** What arrived while an array stood still it takes in when it would have gone on: only then nothing is under way any more. */
@@ -52,53 +53,59 @@ function quietForMs(world: World): number {
   return Math.max(QUIET_MS, ...resumed);
 }
 
-async function mend(world: World, done: () => void): Promise<void> {
+async function mend(world: World, group: SimGroup, done: () => void): Promise<void> {
   const life: Life = { alive: true };
-  const context = createReplicationHost(world, 'healer', life, 60_000);
+  const healer = group.party('healer');
+  const context = createReplicationHost(world, healer, life, 60_000);
   try {
     for (let round = 1; round <= ROUNDS; round += 1) {
-      const verdict = verdictOf(await observeGroup(context, world.group));
-      world.note(`healer sees ${verdict.kind}: ${verdict.explanation}`);
-      const drained = await attempt(world, `healer ${verdict.kind}`, () => act(world, context, verdict));
+      const verdict = verdictOf(await observeGroup(context, group.definition));
+      world.note(`${healer} sees ${verdict.kind}: ${verdict.explanation}`);
+      const drained = await attempt(world, `${healer} ${verdict.kind}`, () => act(world, group, context, verdict));
       if (drained === 'complete') {
-        await compare(world, life);
+        await compare(world, group, life);
         return done();
       }
       await sleep(world.scheduler, life, 500);
     }
-    const last = verdictOf(await observeGroup(context, world.group));
+    const last = verdictOf(await observeGroup(context, group.definition));
     throw new SimFailure('I9-liveness', `after ${ROUNDS} rounds still ${last.kind}: ${last.explanation}`);
   } catch (error) {
     world.fail(error);
   }
 }
 
-async function act(world: World, context: ReplicationContext, verdict: Verdict): Promise<'complete' | 'acted'> {
-  const { group } = world;
+async function act(
+  world: World,
+  group: SimGroup,
+  context: ReplicationContext,
+  verdict: Verdict,
+): Promise<'complete' | 'acted'> {
+  const { definition, leader, at } = group;
   switch (verdict.kind) {
     case 'copying':
     case 'replicating':
-      if (world.arrays.some((array) => array.side.group?.pairs.length !== group.pairs.length)) {
-        await createGroup(context, group, { primary: verdict.primary ?? 'tokyo' });
+      if (world.arrays.some((array) => at(array).group?.pairs.length !== definition.pairs.length)) {
+        await createGroup(context, definition, { primary: verdict.primary ?? leader });
       }
-      return drainOrSplit(context, group);
+      return drainOrSplit(context, definition);
     case 'absent':
-      await createGroup(context, group, { primary: 'tokyo' });
+      await createGroup(context, definition, { primary: leader });
       return 'acted';
     case 'partly-formed':
-      await completeOrDissolve(world, context);
+      await completeOrDissolve(world, group, context);
       return 'acted';
     case 'handing-over':
-      await finishSwap(world, context, verdict);
+      await finishSwap(world, group, context, verdict);
       return 'acted';
     default:
-      await resync(world, context, verdict);
+      await resync(world, group, context, verdict);
       return 'acted';
   }
 }
 
 /** Where nothing moves any more, since the primary is not what the resync met, it is resynced anew. */
-async function drainOrSplit(context: ReplicationContext, group: World['group']): Promise<'complete' | 'acted'> {
+async function drainOrSplit(context: ReplicationContext, group: GroupDefinition): Promise<'complete' | 'acted'> {
   try {
     return (await drainGroup(context, group)).complete ? 'complete' : 'acted';
   } catch (error) {
@@ -108,66 +115,67 @@ async function drainOrSplit(context: ReplicationContext, group: World['group']):
   }
 }
 
-async function completeOrDissolve(world: World, context: ReplicationContext): Promise<void> {
-  const primary = world.arrays.find((array) => array.side.group?.role === 'primary');
+async function completeOrDissolve(world: World, group: SimGroup, context: ReplicationContext): Promise<void> {
+  const primary = world.arrays.find((array) => group.at(array).group?.role === 'primary');
   try {
     if (!primary) throw new Error('no primary');
-    await createGroup(context, world.group, { primary: primary.name });
+    await createGroup(context, group.definition, { primary: primary.name });
   } catch {
-    await deleteGroup(context, world.group);
+    await deleteGroup(context, group.definition);
   }
 }
 
-async function finishSwap(world: World, context: ReplicationContext, verdict: Verdict): Promise<void> {
+async function finishSwap(world: World, group: SimGroup, context: ReplicationContext, verdict: Verdict): Promise<void> {
   const to = verdict.primary ?? world.arrays[0].name;
   try {
-    await swapGroup(context, world.group, { to });
+    await swapGroup(context, group.definition, { to });
   } catch (error) {
     if (!(error instanceof ReplicationRefusal) && !isRefusedWith(error, 'unsafe')) throw error;
     // Halves of a swap that were ordered by hand: the side that knows of the other's generation goes on alone.
-    await takeOver(context, world.group, { at: newerSide(world).name, peerIsLost: true });
+    await takeOver(context, group.definition, { at: newerSide(world, group).name, peerIsLost: true });
   }
 }
 
 /** Without loss where that is possible; otherwise one side, chosen by the operator, gives up what only it has. */
-async function resync(world: World, context: ReplicationContext, verdict: Verdict): Promise<void> {
-  const from = (await rightSide(world, context)) ?? verdict.primary ?? consistentSide(world)?.name ?? 'tokyo';
+async function resync(world: World, group: SimGroup, context: ReplicationContext, verdict: Verdict): Promise<void> {
+  const from =
+    (await rightSide(world, group, context)) ?? verdict.primary ?? consistentSide(world, group)?.name ?? group.leader;
   try {
-    await resyncGroup(context, world.group, { from });
+    await resyncGroup(context, group.definition, { from });
   } catch (error) {
     const unsafe = error instanceof ReplicationRefusal && error.kind === 'refused-for-safety';
     if (!unsafe && !isRefusedWith(error, 'unsafe')) throw error;
     const other = world.arrays.find((array) => array.name !== from)!;
-    other.side.mayDiscard = true;
-    await resyncGroup(context, world.group, { from, discard: other.name });
+    group.at(other).mayDiscard = true;
+    await resyncGroup(context, group.definition, { from, discard: other.name });
   }
 }
 
 /** After an older copy: the auxiliary that has found it out is right half of the time, and takes over then. */
-async function rightSide(world: World, context: ReplicationContext): Promise<string | undefined> {
-  const right = world.arrays.find((array) => array.side.group?.suspendReason === 'peer-older-copy');
-  if (!right || world.seed % 2 === 0 || !isConsistentAuxiliary(right.side.group)) return undefined;
-  await takeOver(context, world.group, { at: right.name, peerIsLost: true });
+async function rightSide(world: World, group: SimGroup, context: ReplicationContext): Promise<string | undefined> {
+  const right = world.arrays.find((array) => group.at(array).group?.suspendReason === 'peer-older-copy');
+  if (!right || world.seed % 2 === 0 || !isConsistentAuxiliary(group.at(right).group)) return undefined;
+  await takeOver(context, group.definition, { at: right.name, peerIsLost: true });
   return right.name;
 }
 
-function newerSide(world: World): ArrayParty {
+function newerSide(world: World, group: SimGroup): ArrayParty {
   const [one, other] = world.arrays;
-  const generation = one.side.group?.lineage.at(-1)?.generation;
-  return other.side.group?.lineage.some((entry) => entry.generation === generation) ? other : one;
+  const generation = group.at(one).group?.lineage.at(-1)?.generation;
+  return group.at(other).group?.lineage.some((entry) => entry.generation === generation) ? other : one;
 }
 
-function consistentSide(world: World): ArrayParty | undefined {
-  return world.arrays.find((array) => array.side.group?.pairs.every((pair) => pair.progress === 'pair'));
+function consistentSide(world: World, group: SimGroup): ArrayParty | undefined {
+  return world.arrays.find((array) => group.at(array).group?.pairs.every((pair) => pair.progress === 'pair'));
 }
 
 /** What hosts read on both sides is the same. */
-async function compare(world: World, life: Life): Promise<void> {
-  const opener = world.access.opener('comparer', life, world.model.tap);
+async function compare(world: World, group: SimGroup, life: Life): Promise<void> {
+  const opener = world.access.opener(group.party('comparer'), life, world.tap);
   for (let volume = 0; volume < world.options.volumes; volume += 1) {
     const [one, other] = await Promise.all(
       world.arrays.map(async (array) => {
-        const lun = await opener.open(world.access.path(array, FIRST_VOLUME_LUN + volume));
+        const lun = await opener.open(world.access.path(array, group.at(array).firstLun + volume));
         const { blockCount } = await lun.capacity();
         return lun.read(0, blockCount);
       }),

@@ -20,15 +20,7 @@ import {
   type Write,
 } from './history.ts';
 import type { Tap } from './network.ts';
-import {
-  FIRST_VOLUME_LUN,
-  groupOf,
-  isConsistentAuxiliary,
-  NOTHING_HELD,
-  roleOf,
-  volumesOf,
-  type Side,
-} from './side.ts';
+import { groupOf, isConsistentAuxiliary, NOTHING_HELD, roleOf, volumeAt, volumesOf, type Side } from './side.ts';
 import { SimFailure } from './verdict.ts';
 
 const WRITE_CODES = new Set([0x0a, 0x2a, 0xaa, 0x8a]);
@@ -37,7 +29,7 @@ const FLUSH_CODES = new Set([0x35, 0x91]);
 const UNMAP_CODE = 0x42;
 const FUA = 0x08;
 
-/** The independent model: what each array has answered, and what its volumes may therefore hold. */
+/** The independent model of one group: what each array has answered, and what its volumes may therefore hold. */
 export interface Model {
   readonly sides: readonly [Side, Side];
   /** An id and a place for a write that an application is about to send. */
@@ -46,7 +38,7 @@ export interface Model {
   readonly tap: Tap;
   /** After each event. Waits for nothing but reads, which wait for no event. */
   check(): Promise<void> | undefined;
-  /** The array has died; what was under way is over. */
+  /** The array has died, and its log of tables knows it; what was under way is over. */
   died(side: Side, powerCut: boolean): void;
   /** What is known of a side now; called when an older copy of that moment was put back. */
   remember(side: Side): () => void;
@@ -66,33 +58,33 @@ function notYet(error: unknown): undefined {
   throw error;
 }
 
-export function createModel(sides: readonly [Side, Side], tick: () => number): Model {
+/** `nextId` numbers the writes of all groups, so that no two look alike. */
+export function createModel(sides: readonly [Side, Side], tick: () => number, nextId: () => number): Model {
   const writes = new Map<number, Write>();
   const reads = new WeakMap<ScsiTask, { start: number; roleChanges: number }>();
   const deallocations = new WeakMap<ScsiTask, Write>();
-  let lastId = 0;
 
   const sideOf = (serial: string): Side => (sides[0].serial === serial ? sides[0] : sides[1]);
   const otherOf = (side: Side): Side => (side === sides[0] ? sides[1] : sides[0]);
 
-  function volumeOf(task: ScsiTask): number {
+  function volumeOf(side: Side, task: ScsiTask): number {
     const lun = decodeLunField(task.lun);
-    return lun.ok ? lun.value - FIRST_VOLUME_LUN : -1;
+    return lun.ok ? volumeAt(side, lun.value) : -1;
   }
 
   /** What the command does, if it writes; a deallocation is a write of zeros that nobody has announced. */
-  function writeOf(task: ScsiTask): Write | undefined {
-    if (task.cdb[0] === UNMAP_CODE) return deallocationOf(task);
+  function writeOf(side: Side, task: ScsiTask): Write | undefined {
+    if (task.cdb[0] === UNMAP_CODE) return deallocationOf(side, task);
     if (!WRITE_CODES.has(task.cdb[0]!)) return undefined;
     return writes.get(new DataView(task.dataOut.buffer, task.dataOut.byteOffset).getUint32(0, true));
   }
 
-  function deallocationOf(task: ScsiTask): Write | undefined {
+  function deallocationOf(side: Side, task: ScsiTask): Write | undefined {
     const known = deallocations.get(task);
     const list = decodeUnmapList(task.dataOut);
     const range = list.ok ? list.value[0] : undefined;
     if (known || !range) return known;
-    const volume = volumeOf(task);
+    const volume = volumeOf(side, task);
     const sectors = volume === 1 ? 8 : 1;
     const write = writeAt(ZEROS, volume, range.lba * sectors, range.blockCount * sectors);
     deallocations.set(task, write);
@@ -107,7 +99,7 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
 
   /** A volume that no pair has yet, beside ones of an auxiliary group: nobody's history is told by it. */
   function isOutside(side: Side, volume: number): boolean {
-    return side.group?.role === 'auxiliary' && !volumesOf(side.group).includes(volume);
+    return side.group?.role === 'auxiliary' && !volumesOf(side, side.group).includes(volume);
   }
 
   function answeredWrite(side: Side, task: ScsiTask, write: Write, at: { start: number; roleChanges: number }): void {
@@ -147,7 +139,7 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
     at: { start: number; roleChanges: number },
   ): void {
     if (roleOf(side.group) === 'auxiliary' || side.roleChanges !== at.roleChanges || side.stateChanged) return;
-    const volume = volumeOf(task);
+    const volume = volumeOf(side, task);
     const blockSectors = volume === 1 ? 8 : 1;
     const first = readStart(task) * blockSectors;
     const data = reply.dataIn ?? new Uint8Array(0);
@@ -201,7 +193,7 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
     const { image } = side;
     const swap = after?.role === 'primary' && after.suspendReason === 'none';
     if (isConsistentAuxiliary(before) && after) {
-      const volumes = volumesOf(before);
+      const volumes = volumesOf(side, before);
       const what = `${side.name} became primary by ${swap ? 'swap' : 'takeover'}`;
       if (swap && !side.maySplit) checkFollowed(side, { invariant: 'I12-swap', what, before: Infinity, volumes });
       else checkFollowed(side, { invariant: 'I1-prefix', what, volumes });
@@ -210,7 +202,7 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
       // A mixture that nobody promised anything about: what it shows is where its own history begins.
       side.needsBase = true;
     }
-    const within = volumesOf(after);
+    const within = volumesOf(side, after);
     for (const write of side.unflushed) if (!within.includes(write.volume)) side.outside.add(write);
     side.history = createHistory(`${side.name}@${tick()}`, image, side.history);
     for (const write of side.inFlight) addWrite(side.history, write);
@@ -225,7 +217,7 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
       if (child === side.history) return;
       if (child.parent !== side.history) continue;
       const what = `${side.name} gives way to ${other.name} without being told to discard`;
-      const volumes = volumesOf(after);
+      const volumes = volumesOf(side, after);
       checkPrefix(side.history, child.base, { invariant: 'I6-one-primary', what, before: Infinity, volumes });
       return;
     }
@@ -242,7 +234,7 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
       const near = side.group;
       if (near?.role !== 'primary' || far?.role !== 'auxiliary' || !far.following) continue;
       // It lost what was freed with the storage that was put aside, and is to find that out.
-      if (otherOf(side).returns > 0) continue;
+      if (otherOf(side).peek.returns() > 0) continue;
       if (near.suspendReason !== 'none' || far.suspendReason !== 'none') continue;
       if (near.lineage.at(-1)?.generation !== far.lineage.at(-1)?.generation) continue;
       // After a resync of the primary alone the far side may not follow by journal: what it lacks are differences.
@@ -314,7 +306,7 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
       side.volumesChanged = false;
       side.image = image;
       const what = `${side.name}, auxiliary and consistent`;
-      checkFollowed(side, { invariant: 'I1-prefix', what, volumes: volumesOf(side.group) });
+      checkFollowed(side, { invariant: 'I1-prefix', what, volumes: volumesOf(side, side.group) });
     }
   }
 
@@ -364,7 +356,7 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
   return {
     sides,
     announce(volume, first, count) {
-      const id = (lastId += 1);
+      const id = nextId();
       const write = writeAt(id, volume, first, count);
       writes.set(id, write);
       return write;
@@ -374,7 +366,7 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
         const side = sideOf(station.serial);
         const start = tick();
         reads.set(task, { start, roleChanges: side.roleChanges });
-        const write = writeOf(task);
+        const write = writeOf(side, task);
         if (!write) return;
         write.start = Math.min(write.start, start);
         side.inFlight.add(write);
@@ -385,11 +377,11 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
         const side = sideOf(station.serial);
         const at = reads.get(task);
         if (!at) return;
-        const write = writeOf(task);
+        const write = writeOf(side, task);
         if (reply.status !== 0) {
           if (write) side.inFlight.delete(write);
         } else if (write) answeredWrite(side, task, write, at);
-        else if (FLUSH_CODES.has(task.cdb[0]!)) answeredFlush(side, volumeOf(task), at.start);
+        else if (FLUSH_CODES.has(task.cdb[0]!)) answeredFlush(side, volumeOf(side, task), at.start);
         else if (READ_CODES.has(task.cdb[0]!)) answeredRead(side, task, reply, at);
       },
     },
@@ -406,7 +398,6 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
     died(side, powerCut) {
       side.ready = false;
       side.cut ||= powerCut;
-      if (powerCut) side.peek.powerCut();
       const now = tick();
       for (const write of side.inFlight) {
         write.end = now;
@@ -416,12 +407,9 @@ export function createModel(sides: readonly [Side, Side], tick: () => number): M
     },
     remember(side) {
       const { history, needsBase, image } = side;
-      const recall = side.peek.remember();
       return () => {
-        recall();
         side.group = groupOf(side);
         side.roleChanges += 1;
-        side.returns += 1;
         Object.assign(side, { cameBack: true, stateChanged: false, volumesChanged: true, forks: [] });
         Object.assign(side, { held: NOTHING_HELD, needsBase, image, history });
         // Whoever put the copy there has given up what it lacks.

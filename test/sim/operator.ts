@@ -8,54 +8,66 @@ import { CommandError } from '../../src/host/command-error.ts';
 import type { Draws } from './randomness.ts';
 import { attempt, createReplicationHost } from './replicator.ts';
 import { end, sleep, type Life } from './scheduler.ts';
-import { GROUP } from './side.ts';
 import { SimFailure } from './verdict.ts';
-import type { ArrayParty, World } from './world.ts';
+import type { ArrayParty, SimGroup, World } from './world.ts';
 
-type Act = (parts: { world: World; context: ReplicationContext; draws: Draws; array: ArrayParty }) => Promise<unknown>;
+type Act = (parts: {
+  world: World;
+  group: SimGroup;
+  context: ReplicationContext;
+  draws: Draws;
+  array: ArrayParty;
+}) => Promise<unknown>;
 
 /** What an operator does at random moments, wrong things too; repeated entries are likelier. */
 const ACTS: Readonly<Record<string, Act>> = {
-  swap: ({ world, context, draws, array }) =>
-    swapGroup(context, world.group, {
+  swap: ({ group, context, draws, array }) =>
+    swapGroup(context, group.definition, {
       ...(draws.chance(0.5) ? { to: array.name } : {}),
       fenceLeaseMs: draws.pick([0, 500, 10_000]),
     }),
-  split: ({ world, context }) => splitGroup(context, world.group),
-  resync: ({ world, context }) => resyncGroup(context, world.group),
-  'resync-from': ({ world, context, array }) => resyncGroup(context, world.group, { from: array.name }),
-  'resync-discard': async ({ world, context, array }) => {
-    if (!world.options.discards) return resyncGroup(context, world.group);
-    array.side.mayDiscard = true;
-    return resyncGroup(context, world.group, { discard: array.name });
+  split: ({ group, context }) => splitGroup(context, group.definition),
+  resync: ({ group, context }) => resyncGroup(context, group.definition),
+  'resync-from': ({ group, context, array }) => resyncGroup(context, group.definition, { from: array.name }),
+  'resync-discard': async ({ world, group, context, array }) => {
+    if (!world.options.discards) return resyncGroup(context, group.definition);
+    group.at(array).mayDiscard = true;
+    return resyncGroup(context, group.definition, { discard: array.name });
   },
-  takeover: ({ world, context, array }) =>
-    takeOver(context, world.group, { at: array.name, peerIsLost: world.options.forced }),
-  create: ({ world, context, array }) => createGroup(context, world.group, { primary: array.name }),
-  acquire: ({ world, context, draws }) => acquireJournal(context, world.group, { toSequence: draws.between(0, 400) }),
-  restore: ({ world, context, draws }) => restoreJournal(context, world.group, { toSequence: draws.between(0, 400) }),
-  purge: ({ world, context, draws }) => purgeJournal(context, world.group, { toSequence: draws.between(0, 400) }),
-  'raw-purge': ({ context, array, draws }) =>
+  takeover: ({ world, group, context, array }) =>
+    takeOver(context, group.definition, { at: array.name, peerIsLost: world.options.forced }),
+  create: ({ group, context, array }) => createGroup(context, group.definition, { primary: array.name }),
+  acquire: ({ group, context, draws }) =>
+    acquireJournal(context, group.definition, { toSequence: draws.between(0, 400) }),
+  restore: ({ group, context, draws }) =>
+    restoreJournal(context, group.definition, { toSequence: draws.between(0, 400) }),
+  purge: ({ group, context, draws }) => purgeJournal(context, group.definition, { toSequence: draws.between(0, 400) }),
+  'raw-purge': ({ group, context, draws, array }) =>
     operations(context, array).purge({
-      group: GROUP,
+      group: group.definition.name,
       toSequence: draws.between(0, 400),
-      generation: array.side.group?.lineage.at(-1)?.generation ?? '0000000000000000',
+      generation: group.at(array).group?.lineage.at(-1)?.generation ?? '0000000000000000',
       proof: draws.random.below(2 ** 32),
       copiedPairs: '0000000000000000',
       life: '00000000deadbeef',
       changes: 2 ** 40,
     }),
   'raw-swap': rawSwap,
-  'raw-split': ({ context, array }) => operations(context, array).splitGroup(GROUP),
-  'raw-takeover': ({ world, context, array }) =>
+  'raw-split': ({ group, context, array }) => operations(context, array).splitGroup(group.definition.name),
+  'raw-takeover': ({ world, group, context, array }) =>
     world.options.forced
-      ? operations(context, array).takeOver({ group: GROUP, acceptInconsistent: false, giveUpDamaged: false })
+      ? operations(context, array).takeOver({
+          group: group.definition.name,
+          acceptInconsistent: false,
+          giveUpDamaged: false,
+        })
       : Promise.resolve(),
   'lose-site': loseSite,
-  fence: ({ context, array, draws }) =>
-    operations(context, array).fence({ group: GROUP, leaseMs: draws.pick([0, 50, 500]) }),
+  fence: ({ group, context, draws, array }) =>
+    operations(context, array).fence({ group: group.definition.name, leaseMs: draws.pick([0, 50, 500]) }),
   nobody: askForNobody,
-  delete: ({ world, context }) => (world.options.deletes ? deleteGroup(context, world.group) : Promise.resolve()),
+  delete: ({ world, group, context }) =>
+    world.options.deletes ? deleteGroup(context, group.definition) : Promise.resolve(),
 };
 
 function operations(context: ReplicationContext, array: ArrayParty) {
@@ -65,24 +77,24 @@ function operations(context: ReplicationContext, array: ArrayParty) {
 }
 
 /** Half a swap by hand. Its second half alone makes two primaries, seen by their lineages, so only where that is played. */
-async function rawSwap({ world, context, array, draws }: Parameters<Act>[0]): Promise<void> {
+async function rawSwap({ world, group, context, array, draws }: Parameters<Act>[0]): Promise<void> {
   const role = draws.pick(['primary', 'auxiliary'] as const);
   if (role === 'primary' && !world.options.forced) return;
-  if (role === 'primary') array.side.maySplit = true;
-  const generation = array.side.group?.lineage.at(-1)?.generation ?? '0000000000000000';
-  const sequence = (array.side.group?.read.sequence ?? 0) + draws.pick([0, 0, 1]);
-  await operations(context, array).swapGroup({ group: GROUP, role, generation, sequence });
+  if (role === 'primary') group.at(array).maySplit = true;
+  const generation = group.at(array).group?.lineage.at(-1)?.generation ?? '0000000000000000';
+  const sequence = (group.at(array).group?.read.sequence ?? 0) + draws.pick([0, 0, 1]);
+  await operations(context, array).swapGroup({ group: group.definition.name, role, generation, sequence });
 }
 
 /** The drill of every runbook: a site is gone, its volumes are taken over at the other, and it comes back later. */
-async function loseSite({ world, context, draws, array }: Parameters<Act>[0]): Promise<void> {
+async function loseSite({ world, group, context, draws, array }: Parameters<Act>[0]): Promise<void> {
   const lost = world.arrays.find((candidate) => candidate !== array)!;
   if (lost.life) world.stop(lost, draws.chance(0.5));
   const { scheduler } = world;
   scheduler.after(draws.between(500, 4_000), () => {
     if (!lost.life) world.start(lost);
   });
-  await takeOver(context, world.group, { at: array.name });
+  await takeOver(context, group.definition, { at: array.name });
 }
 
 /** I5: the refusal must name the group that this very command asked for, from the array that it was sent to. */
@@ -119,7 +131,7 @@ const COMMON = [
   'nobody',
 ];
 
-export function startOperator(world: World, name: string): void {
+export function startOperator(world: World, group: SimGroup, name: string): void {
   const { operatorEveryMs } = world.options;
   if (operatorEveryMs === 0) return;
   const draws = world.draws(name);
@@ -131,7 +143,7 @@ export function startOperator(world: World, name: string): void {
       const act = draws.chance(0.6) ? draws.pick(COMMON) : draws.pick(Object.keys(ACTS));
       const array = draws.pick(world.arrays);
       world.note(`${name} ${act} (${array.name})`);
-      await attempt(world, `${name} ${act}`, async () => ACTS[act]!({ world, context, draws, array }));
+      await attempt(world, `${name} ${act}`, async () => ACTS[act]!({ world, group, context, draws, array }));
     }
   }
 

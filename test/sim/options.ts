@@ -4,6 +4,9 @@ import { TUNABLES } from './tunables.mjs';
 /** What one seed plays: every knob is drawn, so that small rings, slow lines and quiet hosts all have their turn. */
 export interface SimOptions {
   readonly ringRecords: number;
+  /** Each with journals, volumes, loops and an operator of its own; see `layout.ts`. */
+  readonly groups: number;
+  /** Of each group. */
   readonly volumes: number;
   readonly sectors: number;
   readonly applications: number;
@@ -66,7 +69,14 @@ function drawLaterOptions(
   };
 }
 
-const NARROW = { flushFaults: false, readFaults: false, pauseEveryMs: 0, olderCopyEveryMs: 0, tunables: {} } as const;
+const NARROW = {
+  groups: 1,
+  flushFaults: false,
+  readFaults: false,
+  pauseEveryMs: 0,
+  olderCopyEveryMs: 0,
+  tunables: {},
+} as const;
 
 function drawWideOptions(seed: number): Partial<SimOptions> {
   const draws = createDraws(seed, 'options-wide');

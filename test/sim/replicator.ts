@@ -7,7 +7,7 @@ import { ReplicationRefusal } from '../../src/replication/refusal.ts';
 import { createClients } from './command-client.ts';
 import { createPartyClock, end, sleep, type Life } from './scheduler.ts';
 import { SimFailure } from './verdict.ts';
-import { describeError, type World } from './world.ts';
+import { describeError, type SimGroup, type World } from './world.ts';
 
 /** A host that runs verbs of the production replication code over the production command client. */
 export function createReplicationHost(world: World, name: string, life: Life, timeoutMs: number): ReplicationContext {
@@ -36,22 +36,23 @@ export async function attempt<T>(world: World, what: string, verb: () => Promise
 }
 
 /** Forms the group and brings it into state pair. */
-export async function formGroup(world: World, done: () => void): Promise<void> {
-  const context = createReplicationHost(world, 'former', { alive: true }, 60_000);
-  await attempt(world, 'form', () => createGroup(context, world.group, { primary: 'tokyo' }));
-  if (!world.options.early) await attempt(world, 'first drain', () => drainGroup(context, world.group));
+export async function formGroup(world: World, group: SimGroup, done: () => void): Promise<void> {
+  const context = createReplicationHost(world, group.party('former'), { alive: true }, 60_000);
+  await attempt(world, group.party('form'), () => createGroup(context, group.definition, { primary: group.leader }));
+  if (!world.options.early)
+    await attempt(world, group.party('first drain'), () => drainGroup(context, group.definition));
   done();
 }
 
 /** A replication loop as cron or a service runs it; sometimes it is killed and started anew. */
-export function startLoop(world: World, name: string): void {
+export function startLoop(world: World, group: SimGroup, name: string): void {
   const draws = world.draws(name);
 
   async function live(life: Life): Promise<void> {
     const context = createReplicationHost(world, name, life, draws.pick([1_000, 5_000, 30_000]));
     while (world.chaos) {
       const verb = draws.chance(0.3) ? drainGroup : runCycle;
-      await attempt(world, `${name} ${verb.name}`, () => verb(context, world.group));
+      await attempt(world, `${name} ${verb.name}`, () => verb(context, group.definition));
       await sleep(world.scheduler, life, draws.latency(world.options.loopPauseMs));
     }
   }

@@ -1,19 +1,19 @@
 import type { GroupState } from '../../src/array/store/array-state.ts';
 import type { SimDisk } from './disk.ts';
 import { createHistory, type History, type Image, type Write } from './history.ts';
-import { createStatePeek, type StatePeek } from './state-peek.ts';
-
-export const GROUP = 'oradb';
-export const JOURNAL_LUN = 20;
-export const FIRST_VOLUME_LUN = 10;
+import type { StatePeek } from './state-peek.ts';
 
 export const NOTHING_HELD = { generation: '', sequence: 0 } as const;
 
 export type Role = 'simplex' | 'primary' | 'auxiliary';
 
-/** One array as the checkers see it from outside: its files, its committed tables, and what it answered. */
+/** One group at one array as the checkers see it from outside: its files, its committed tables, and what was answered. */
 export interface Side {
+  /** Of the array; with several groups, of the group too. */
   readonly name: string;
+  readonly groupName: string;
+  /** The group's volumes have this LUN and the next ones. */
+  readonly firstLun: number;
   readonly serial: string;
   readonly disk: SimDisk;
   readonly peek: StatePeek;
@@ -40,8 +40,6 @@ export interface Side {
   maySplit: boolean;
   /** Its storage came back from an older copy and it has not been looked at yet. */
   cameBack: boolean;
-  /** How often that was so. */
-  returns: number;
   /** A history for each time that the other side came back from an older copy: it may have followed any of them. */
   forks: History[];
   /** Its history begins with whatever its volumes show next. */
@@ -54,24 +52,19 @@ export interface Side {
   look: () => Promise<Image>;
 }
 
-export function createSide(parts: {
-  name: string;
-  serial: string;
-  disk: SimDisk;
-  volumes: number;
-  sectors: number;
-}): Side {
-  const { name, serial, disk, volumes, sectors } = parts;
-  const peek = createStatePeek(name);
+export function createSide(
+  parts: Pick<Side, 'name' | 'groupName' | 'firstLun' | 'serial' | 'disk' | 'peek'> & {
+    volumes: number;
+    sectors: number;
+  },
+): Side {
+  const { volumes, sectors, ...place } = parts;
   const empty = Array.from({ length: volumes }, () => new Uint32Array(sectors));
-  const side: Side = {
-    name,
-    serial,
-    disk,
-    peek,
+  return {
+    ...place,
     ready: false,
     group: undefined,
-    history: createHistory(name, empty),
+    history: createHistory(place.name, empty),
     inFlight: new Set(),
     unflushed: new Set(),
     outside: new Set(),
@@ -82,17 +75,20 @@ export function createSide(parts: {
     mayDiscard: false,
     maySplit: false,
     cameBack: false,
-    returns: 0,
     forks: [],
     needsBase: false,
     held: NOTHING_HELD,
     image: empty,
     look: () => Promise.resolve(empty),
   };
+}
+
+/** Tells an array's sides what its storage takes in: the log of tables is common to them, each volume belongs to one. */
+export function watchDisk(disk: SimDisk, peek: StatePeek, sides: readonly Side[]): void {
   disk.watcher = {
     written(file, offset, data) {
       if (isStateLog(file)) peek.written(file, offset, data);
-      else if (file.startsWith('lun-') && !file.endsWith('.journal')) side.volumesChanged = true;
+      else for (const side of sides) if (volumeAt(side, lunOf(file)) >= 0) side.volumesChanged = true;
     },
     truncated(file, size) {
       if (isStateLog(file)) peek.truncated(size);
@@ -100,10 +96,19 @@ export function createSide(parts: {
     flushed(file) {
       if (!isStateLog(file)) return;
       peek.flushed();
-      side.stateChanged = true;
+      for (const side of sides) side.stateChanged = true;
     },
   };
-  return side;
+}
+
+function lunOf(file: string): number {
+  return Number(/^lun-(\d+)\./.exec(file)?.[1] ?? -1);
+}
+
+/** Which of the group's volumes has the LUN here; -1: none. */
+export function volumeAt(side: Side, lun: number): number {
+  const volume = lun - side.firstLun;
+  return volume >= 0 && volume < side.image.length ? volume : -1;
 }
 
 /** A compacted log goes on in the file that was renamed over the old one. */
@@ -112,7 +117,7 @@ function isStateLog(file: string): boolean {
 }
 
 export function groupOf(side: Side): GroupState | undefined {
-  return side.peek.state()?.groups.find((group) => group.name === GROUP);
+  return side.peek.state()?.groups.find(({ name }) => name === side.groupName);
 }
 
 export function roleOf(group: GroupState | undefined): Role {
@@ -125,6 +130,7 @@ export function isConsistentAuxiliary(group: GroupState | undefined): boolean {
 }
 
 /** Indices of the volumes that are in pairs of the group. */
-export function volumesOf(group: GroupState | undefined): number[] {
-  return (group?.pairs ?? []).map((pair) => pair.primaryLun - FIRST_VOLUME_LUN);
+export function volumesOf(side: Side, group: GroupState | undefined): number[] {
+  const isPrimary = group?.role === 'primary';
+  return (group?.pairs ?? []).map((pair) => (isPrimary ? pair.primaryLun : pair.auxiliaryLun) - side.firstLun);
 }

@@ -7,7 +7,7 @@ import { startOperator } from './operator.ts';
 import { drawOptions, type SimOptions, type Swarm } from './options.ts';
 import type { Life } from './scheduler.ts';
 import { SimFailure, type Invariant } from './verdict.ts';
-import { createWorld, describeError, type World, type Wrappers } from './world.ts';
+import { createWorld, describeError, isReady, type SimGroup, type World, type Wrappers } from './world.ts';
 
 export interface SimResult {
   readonly seed: number;
@@ -94,17 +94,19 @@ export function setTunables(values: SimOptions['tunables']): void {
 }
 
 async function play(world: World): Promise<void> {
-  const { options, scheduler } = world;
+  const { options, scheduler, groups } = world;
   scheduler.after(0, () => world.arrays.forEach((array) => world.start(array)));
-  await runUntil(world, () => world.arrays.every((array) => array.side.ready));
+  await runUntil(world, () => world.arrays.every(isReady));
   const life: Life = { alive: true };
-  for (let index = 0; index < options.applications; index += 1) startApplication(world, `host${index}`, life);
-  const formed = { done: false };
-  void formGroup(world, () => (formed.done = true));
+  startApplications(world, life);
+  const formed = new Set<SimGroup>();
+  for (const group of groups) void formGroup(world, group, () => formed.add(group));
   const warmMs = scheduler.nowMs() + (options.early ? 0 : WARM_UP_MS);
-  await runUntil(world, () => formed.done || scheduler.nowMs() >= warmMs);
-  for (let index = 0; index < options.loops; index += 1) startLoop(world, `loop${index}`);
-  startOperator(world, 'operator');
+  await runUntil(world, () => formed.size === groups.length || scheduler.nowMs() >= warmMs);
+  for (const group of groups) {
+    for (let index = 0; index < options.loops; index += 1) startLoop(world, group, group.party(`loop${index}`));
+    startOperator(world, group, group.party('operator'));
+  }
   startFaults(world);
   const endMs = scheduler.nowMs() + options.chaosMs;
   scheduler.after(options.chaosMs, () => undefined);
@@ -113,12 +115,24 @@ async function play(world: World): Promise<void> {
   await heal(world, (done) => runUntil(world, done));
 }
 
+/** Each group has one at least; where there are several, one more writes to all of them. */
+function startApplications(world: World, life: Life): void {
+  const { groups, options } = world;
+  const hosts = Math.max(options.applications, groups.length);
+  for (let index = 0; index < hosts; index += 1) {
+    startApplication(world, [groups[index % groups.length]!], `host${index}`, life);
+  }
+  if (groups.length > 1) startApplication(world, groups, 'host-of-all', life);
+}
+
 /** Steps until `done`, every checker looking after each. */
 export async function runUntil(world: World, done: () => boolean): Promise<void> {
   while (!done()) {
     const moved = await world.scheduler.step();
-    const looking = world.model.check();
-    if (looking) await looking;
+    for (const { model } of world.groups) {
+      const looking = model.check();
+      if (looking) await looking;
+    }
     if (world.failure !== undefined) throw world.failure;
     if (!moved) throw new SimFailure('I9-liveness', 'nothing is left that could move the world');
     if (world.scheduler.events() > EVENT_LIMIT) throw new SimFailure('I9-liveness', `more than ${EVENT_LIMIT} events`);

@@ -24,6 +24,8 @@ export interface StatePeek {
   powerCut(): void;
   /** What is durable now; called, it is so again, and what came later was durable once. */
   remember(): () => void;
+  /** How often it was so again. */
+  returns(): number;
 }
 
 const RECORD_HEADER = 12;
@@ -32,6 +34,7 @@ export function createStatePeek(array: string): StatePeek {
   let logged: Logged[] = [];
   let state: ArrayState | undefined;
   let committed = new Map<string, number>();
+  let returns = 0;
   /** Under way in a power cut: they may have become durable by luck. */
   const survivors = new Set<string>();
 
@@ -48,6 +51,7 @@ export function createStatePeek(array: string): StatePeek {
 
   return {
     state: () => state,
+    returns: () => returns,
     isDurable: (requestId) => committed.has(requestId) || survivors.has(requestId),
     written(file, offset, data) {
       const text = Buffer.from(data.subarray(RECORD_HEADER)).toString('utf8');
@@ -66,6 +70,7 @@ export function createStatePeek(array: string): StatePeek {
     remember() {
       const copied = { state, committed: new Map(committed) };
       return () => {
+        returns += 1;
         for (const requestId of committed.keys()) survivors.add(requestId);
         logged = [];
         state = copied.state;

@@ -1,29 +1,41 @@
 import { createArray } from '../../src/array/array.ts';
 import { checkStorage } from '../../src/array/check/check-array.ts';
-import type { ArrayDescription } from '../../src/array/description.ts';
 import type { Storage } from '../../src/base/storage.ts';
-import type { GroupDefinition } from '../../src/replication/definition.ts';
-import type { DeviceServer } from '../../src/scsi/task.ts';
+import type { ArrayDescription } from '../../src/array/description.ts';
+import { decodeLunField } from '../../src/scsi/lun-field.ts';
+import type { DeviceServer, ScsiTask } from '../../src/scsi/task.ts';
 import { createScsiLun } from '../support/scsi-lun.ts';
 import { createDisk, type SimDisk } from './disk.ts';
 import { stampsOf, type Image } from './history.ts';
 import { createModel, type Model } from './model.ts';
-import { createByteAccess, createCommandAccess, targetNameOf, type Access } from './access.ts';
-import { createNetwork, type Network, type Tap } from './network.ts';
+import { createByteAccess, createCommandAccess, type Access } from './access.ts';
+import { describeArray, planGroups, type GroupPlan } from './layout.ts';
+import { createNetwork, type Network, type Station, type Tap } from './network.ts';
 import type { SimOptions } from './options.ts';
 import { createDraws, type Draws } from './randomness.ts';
 import { createPartyClock, createScheduler, end, type Life, type Scheduler } from './scheduler.ts';
-import { createSide, FIRST_VOLUME_LUN, GROUP, JOURNAL_LUN, type Side } from './side.ts';
+import { createSide, volumeAt, watchDisk, type Side } from './side.ts';
+import { createStatePeek, type StatePeek } from './state-peek.ts';
 import { SimFailure } from './verdict.ts';
 
 export interface ArrayParty {
   readonly name: string;
   readonly serial: string;
-  readonly side: Side;
   readonly disk: SimDisk;
+  readonly peek: StatePeek;
+  /** One for each group, in their order. */
+  readonly sides: readonly Side[];
   /** Undefined while it is down. */
   life: Life | undefined;
   setLink(state: 'up' | 'down'): void;
+}
+
+/** A group and the model of what its volumes may hold. Groups know nothing of one another. */
+export interface SimGroup extends GroupPlan {
+  readonly model: Model;
+  readonly at: (array: { readonly serial: string }) => Side;
+  /** A name for a party that serves this group alone. */
+  party(name: string): string;
 }
 
 /** Everything of one seed: time, lines, disks, arrays, the model, and the story of what happened. */
@@ -33,9 +45,10 @@ export interface World {
   readonly scheduler: Scheduler;
   readonly network: Network;
   readonly access: Access;
-  readonly model: Model;
   readonly arrays: readonly [ArrayParty, ArrayParty];
-  readonly group: GroupDefinition;
+  readonly groups: readonly SimGroup[];
+  /** Sees the commands of applications. */
+  readonly tap: Tap;
   /** False once the faults are over and everything has to heal. */
   chaos: boolean;
   failure: unknown;
@@ -45,6 +58,8 @@ export interface World {
   fail(error: unknown): void;
   start(array: ArrayParty): void;
   stop(array: ArrayParty, powerCut: boolean): void;
+  /** The group that a LUN of an array is a volume of. */
+  groupWith(serial: string, lun: Uint8Array): SimGroup | undefined;
   /** Copies what the array has durably; called while it is down, the copy takes the place of what it has then. */
   copy(array: ArrayParty): (() => void) | undefined;
   story(): readonly string[];
@@ -63,12 +78,12 @@ export function createWorld(seed: number, options: SimOptions, wrap: Wrappers = 
     latencyMs: options.latencyMs,
     places: { TK000001: 'tokyo', OS000001: 'osaka' },
   });
+  const plans = planGroups(seed, options);
   const arrays = [
-    createParty('tokyo', 'TK000001', scheduler, draws('disk-tokyo'), options),
-    createParty('osaka', 'OS000001', scheduler, draws('disk-osaka'), options),
+    createParty({ name: 'tokyo', serial: 'TK000001', scheduler, draws: draws('disk-tokyo'), plans, options }),
+    createParty({ name: 'osaka', serial: 'OS000001', scheduler, draws: draws('disk-osaka'), plans, options }),
   ] as const;
-  const sides = [arrays[0].side, arrays[1].side] as const;
-  const model = createModel(sides, () => scheduler.tick());
+  const groups = createGroups(plans, arrays, scheduler);
   const story: string[] = [];
   let digest = 0x811c9dc5;
 
@@ -78,9 +93,9 @@ export function createWorld(seed: number, options: SimOptions, wrap: Wrappers = 
     scheduler,
     network,
     access: options.bytes ? createByteAccess(() => world) : createCommandAccess(network),
-    model: { ...model, tap: guardedTap(model.tap, (error) => world.fail(error)) },
     arrays,
-    group: groupDefinition(options),
+    groups,
+    tap: createTap(() => world),
     chaos: true,
     failure: undefined,
     draws,
@@ -101,18 +116,23 @@ export function createWorld(seed: number, options: SimOptions, wrap: Wrappers = 
       if (array.life) end(array.life, powerCut);
       array.life = undefined;
       network.stations.delete(array.serial);
-      model.died(array.side, cut);
+      if (cut) array.peek.powerCut();
+      for (const { model, at } of groups) model.died(at(array), cut);
       if (cut) array.disk.powerCut();
       world.note(`${array.name} ${powerCut ? 'loses power' : 'is killed'}`);
     },
+    groupWith(serial, field) {
+      const lun = decodeLunField(field);
+      return lun.ok ? groups.find(({ at }) => volumeAt(at({ serial }), lun.value) >= 0) : undefined;
+    },
     copy(array) {
       const copied = array.disk.copy();
-      const recall = model.remember(array.side);
+      const recalls = [array.peek.remember(), ...groups.map(({ model, at }) => model.remember(at(array)))];
       return (
         copied &&
         (() => {
           array.disk.putBack(copied);
-          recall();
+          for (const recall of recalls) recall();
           world.note(`${array.name} has an older copy of its storage`);
         })
       );
@@ -128,17 +148,50 @@ export interface Wrappers {
   storage?(storage: Storage, array: string): Storage;
 }
 
-function createParty(
-  name: string,
-  serial: string,
-  scheduler: Scheduler,
-  draws: Draws,
-  options: SimOptions,
-): ArrayParty {
+function createParty(parts: {
+  name: string;
+  serial: string;
+  scheduler: Scheduler;
+  draws: Draws;
+  plans: readonly GroupPlan[];
+  options: SimOptions;
+}): ArrayParty {
+  const { name, serial, scheduler, draws, plans, options } = parts;
   const { flushMs, stallRate, garbage, volumes, sectors } = options;
   const disk = createDisk(scheduler, draws, { flushMs, stallRate, garbage });
-  const side = createSide({ name, serial, disk, volumes, sectors });
-  return { name, serial, side, disk, life: undefined, setLink: () => undefined };
+  const peek = createStatePeek(name);
+  const sides = plans.map(({ definition, firstLun }) =>
+    createSide({
+      name: plans.length === 1 ? name : `${name} (${definition.name})`,
+      groupName: definition.name,
+      firstLun: firstLun[name]!,
+      serial,
+      disk,
+      peek,
+      volumes,
+      sectors,
+    }),
+  );
+  watchDisk(disk, peek, sides);
+  return { name, serial, disk, peek, sides, life: undefined, setLink: () => undefined };
+}
+
+function createGroups(plans: readonly GroupPlan[], arrays: World['arrays'], scheduler: Scheduler): SimGroup[] {
+  const ids = { last: 0 };
+  return plans.map((plan, index) => {
+    const sides = [arrays[0].sides[index]!, arrays[1].sides[index]!] as const;
+    const tick = (): number => scheduler.tick();
+    return {
+      ...plan,
+      model: createModel(sides, tick, () => (ids.last += 1)),
+      at: ({ serial }) => (sides[0].serial === serial ? sides[0] : sides[1]),
+      party: (name) => (index === 0 ? name : `${name}-${plan.definition.name}`),
+    };
+  });
+}
+
+export function isReady({ sides }: ArrayParty): boolean {
+  return sides.every((side) => side.ready);
 }
 
 async function startArray(world: World, party: ArrayParty, wrap: Wrappers): Promise<void> {
@@ -161,9 +214,12 @@ async function startArray(world: World, party: ArrayParty, wrap: Wrappers): Prom
     void array.failed.then((error) => mend(world, party, life, error));
     const [one, other] = world.arrays;
     party.setLink = (state) => void array.management.setLink(party === one ? other.serial : one.serial, state);
-    party.side.look = () => quietly(party.disk, () => readVolumes(array.deviceServer, options));
-    await world.model.check();
-    await world.model.recovered(party.side);
+    for (const { model, at } of world.groups) {
+      const side = at(party);
+      side.look = () => quietly(party.disk, () => readVolumes(array.deviceServer, side, options.sectors));
+      await model.check();
+      await model.recovered(side);
+    }
     await world.access.serve(party, { serial: party.serial, life, server: array.deviceServer });
     world.note(`${party.name} serves`);
   } catch (error) {
@@ -202,13 +258,13 @@ async function quietly<T>(disk: SimDisk, look: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Every sector of every volume, without the network. */
-function readVolumes(server: DeviceServer, options: SimOptions): Promise<Image> {
+/** Every sector of every volume of the group, without the network. */
+function readVolumes(server: DeviceServer, side: Side, sectors: number): Promise<Image> {
   return Promise.all(
-    Array.from({ length: options.volumes }, async (_, index) => {
-      const lun = createScsiLun('checker', () => server, FIRST_VOLUME_LUN + index, 'checker');
+    side.image.map(async (_, index) => {
+      const lun = createScsiLun('checker', () => server, side.firstLun + index, 'checker');
       const { blockCount } = await lun.capacity();
-      return stampsOf(await lun.read(0, blockCount), options.sectors);
+      return stampsOf(await lun.read(0, blockCount), sectors);
     }),
   );
 }
@@ -217,58 +273,32 @@ export function describeError(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-function describe(world: World, party: ArrayParty): ArrayDescription {
-  const { options } = world;
-  const peer = world.arrays[0] === party ? world.arrays[1] : world.arrays[0];
-  const volumes = Array.from({ length: options.volumes }, (_, index) => {
-    const blockSize = index === 1 ? (4096 as const) : (512 as const);
-    const blockCount = (options.sectors * 512) / blockSize;
-    return { lun: FIRST_VOLUME_LUN + index, name: `volume${index}`, kind: 'volume' as const, blockSize, blockCount };
+function describe(world: World, array: ArrayParty): ArrayDescription {
+  const [one, other] = world.arrays;
+  const peer = one === array ? other : one;
+  return describeArray({
+    array,
+    peer,
+    far: world.access.target(peer),
+    plans: world.groups,
+    options: world.options,
   });
-  const journalBlocks = 8 + 9 * options.ringRecords;
-  return {
-    format: 1,
-    serial: party.serial,
-    name: party.name,
-    targetName: targetNameOf(party.name),
-    listen: { host: '127.0.0.1', port: 0 },
-    volumes: [
-      { lun: 0, name: 'command', kind: 'command-device', blockSize: 512, blockCount: 4096 },
-      ...volumes,
-      { lun: JOURNAL_LUN, name: 'journal', kind: 'journal', blockSize: 512, blockCount: journalBlocks },
-    ],
-    remotes: [{ serial: peer.serial, name: peer.name, portals: [world.access.target(peer)] }],
-    lunMap: [{ lun: 1, name: `${peer.name}-command`, targetSerial: peer.serial, targetLun: 0 }],
-    commandDevices: [
-      { deviceSerial: party.serial, deviceName: party.name, lun: 0 },
-      { deviceSerial: peer.serial, deviceName: peer.name, lun: 1 },
-    ],
-  };
 }
 
-function groupDefinition(options: SimOptions): GroupDefinition {
-  return {
-    name: GROUP,
-    arrays: ['tokyo', 'osaka'],
-    journals: { tokyo: JOURNAL_LUN, osaka: JOURNAL_LUN },
-    pairs: Array.from({ length: options.volumes }, (_, index) => {
-      const lun = FIRST_VOLUME_LUN + index;
-      return { name: `pair${index}`, luns: { tokyo: lun, osaka: lun } };
-    }),
-  };
-}
-
-/** What a checker finds must not be swallowed by the code that it watches. */
-function guardedTap(tap: Tap, fail: (error: unknown) => void): Tap {
-  const guarded = (act: () => void): void => {
+/** Shows each command to the model of the group that it is for. What that finds must not be swallowed by the code that it watches. */
+function createTap(worldOf: () => World): Tap {
+  const guarded = (station: Station, task: ScsiTask, show: (tap: Tap) => void): void => {
+    const world = worldOf();
+    const group = world.groupWith(station.serial, task.lun);
+    if (!group) return;
     try {
-      act();
+      show(group.model.tap);
     } catch (error) {
-      fail(error);
+      world.fail(error);
     }
   };
   return {
-    arrived: (station, task) => guarded(() => tap.arrived(station, task)),
-    answered: (station, task, reply) => guarded(() => tap.answered(station, task, reply)),
+    arrived: (station, task) => guarded(station, task, (tap) => tap.arrived(station, task)),
+    answered: (station, task, reply) => guarded(station, task, (tap) => tap.answered(station, task, reply)),
   };
 }
