@@ -38,7 +38,10 @@ export function planResync(group: GroupDefinition, observation: GroupObservation
 
 function planFrom(from: PresentSide, to: PresentSide, verdict: Verdict, intent: ResyncIntent, what: string): Plan {
   if (isAlreadySo(from, to, verdict)) return planned([]);
-  const opposed = notUsableAsSource(from, verdict, what) ?? wouldLose(from, to, verdict, intent, what);
+  const opposed =
+    notUsableAsSource(from, verdict, what) ??
+    wouldStrand(from, to, verdict, what) ??
+    wouldLose(from, to, verdict, intent, what);
   if (opposed) return opposed;
   const follow = auxiliaryStep(from, to, intent.discard === to.array);
   if (from.journal.role === 'primary') {
@@ -108,6 +111,21 @@ function notUsableAsSource(from: PresentSide, verdict: Verdict, what: string): P
   const takeover = `cdctl takeover ${verdict.group} --at ${from.array} --peer-is-lost --give-up-damaged`;
   const next = `${journal.damaged ? takeover : `cdctl journal restore ${verdict.group}`}, or resync from the other side`;
   return refused('refused-for-safety', what, why, next);
+}
+
+/**
+ * A primary may have stored writes for a pair that the other side never formed, or has dissolved. Its place in the write order
+ * does not tell of them, and as an auxiliary it would wait for that pair for ever, out of the reach of hosts.
+ */
+function wouldStrand(from: PresentSide, to: PresentSide, verdict: Verdict, what: string): Plan | undefined {
+  const known = new Set(from.pairs.map((row) => row.pair));
+  const stranded = to.pairs.map((row) => row.pair).filter((pair) => !known.has(pair));
+  if (to.journal.role !== 'primary' || stranded.length === 0) return undefined;
+  const names = stranded.join(', ');
+  const why = `${to.array} has ${names}, which ${from.array} has not: what it wrote there would be on neither side of a pair`;
+  const commands = stranded.map((pair) => `cdctl pair delete ${verdict.group}/${pair}`).join(' and ');
+  const next = `${commands}, which leaves the volume at ${to.array} as it is, then resync`;
+  return refused('state-does-not-hold', what, why, next);
 }
 
 /** `to` must be a past state of `from`, or be given up by name. */

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { createGroup, splitGroup } from '../../src/replication/change.ts';
+import { planResync } from '../../src/replication/plan-resync.ts';
 import { planTakeover } from '../../src/replication/plan-takeover.ts';
 import { runCycle } from '../../src/replication/cycle.ts';
 import { drainGroup } from '../../src/replication/drain.ts';
-import { observeGroup } from '../../src/replication/observe.ts';
+import { observeGroup, type GroupObservation } from '../../src/replication/observe.ts';
 import { resyncGroup } from '../../src/replication/resync.ts';
 import { takeOver } from '../../src/replication/takeover.ts';
 import { verdictOf } from '../../src/replication/verdict.ts';
@@ -180,6 +181,26 @@ describe('the way back after a takeover', () => {
     await drainGroup(lab.context, ORADB);
     expect(lab.tokyo.volume).toEqual(lab.osaka.volume);
     expect(writable(lab)).toEqual(['osaka']);
+  });
+
+  it('is refused while the old primary has a pair that the new one never formed, also where its writes are given up', () => {
+    const old = side('tokyo', { role: 'primary' });
+    const log = { ...old.pairs[0]!, pair: 'log', slot: 1 };
+    const lineage = [...old.journal.lineage, { generation: '2'.repeat(16), startSequence: 5 }];
+    const next = side('osaka', { role: 'primary', state: 'suspended', suspendReason: 'takeover', lineage });
+    const planOf = (before: GroupObservation, discard: boolean): unknown =>
+      planResync(ORADB, before, discard ? { discard: 'tokyo' } : {});
+    for (const discard of [false, true]) {
+      expect(planOf(observation(old, next), discard)).toMatchObject({ refused: false });
+      expect(planOf(observation({ ...old, pairs: [...old.pairs, log] }, next), discard)).toMatchObject({
+        refused: true,
+        refusal: { kind: 'state-does-not-hold', next: expect.stringContaining('pair delete oradb/log') as string },
+      });
+      // What only the new primary has is copied once the old one has it too.
+      expect(planOf(observation(old, { ...next, pairs: [...next.pairs, log] }), discard)).toMatchObject({
+        refused: false,
+      });
+    }
   });
 
   it('gets there when it is interrupted at any operation and run again', async () => {

@@ -143,12 +143,23 @@ async function resync(world: World, group: SimGroup, context: ReplicationContext
   try {
     await resyncGroup(context, group.definition, { from });
   } catch (error) {
+    const unknown = pairToDelete(error);
+    if (unknown !== undefined) {
+      await deleteGroup(context, group.definition, { pair: unknown });
+      return;
+    }
     const unsafe = error instanceof ReplicationRefusal && error.kind === 'refused-for-safety';
     if (!unsafe && !isRefusedWith(error, 'unsafe')) throw error;
     const other = world.arrays.find((array) => array.name !== from)!;
     group.at(other).mayDiscard = true;
     await resyncGroup(context, group.definition, { from, discard: other.name });
   }
+}
+
+/** What the other side does not have is let go first, as the refusal says. */
+function pairToDelete(error: unknown): string | undefined {
+  if (!(error instanceof ReplicationRefusal)) return undefined;
+  return /cdctl pair delete [^/ ]+\/([^ ,]+)/.exec(error.next)?.[1];
 }
 
 /** After an older copy: the auxiliary that has found it out is right half of the time, and takes over then. */

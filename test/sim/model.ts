@@ -173,6 +173,8 @@ export function createModel(sides: readonly [Side, Side], tick: () => number, ne
       if (roleOf(before) !== 'primary') side.history = otherOf(side).history;
       side.volumesChanged = true;
     }
+    // Whom it is to follow from here on: what it had from others is overwritten before it is consistent again.
+    if (after?.role === 'auxiliary' && !after.following) side.forks = [];
     noteHeld(side);
     checkPurge();
     checkPrimaries();
@@ -218,12 +220,18 @@ export function createModel(sides: readonly [Side, Side], tick: () => number, ne
       if (child.parent !== side.history) continue;
       const what = `${side.name} gives way to ${other.name} without being told to discard`;
       const volumes = volumesOf(side, after);
-      checkPrefix(side.history, child.base, { invariant: 'I6-one-primary', what, before: Infinity, volumes });
-      return;
+      const shared = volumes.filter((volume) => volumesOf(other, other.group).includes(volume));
+      checkPrefix(side.history, child.base, { invariant: 'I6-one-primary', what, before: Infinity, volumes: shared });
+      return refuseLoss(side, ({ volume }) => volumes.includes(volume) && !shared.includes(volume));
     }
-    const own = [...side.history.writes].find((write) => write.good);
+    refuseLoss(side, () => true);
+  }
+
+  /** What was answered for a pair that the other side does not have is in none of its volumes. */
+  function refuseLoss(side: Side, isConcerned: (write: Write) => boolean): void {
+    const own = [...side.history.writes].find((write) => write.good && isConcerned(write));
     if (own) {
-      const what = `write ${own.id}, which the history of ${other.name} never had`;
+      const what = `write ${own.id}, which the history of ${otherOf(side).name} never had`;
       throw new SimFailure('I6-one-primary', `${side.name} gives up ${what}`);
     }
   }
@@ -262,14 +270,17 @@ export function createModel(sides: readonly [Side, Side], tick: () => number, ne
     throw new SimFailure('I6-one-primary', 'both arrays are primary in the same generation');
   }
 
-  /** Its own history goes on from what the copy held. The other side keeps to the one that it knows, or may follow this one. */
-  function leadsAgain(side: Side): void {
+  /**
+   * Its own history goes on from what the copy held; `left` is the one that it led until then. The other side keeps to that, also
+   * where it becomes consistent only later, out of what it had acquired before; or it may follow the second life.
+   */
+  function leadsAgain(side: Side, left: History): void {
     side.history = forkHistory(side.history, `${side.name}~${tick()}`);
     const other = otherOf(side);
-    if (roleOf(other.group) === 'auxiliary') other.forks.push(side.history);
+    if (roleOf(other.group) === 'auxiliary') other.forks.push(left, side.history);
   }
 
-  /** An auxiliary that holds what only the other side's second life explains has followed that one. */
+  /** An auxiliary that holds what only another life of the other side explains has followed that one. */
   function checkFollowed(side: Side, question: Question): void {
     try {
       checkPrefix(side.history, side.image, question);
@@ -407,16 +418,20 @@ export function createModel(sides: readonly [Side, Side], tick: () => number, ne
     },
     remember(side) {
       const { history, needsBase, image } = side;
+      // What an auxiliary had read by then may make it consistent once it is back.
+      const known = isConsistentAuxiliary(side.group) ? side.forks : [...side.forks, otherOf(side).history];
       return () => {
+        const left = side.history;
         side.group = groupOf(side);
         side.roleChanges += 1;
-        Object.assign(side, { cameBack: true, stateChanged: false, volumesChanged: true, forks: [] });
+        Object.assign(side, { cameBack: true, stateChanged: false, volumesChanged: true });
+        side.forks = [...known, ...side.forks];
         Object.assign(side, { held: NOTHING_HELD, needsBase, image, history });
         // Whoever put the copy there has given up what it lacks.
         side.mayDiscard = true;
         side.unflushed.clear();
         side.outside.clear();
-        if (roleOf(side.group) !== 'auxiliary') leadsAgain(side);
+        if (roleOf(side.group) !== 'auxiliary') leadsAgain(side, left);
       };
     },
     async recovered(side) {

@@ -40,7 +40,10 @@ export interface Side {
   maySplit: boolean;
   /** Its storage came back from an older copy and it has not been looked at yet. */
   cameBack: boolean;
-  /** A history for each time that the other side came back from an older copy: it may have followed any of them. */
+  /**
+   * As an auxiliary: the histories that the other side led before and after it came back from an older copy, since this one was told
+   * whom to follow. It may have followed any of them.
+   */
   forks: History[];
   /** Its history begins with whatever its volumes show next. */
   needsBase: boolean;

@@ -81,6 +81,26 @@ describe('pair formation', () => {
     }));
 });
 
+describe('a primary that is to follow the other side after a takeover', () => {
+  it('keeps a pair that only it has formed, and what hosts wrote to it', () =>
+    inWorld(async (world) => {
+      const { tokyo, osaka } = world;
+      await formPair(world, 'data');
+      await cycleUntilPair(world);
+      await tokyo.operations.createPair(pairRequest('primary', 'log'));
+      await tokyo.lun('log').write(40, stamp(7, 4096), { forceUnitAccess: true });
+      await acquireAll(world, tokyo.operations, osaka.operations);
+      await restoreAll(world, osaka.operations);
+      await osaka.operations.takeOver({ group: 'oradb', acceptInconsistent: false, giveUpDamaged: false });
+      await expect(resync(osaka.operations, tokyo.operations)).rejects.toMatchObject({ status: 'wrong-state' });
+      expect((await tokyo.operations.showJournal('oradb')).role).toBe('primary');
+      await tokyo.operations.deletePair('oradb', 'log');
+      await resync(osaka.operations, tokyo.operations);
+      await cycleUntilPair(world, osaka.operations, tokyo.operations);
+      expect(await tokyo.lun('log').read(40, 1)).toEqual(stamp(7, 4096));
+    }));
+});
+
 describe('purge', () => {
   it('does not forget differences on the word of a purge that was sent before a resync', () =>
     inWorld(async (world) => {
