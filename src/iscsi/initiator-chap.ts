@@ -2,6 +2,7 @@ import { equalBytes } from '../base/bytes.ts';
 import type { Random } from '../base/random.ts';
 import { decoded, violated, type Decoded } from '../base/violation.ts';
 import {
+  CHAP_ALGORITHMS,
   CHAP_CHALLENGE_LENGTH,
   chapResponse,
   chapResponseMatches,
@@ -17,11 +18,13 @@ import type { TextPair } from './text.ts';
  * SHA3-256, SHA-1, MD5, SHA-256. The last stands last because tgt takes its number for SHA-1, and targets take the first
  * that they know.
  */
-const CHAP_OFFER = '8,6,5,7';
+const OFFER_ORDER: readonly number[] = [8, 6, 5, 7];
 
 /** Who this initiator is; and, for mutual authentication, who the target must prove to be. */
 export interface InitiatorCredentials extends ChapCredentials {
   readonly target?: ChapCredentials;
+  /** Numbers of `CHAP_ALGORITHMS` that are good enough for this secret; absent: all of them. No other is offered or taken. */
+  readonly algorithms?: readonly number[];
 }
 
 /**
@@ -33,16 +36,20 @@ export interface ChapExchange {
   answer(pairs: ReadonlyMap<string, string>): Decoded<TextPair[]>;
   /** Nothing more is to come from this side, and the target has proved itself where it must. */
   complete(): boolean;
+  /** In words what was offered, as long as the target has taken none of it. */
+  untaken(): string | undefined;
 }
 
 export function createChapExchange(credentials: InitiatorCredentials, random: Random): ChapExchange {
   let step: 'algorithm' | 'challenge' | 'proof' | 'complete' = 'algorithm';
   let algorithm = 0;
+  const allowed = OFFER_ORDER.filter((known) => credentials.algorithms?.includes(known) ?? true);
+  const offer = allowed.join(',');
   const own: { identifier: number; challenge: Uint8Array } = { identifier: 0, challenge: new Uint8Array(0) };
 
   function answerChallenge(pairs: ReadonlyMap<string, string>): Decoded<TextPair[]> {
-    const chosen = chooseChapAlgorithm(pairs.get('CHAP_A') ?? '');
-    if (chosen === undefined) return violated('CHAP_A', pairs.get('CHAP_A') ?? 'nothing', CHAP_OFFER);
+    const chosen = chooseChapAlgorithm(pairs.get('CHAP_A') ?? '', allowed);
+    if (chosen === undefined) return violated('CHAP_A', pairs.get('CHAP_A') ?? 'nothing', offer);
     const identifier = parseNumber(pairs.get('CHAP_I') ?? '');
     if (identifier === undefined || identifier > 255)
       return violated('CHAP_I', pairs.get('CHAP_I') ?? 'nothing', '0 to 255');
@@ -83,7 +90,7 @@ export function createChapExchange(credentials: InitiatorCredentials, random: Ra
       switch (step) {
         case 'algorithm':
           step = 'challenge';
-          return decoded([['CHAP_A', CHAP_OFFER]]);
+          return decoded([['CHAP_A', offer]]);
         case 'challenge':
           return answerChallenge(pairs);
         case 'proof':
@@ -93,5 +100,7 @@ export function createChapExchange(credentials: InitiatorCredentials, random: Ra
       }
     },
     complete: () => step === 'complete',
+    untaken: () =>
+      step === 'challenge' ? allowed.map((known) => CHAP_ALGORITHMS.get(known) ?? '').join(', ') : undefined,
   };
 }

@@ -192,12 +192,18 @@ class InitiatorLogin implements Login {
     const address = text.ok ? new Map(text.value).get('TargetAddress') : undefined;
     const end: SessionEnd = {
       reason: 'login-failed',
-      message: describeLoginStatus(status),
+      message: describeLoginStatus(status) + this.offeredWords(status),
       retriable: isRetriableLoginStatus(status),
       waitMs: 0,
     };
     const redirected = isRedirect(status) && address !== undefined;
     return { kind: 'refused', end: redirected ? { ...end, redirect: address.replace(/,\d+$/, '') } : end };
+  }
+
+  /** Where a target knows none of the algorithms, it says no more than that it refuses. */
+  private offeredWords(status: number): string {
+    const offered = status === LOGIN_STATUS.authenticationFailure ? this.chap?.untaken() : undefined;
+    return offered === undefined ? '' : `; it took none of the CHAP algorithms offered: ${offered}`;
   }
 
   private request(batch: Uint8Array[], pairs: readonly TextPair[], transit: boolean): void {

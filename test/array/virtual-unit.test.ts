@@ -354,6 +354,22 @@ describe('a command that is passed on', () => {
     expect(await pass(WRITE)).toBe('good');
   });
 
+  it('that may have registered or reserved there counts as having done so: the host hears of each loss', async () => {
+    const { far, unit, pass } = bench();
+    expect([await pass(TEST_UNIT_READY), await pass(TEST_UNIT_READY, 'other')]).toEqual(['good', 'good']);
+    const REGISTER = '5f 00 00 0000 00000018 00';
+    far.state.failNext = [failure('no-path', { outcome: 'unknown' })];
+    expect(await pass(REGISTER)).toBe('b/08/00');
+    expect([await pass(READ), await pass(READ)]).toEqual(['6/29/07', 'good']);
+    far.state.failNext = [failure('no-path'), failure('no-path')];
+    expect([await pass(READ), await pass(READ), await pass(READ)]).toEqual(['2/08/00', '6/29/07', 'good']);
+    far.state.failNext = [failure('timeout', { outcome: 'unknown' })];
+    expect(await pass(RESERVE, 'other')).toBe('b/08/01');
+    unit.far.nexusLost('other');
+    await settled();
+    expect(far.state.calls).toContain('RELEASE(6)');
+  });
+
   it('is told that a write of before may be lost, once, whoever wrote and whoever flushes', async () => {
     const { far, pass } = bench();
     await pass(WRITE, 'writer');

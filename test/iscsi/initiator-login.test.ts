@@ -261,6 +261,33 @@ describe('CHAP', () => {
     });
   });
 
+  describe('with algorithms ruled out', () => {
+    const begun = (): Script => {
+      const script = new Script({ credentials: { ...USER, algorithms: [7, 8] } });
+      script.sent();
+      const [offer] = script.play(script.loginPdu([0], ['AuthMethod=CHAP', 'TargetPortalGroupTag=1']));
+      expect(textOf(offer!.data)).toEqual(['CHAP_A=8,7']);
+      return script;
+    };
+
+    it('takes no other, though the target does', () => {
+      const script = begun();
+      expect(script.play(script.loginPdu([0], ['CHAP_A=5', 'CHAP_I=17', `CHAP_C=0x${CHALLENGE}`]))).toEqual([]);
+      expect(script.ends).toMatchObject([{ reason: 'login-failed', message: expect.stringContaining('CHAP_A') }]);
+    });
+
+    it('says what was offered where the target knows none of it', () => {
+      const script = begun();
+      script.play(script.loginPdu([0], [], [[36, 2, 0x0201]]));
+      expect(script.ends).toMatchObject([
+        {
+          reason: 'login-failed',
+          message: expect.stringContaining('none of the CHAP algorithms offered: sha3-256, sha256'),
+        },
+      ]);
+    });
+  });
+
   it.each([
     ['an unknown algorithm', ['CHAP_A=9', 'CHAP_I=1', 'CHAP_C=0x11']],
     ['an identifier over a byte', ['CHAP_A=5', 'CHAP_I=256', 'CHAP_C=0x11']],

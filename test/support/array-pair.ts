@@ -146,8 +146,10 @@ function mortalOpener(open: (path: string) => Promise<Lun>, process: Process): L
     open: (path) =>
       through(async () => {
         const lun = await open(path);
+        const { scsi } = lun;
         return {
           path,
+          ...(scsi && { scsi: { execute: (request) => through(() => scsi.execute(request)) } }),
           identify: (options) => through(() => lun.identify(options)),
           capacity: (options) => through(() => lun.capacity(options)),
           read: (lba, count, options) => through(() => lun.read(lba, count, options)),

@@ -1,4 +1,4 @@
-import type { Lun, LunError, PassedAnswer } from '../../lun/lun.ts';
+import { LunError, type Lun, type PassedAnswer } from '../../lun/lun.ts';
 import { SCSI_STATUS, ScsiFault, taskAborted } from '../../scsi/fault.ts';
 import type { Command } from '../../scsi/opcode-table.ts';
 import { OPCODE } from '../../scsi/opcode.ts';
@@ -46,8 +46,7 @@ export async function sendPassed(passed: PassedCommand, line: FarLine, ways: Pas
   return ways.through(operation, async (lun) => {
     const answer = await send(passed, line, lun, ways);
     if (isGood(answer)) {
-      if (HELD_FOR_THE_NEXUS.has(command.opcode)) line.holdsState = true;
-      if (command.opcode === persistentReserveOut) line.registers = true;
+      noteKept(command, line);
       if (command.effect === 'write' && !passed.forceUnitAccess) ways.wrote(lun);
     }
     return replyOf(passed, answer);
@@ -61,13 +60,18 @@ async function send(passed: PassedCommand, line: FarLine, lun: Lun, ways: PassWa
   // Reaching the far array, or the try before this one, may have taken longer than the host waited.
   if (passed.isAborted()) throw taskAborted();
   if (!lun.passThrough) throw new Error(`${lun.path} passes no commands on`);
-  const answer = await lun.passThrough.execute({
+  const sent = lun.passThrough.execute({
     what: command.title,
     cdb: task.cdb,
     dataInLength: dataInRoom,
     timeoutMs: timeoutOf(command, ways.timeoutMs),
     ...(task.dataOut.length > 0 && { dataOut: task.dataOut }),
     ...(task.onceAborted && { onceAborted: (listener) => task.onceAborted?.(listener) }),
+  });
+  const answer = await sent.catch((error: unknown) => {
+    // It may have been carried out: then the host must hear of what is lost, and what it has there must be given back.
+    if (!(error instanceof LunError) || error.outcome !== 'not-done') noteKept(command, line);
+    throw error;
   });
   const sense = senseOf(answer);
   // The host asks for it next, and is then answered from what this array has learned.
@@ -101,6 +105,11 @@ const CHANGING: ReadonlySet<number> = new Set([
 
 /** After these the far array keeps something that the loss of the nexus ends. */
 const HELD_FOR_THE_NEXUS: ReadonlySet<number> = new Set([preventAllowMediumRemoval, reserve6]);
+
+function noteKept({ opcode }: Command, line: FarLine): void {
+  if (HELD_FOR_THE_NEXUS.has(opcode)) line.holdsState = true;
+  if (opcode === persistentReserveOut) line.registers = true;
+}
 
 function operationOf({ opcode, effect }: Command): FarOperation {
   if (opcode === OPCODE.synchronizeCache10 || opcode === OPCODE.synchronizeCache16) return 'flush';

@@ -86,6 +86,7 @@ export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime>
       log(`journal of group ${name} failed: ${String(error)}`);
       suspension.suspendPrimary('error').catch(work.failed);
     },
+    log,
   });
   const tail = (): Position => (state().role === 'primary' ? storing.tail() : state().read);
   const suspension = createSuspension({ state, update, tail, storing, maps, gate, exclusive, volume, log });

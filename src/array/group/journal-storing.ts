@@ -54,6 +54,7 @@ export function createJournalStoring(parts: {
   clock: Clock;
   /** Told when the journal could not be flushed; the writes on their way stay readable. */
   onJournalLost: (error: unknown) => void;
+  readonly log: (text: string) => void;
 }): JournalStoring {
   const { journal, clock } = parts;
   let tail: Position = { sequence: 0, offset: 0 };
@@ -90,7 +91,8 @@ export function createJournalStoring(parts: {
     // One after the other: a deallocation may take away the room that was announced for a write behind it.
     for (const { volume, change } of batch) {
       const alone = journalLost && change.atomic === true && volume.atomic !== undefined;
-      await applyWhereReachable(volume, change, alone);
+      if (alone && (await appliedWhole(volume, change, parts.log))) continue;
+      await applyWhereReachable(volume, change);
     }
     pending = pending.slice(batch.length);
     pendingBytes = pending.reduce((sum, { change }) => sum + bytesOf(change), 0);
@@ -137,20 +139,35 @@ export function createJournalStoring(parts: {
   };
 }
 
-/** What a volume cannot take because its backing is away stays in the journal for it (`OwedRecords`). */
-async function applyWhereReachable(volume: Volume, change: VolumeChange, alone: boolean): Promise<void> {
-  const isAway = (): boolean => volume.backing?.isUsable() === false;
-  if (isAway()) return;
+/**
+ * False where the LUN behind the volume refuses it as one command: as plain writes it is sent until the LUN has it or is given
+ * up. The journal has failed: a change that waited for a LUN that goes on refusing would keep the group from being suspended.
+ */
+async function appliedWhole(volume: Volume, change: VolumeChange, log: (text: string) => void): Promise<boolean> {
+  if (!isReachable(volume)) return true;
   try {
-    if (alone) {
-      await storeAtomically(volume, change, () => true);
-      return;
+    await storeAtomically(volume, change, () => true);
+    return true;
+  } catch (error) {
+    if (!volume.backing) throw error;
+    if (isReachable(volume)) {
+      log(`volume ${volume.description.name}: WRITE ATOMIC is refused, written without it: ${String(error)}`);
     }
+    return false;
+  }
+}
+
+/** What a volume cannot take because its backing is away stays in the journal for it (`OwedRecords`). */
+async function applyWhereReachable(volume: Volume, change: VolumeChange): Promise<void> {
+  if (!isReachable(volume)) return;
+  try {
     const announced = announceChange(volume, change);
     if (announced) await announced;
   } catch (error) {
-    if (!isAway()) throw error;
+    if (isReachable(volume)) throw error;
     return;
   }
   applyChange(volume, change);
 }
+
+const isReachable = (volume: Volume): boolean => volume.backing?.isUsable() !== false;

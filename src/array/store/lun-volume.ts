@@ -5,10 +5,11 @@ import { zeroBlocksOf, type ZeroBlocks } from '../../lun/zero-blocks.ts';
 import type { VolumeDescription } from '../description.ts';
 import type { AtomicWrites } from './atomic-writes.ts';
 import { chunkBytesFor } from './chunk-map.ts';
+import { askHole } from './hole-question.ts';
 import { createLunLink, type LunLink } from './lun-link.ts';
 import type { BackingCondition, Volume, VolumeBacking } from './volume.ts';
 import { oneForMany } from './one-for-many.ts';
-import { coveredUntil, holeBeside, type Hole } from './unstored.ts';
+import type { Hole } from './unstored.ts';
 import { createWriteBehind, type WriteBehind } from './write-behind.ts';
 
 /**
@@ -137,17 +138,11 @@ export function createLunVolume(parts: LunVolumeParts): LunVolume {
     }
   }
 
-  /** What is on its way when the LUN is asked may come behind its answer; over a new connection that is more than before. */
-  async function askHole(offset: number): Promise<Hole> {
-    return ask(async () => {
-      const underWay = writes.unanswered();
-      const covered = coveredUntil(underWay, offset);
-      if (covered !== undefined) return { hole: false, end: covered };
-      const run = await backing.thin?.runAt(offset / backing.blockSize, { timeoutMs: IO_TIMEOUT_MS });
-      if (!run) return NO_HOLE;
-      const end = Math.min(byteLength, offset + run.blockCount * backing.blockSize);
-      return holeBeside(underWay, offset, inBlocks(blockSize, offset, end, run.zeros));
-    });
+  async function lookAtHole(offset: number): Promise<Hole> {
+    const run = await backing.thin?.runAt(offset / backing.blockSize, { timeoutMs: IO_TIMEOUT_MS });
+    if (!run) return NO_HOLE;
+    const end = Math.min(byteLength, offset + run.blockCount * backing.blockSize);
+    return inBlocks(blockSize, offset, end, run.zeros);
   }
 
   /** False where the connection was lost meanwhile: everything is on its way again. */
@@ -262,7 +257,7 @@ export function createLunVolume(parts: LunVolumeParts): LunVolume {
     announce: (_offset, length) => announce(length),
     write: (offset, data, awaited = false) => store(offset, data.length, data, awaited),
     deallocate: (offset, length, awaited = false) => store(offset, length, undefined, awaited),
-    holeAt: (offset) => (backing.thin ? askHole(offset) : NO_HOLE),
+    holeAt: (offset) => (backing.thin ? askHole(offset, writes, () => ask(() => lookAtHole(offset))) : NO_HOLE),
     allocatedBits: () => new Uint8Array(Math.ceil(byteLength / chunkBytesFor(byteLength) / 8)).fill(0xff),
     allocatedBytes: () => byteLength,
     atomic: passedOn({ byteLimit, announce, settle, store: storeWhole }),

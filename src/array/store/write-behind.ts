@@ -21,6 +21,8 @@ export interface WriteBehind {
   beginRead(offset: number, length: number): ReadUnderWay;
   /** Where data are on their way that the LUN may not have yet. */
   unanswered(): readonly ByteRange[];
+  /** From now on until `end`: where data were added. */
+  watch(): { readonly written: readonly ByteRange[]; readonly end: () => void };
   /** Everything added before has been answered when it resolves; rejects where it was given up. */
   answered(): Promise<void>;
   /** What has been answered now; to be forgotten when a flush that begins now has ended well. */
@@ -80,6 +82,7 @@ export function createWriteBehind(parts: WriteBehindParts): WriteBehind {
   const held = new Set<HeldWrite>();
   let unanswered = new Set<HeldWrite>();
   const reads = new Set<ByteRange>();
+  const watches = new Set<ByteRange[]>();
   let waiters: Array<{ number: number; resolve(): void; reject(error: unknown): void }> = [];
   let added = 0;
   let bytes = 0;
@@ -166,6 +169,7 @@ export function createWriteBehind(parts: WriteBehindParts): WriteBehind {
       acknowledged: false,
     };
     held.add(write);
+    if (data) for (const written of watches) written.push(range);
     unanswered.add(write);
     bytes += data?.length ?? 0;
     pump();
@@ -192,6 +196,11 @@ export function createWriteBehind(parts: WriteBehindParts): WriteBehind {
           pump();
         },
       };
+    },
+    watch() {
+      const written: ByteRange[] = [];
+      watches.add(written);
+      return { written, end: () => void watches.delete(written) };
     },
     unanswered: () => [...unanswered].filter((write) => write.data !== undefined),
     answered() {

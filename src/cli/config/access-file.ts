@@ -134,8 +134,9 @@ export function checkAccess(access: AccessDescription, path: string, line = 1): 
     refuse(`initiator ${without.name} has no CHAP secret while others have: all of them need one, or none`);
   }
   if (access.target && withChap.length === 0) refuse('target has a CHAP secret while no initiator has one');
-  if (access.chapAlgorithms && withChap.length === 0)
-    refuse('chap-algorithms is given while no initiator has a secret');
+  if (access.chapAlgorithms && withChap.length === 0 && access.remotes.length === 0) {
+    refuse('chap-algorithms is given while neither an initiator nor one of remotes has a secret');
+  }
 }
 
 function rows<T>(top: MapReader, path: string, key: string, read: (reader: MapReader, path: string) => T): T[] {

@@ -69,8 +69,12 @@ async function targetChap(directory: string, access: AccessDescription): Promise
   const target = access.target && (await credentials(directory, access.target));
   const same = target && initiators.find(({ secret }) => secret === target.secret);
   if (same) throw sameSecret(directory, same.name);
-  const algorithms = access.chapAlgorithms?.map(chapAlgorithmNumber);
-  return { initiators, ...(target && { target }), ...(algorithms && { algorithms }) };
+  return { initiators, ...(target && { target }), ...algorithmsOf(access) };
+}
+
+/** Both where initiators log in here and where this array does elsewhere: what is too weak is so in either direction. */
+function algorithmsOf({ chapAlgorithms }: AccessDescription): { algorithms?: readonly number[] } {
+  return chapAlgorithms ? { algorithms: chapAlgorithms.map(chapAlgorithmNumber) } : {};
 }
 
 async function remoteCredentials(
@@ -82,7 +86,7 @@ async function remoteCredentials(
     const proof = target && (await credentials(directory, target));
     const mine = await credentials(directory, own);
     if (proof?.secret === mine.secret) throw sameSecret(directory, own.user);
-    found.set(own.user, { ...mine, ...(proof && { target: proof }) });
+    found.set(own.user, { ...mine, ...(proof && { target: proof }), ...algorithmsOf(access) });
   }
   return found;
 }

@@ -113,6 +113,31 @@ describe('a volume on a LUN', () => {
     expect(at.disk.counts.opens).toBe(2);
   });
 
+  it('does not believe an answer about holes that a write or a new connection has overtaken', async () => {
+    let overtaking: (() => Promise<void>) | undefined;
+    const at = await stand((lun, disk) => {
+      const unit = thin(lun, disk);
+      const execute: ScsiAccess['execute'] = async (request) => {
+        const answer = await unit.scsi!.execute(request);
+        const overtake = request.cdb[0] === 0x9e && request.cdb[1] === 0x12 ? overtaking : undefined;
+        if (overtake) overtaking = undefined;
+        await overtake?.();
+        return answer;
+      };
+      return { ...unit, scsi: { execute } };
+    });
+    const hole = async (lba: number) => (await at.clock.run(Promise.resolve(at.volume.holeAt(lba * 512)))).hole;
+    overtaking = () => at.volume.write(4 * 512, block(4), true)!;
+    expect(await hole(4), 'written, and answered, meanwhile').toBe(false);
+    overtaking = async () => {
+      at.disk.put(6, block(6));
+      at.disk.breakConnections();
+      await at.volume.write(9 * 512, block(9), true);
+    };
+    expect(await hole(6), 'opened anew meanwhile').toBe(false);
+    expect(await hole(7)).toBe(true);
+  });
+
   it('passes an atomic write on as one, and sends it again as one', async () => {
     const at = await stand(thin);
     expect(at.volume.atomic!.byteLimit).toBe(8 * 512);

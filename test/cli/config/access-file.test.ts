@@ -60,7 +60,11 @@ describe('access.yaml', () => {
     ],
     ['an algorithm that nobody knows', `${TEXT}chap-algorithms: [sha256, sha512]\n`, /"sha512" is not known/],
     ['no algorithm', `${TEXT}chap-algorithms: []\n`, /nobody could log in/],
-    ['algorithms of nobody', `${TEXT}chap-algorithms: [sha256]\n`, /while no initiator has a secret/],
+    [
+      'algorithms of nobody',
+      `${TEXT}chap-algorithms: [sha256]\n`,
+      /while neither an initiator nor one of remotes has a secret/,
+    ],
     ['another format', TEXT.replace('1', '2'), /format must be 1/],
   ])('refuses %s', (_what, text, words) => {
     expect(() => parseAccessFile(text, 'access.yaml')).toThrow(words);
