@@ -328,11 +328,16 @@ class PortalConnection {
     this.timer?.cancel();
     if (this.over || this.ended) return;
     const delayMs = Math.max(1, this.engine.deadlineMs() - this.parts.clock.monotonicMs());
+    this.timer = this.parts.clock.setTimer(delayMs, () => this.hear(), { background: true });
+  }
+
+  /** What already lies in the receive buffer, as after the process stood still, comes before the judgement that nothing did. */
+  private hear(): void {
     const tick = (): void => {
       this.guard(() => this.engine.tick(this.parts.clock.monotonicMs()));
       this.setTimer();
     };
-    this.timer = this.parts.clock.setTimer(delayMs, tick, { background: true });
+    this.timer = this.parts.clock.setTimer(0, tick, { background: true });
   }
 
   private closed(): void {

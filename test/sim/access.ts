@@ -59,6 +59,8 @@ export function targetNameOf(array: string): string {
 }
 
 const PORT = 3260;
+/** How long a portal waits for anything at all. */
+const SILENCE_MS = 30_000;
 const WATCHED = 'iqn.2026-11.io.cdctl:watched-host';
 const UNWATCHED = 'iqn.2026-11.io.cdctl:host';
 
@@ -128,12 +130,12 @@ export function createByteAccess(worldOf: () => World): Access {
         random: own.random,
         // Small ones cut a WRITE into many PDUs.
         values: { FirstBurstLength: own.pick(['512', '262144']), InitialR2T: own.pick(['Yes', 'No']) },
-        log({ kind, detail }) {
+        log({ kind, detail, remoteAddress }) {
           world.note(`${array.name} portal: ${kind}: ${detail.split('\n')[0]}`);
           if (kind === 'internal-failure') world.fail(new SimFailure('no-crash', `${array.name} portal: ${detail}`));
-          // A line that went silent in the middle of a login ends so; it is no fault of either side.
-          const silent = detail === 'no login in time';
-          if (kind === 'protocol-error' && !silent)
+          // So ends what an array must take for dead; it is no fault of either side.
+          const silence = detail === 'no login in time' || detail === 'no sign of life';
+          if (kind === 'protocol-error' && !(silence && bytes().seemsDead(remoteAddress, SILENCE_MS)))
             world.fail(new SimFailure('no-crash', `${array.name} portal: ${detail}`));
         },
       });

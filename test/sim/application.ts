@@ -99,12 +99,14 @@ export function startApplication(world: World, groups: readonly SimGroup[], name
   }
 
   async function lane(): Promise<void> {
+    world.lanes += 1;
     while (world.chaos) {
       await sleep(world.scheduler, life, draws.latency(world.options.thinkMs));
       const group = groups.length === 1 ? groups[0]! : draws.pick(groups);
       const at = { group, array: sites.get(group)! };
       await act(at).catch((error: unknown) => failed(error, at));
     }
+    world.lanes -= 1;
   }
 
   for (let depth = draws.between(1, world.options.depth); depth > 0; depth -= 1) void lane();

@@ -1,7 +1,7 @@
 import type { Connection, ConnectionHandlers } from '../../src/base/transport.ts';
 import type { Link } from './network.ts';
 import type { Draws } from './randomness.ts';
-import { reach, watchDeath, type Life, type Scheduler } from './scheduler.ts';
+import { onceAwake, reach, standsStill, watchDeath, type Life, type Scheduler } from './scheduler.ts';
 
 /** What both ends of a connection share. */
 export interface StreamParts {
@@ -132,17 +132,22 @@ export class ByteStream implements Connection {
 
   private arriveAfter(delayMs: number): void {
     this.underWay = true;
-    this.parts.scheduler.after(delayMs, () => {
-      this.underWay = false;
-      this.arrive();
-    });
+    this.parts.scheduler.after(delayMs, () => this.comeIn());
+  }
+
+  private comeIn(): void {
+    this.underWay = false;
+    this.arrive();
   }
 
   private arrive(): void {
     if (this.silent || !this.hasSomething()) return;
     const { link, draws, scheduler } = this.parts;
-    const pauseMs = (this.peer.parts.life.resumesMs ?? 0) - scheduler.nowMs();
-    if (pauseMs > 0) return this.arriveAfter(pauseMs);
+    const { life } = this.peer.parts;
+    if (standsStill(scheduler, life)) {
+      this.underWay = true;
+      return onceAwake(scheduler, life, () => this.comeIn());
+    }
     if (!link.up || draws.chance(link.loss)) return this.swallowed();
     this.retransmitMs = RETRANSMIT_MS;
     if (this.peer.silent) {

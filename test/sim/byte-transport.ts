@@ -15,6 +15,11 @@ export interface ByteNetwork {
   transport(place: string, life: Life, draws: Draws): Transport;
   /** Ends of the connections that work. */
   streams(): ByteStream[];
+  /**
+   * Whether the connection that was opened from this address cannot be told from a dead one: it has fallen silent, or who opened it
+   * has stood still within the last `withinMs`.
+   */
+  seemsDead(address: string, withinMs: number): boolean;
 }
 
 /** Of hosts that are up but do not listen; a host that is down says nothing. */
@@ -27,6 +32,7 @@ export function createByteNetwork(parts: {
   const { scheduler } = parts;
   const doors = new Map<string, Door>();
   let open: ByteStream[] = [];
+  const opened = new Map<string, { readonly stream: ByteStream; readonly life: Life }>();
   let lastPort = 40_000;
 
   function after(delayMs: number, life: Life, act: () => void): void {
@@ -73,6 +79,7 @@ export function createByteNetwork(parts: {
       near.peer = far;
       far.peer = near;
       open = [...open.filter((stream) => !stream.over), near];
+      opened.set(here, { stream: near, life });
       reach(scheduler, door.life, () => door.accept(far));
       return near;
     }
@@ -92,5 +99,12 @@ export function createByteNetwork(parts: {
     };
   }
 
-  return { transport, streams: () => open.filter((stream) => !stream.over && !stream.silent) };
+  return {
+    transport,
+    streams: () => open.filter((stream) => !stream.over && !stream.silent),
+    seemsDead(address, withinMs) {
+      const { stream, life } = opened.get(address)!;
+      return stream.silent || (life.resumesMs ?? -Infinity) > scheduler.nowMs() - withinMs;
+    },
+  };
 }

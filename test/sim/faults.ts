@@ -89,8 +89,8 @@ function pause(world: World, draws: Draws): void {
   const array = draws.pick(world.arrays);
   if (!array.life) return;
   const pauseMs = draws.latency(draws.pick([20, 400, 400, 4_000, 20_000]));
-  array.life.resumesMs = world.scheduler.nowMs() + Math.min(60_000, pauseMs);
-  array.life.awakeMs = Math.max(array.life.awakeMs ?? 0, array.life.resumesMs);
+  const resumesMs = world.scheduler.nowMs() + Math.min(60_000, pauseMs);
+  array.life.resumesMs = Math.max(array.life.resumesMs ?? 0, resumesMs);
   world.note(`${array.name} stands still for ${pauseMs.toFixed(0)} ms`);
 }
 

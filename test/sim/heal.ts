@@ -31,7 +31,6 @@ export async function heal(world: World, runUntil: (done: () => boolean) => Prom
   world.scheduler.after(quietForMs(world), () => (lines.quiet = true));
   for (const array of world.arrays) {
     array.disk.options = { ...array.disk.options, stallRate: 0 };
-    if (array.life) array.life.resumesMs = 0;
     // The rest of its life it could not flush any more.
     if (array.life && array.disk.doubtful) world.stop(array, true);
     array.disk.mend();
@@ -39,6 +38,7 @@ export async function heal(world: World, runUntil: (done: () => boolean) => Prom
     array.setLink('up');
   }
   await runUntil(() => lines.quiet && world.arrays.every(isReady));
+  if (world.lanes > 0) await awaitApplications(world, runUntil);
   for (const array of world.arrays) array.setLink('up');
   const healed = new Set<SimGroup>();
   for (const group of world.groups) void mend(world, group, () => healed.add(group));
@@ -46,10 +46,18 @@ export async function heal(world: World, runUntil: (done: () => boolean) => Prom
   for (const { model } of world.groups) await model.checkEqual();
 }
 
-/** What arrived while an array stood still it takes in when it would have gone on: only then nothing is under way any more. */
+/** Who waited long for a connection only then does what it began in the chaos. */
+async function awaitApplications(world: World, runUntil: (done: () => boolean) => Promise<void>): Promise<void> {
+  await runUntil(() => world.lanes === 0);
+  const late = { over: false };
+  world.scheduler.after(LATECOMERS_MS, () => (late.over = true));
+  await runUntil(() => late.over);
+}
+
+/** An array that stands still goes on in its own time, and takes in what arrived meanwhile: only then nothing is under way any more. */
 function quietForMs(world: World): number {
   const nowMs = world.scheduler.nowMs();
-  const resumed = world.arrays.map(({ life }) => (life?.awakeMs ?? 0) + LATECOMERS_MS - nowMs);
+  const resumed = world.arrays.map(({ life }) => (life?.resumesMs ?? 0) + LATECOMERS_MS - nowMs);
   return Math.max(QUIET_MS, ...resumed);
 }
 

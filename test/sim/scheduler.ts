@@ -94,8 +94,8 @@ export interface Life {
   alive: boolean;
   /** Stopped as by SIGSTOP until then: what happens to it meanwhile it learns afterwards, in that order. */
   resumesMs?: number;
-  /** The latest that it was ever to go on: what came earlier in a longer pause waits until then. */
-  awakeMs?: number;
+  /** What happened to it meanwhile, in that order. */
+  asleep?: Array<() => void>;
   /** How far its wall clock is off. */
   wallOffsetMs?: number;
 }
@@ -103,9 +103,25 @@ export interface Life {
 /** Does something to a party that lives, when it runs. */
 export function reach(scheduler: Scheduler, life: Life, act: () => void): void {
   if (!life.alive) return;
-  const pauseMs = (life.resumesMs ?? 0) - scheduler.nowMs();
-  if (pauseMs > 0) scheduler.after(pauseMs, () => reach(scheduler, life, act));
+  if (standsStill(scheduler, life)) onceAwake(scheduler, life, () => reach(scheduler, life, act));
   else act();
+}
+
+export function standsStill(scheduler: Scheduler, life: Life): boolean {
+  return (life.resumesMs ?? 0) > scheduler.nowMs();
+}
+
+/** For a party that stands still: it goes on, or has died, and learns one thing after the other. */
+export function onceAwake(scheduler: Scheduler, life: Life, act: () => void): void {
+  if (life.asleep) return void life.asleep.push(act);
+  life.asleep = [act];
+  const wake = (): void => {
+    if (standsStill(scheduler, life)) return void scheduler.after(life.resumesMs! - scheduler.nowMs(), wake);
+    const meanwhile = life.asleep ?? [];
+    delete life.asleep;
+    for (const next of meanwhile) scheduler.after(0, next);
+  };
+  wake();
 }
 
 type Death = (powerCut: boolean) => void;

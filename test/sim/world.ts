@@ -52,6 +52,8 @@ export interface World {
   /** False once the faults are over and everything has to heal. */
   chaos: boolean;
   failure: unknown;
+  /** How many loops of applications have not ended yet. */
+  lanes: number;
   draws(party: string): Draws;
   /** One line of the story; part of the digest. */
   note(text: string): void;
@@ -98,6 +100,7 @@ export function createWorld(seed: number, options: SimOptions, wrap: Wrappers = 
     tap: createTap(() => world),
     chaos: true,
     failure: undefined,
+    lanes: 0,
     draws,
     note(text) {
       const line = `${scheduler.nowMs().toFixed(3).padStart(11)} ${text}`;

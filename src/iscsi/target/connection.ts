@@ -48,7 +48,8 @@ export class TargetConnection implements TargetLink {
   private readonly loginDeadlineMs: number;
   private logoutDeadlineMs: number | undefined;
   private heardMs: number;
-  private asked = false;
+  /** When a sign of life was asked for, since it was last heard of. */
+  private askedMs: number | undefined;
   private waiting = false;
 
   constructor(parts: TargetParts, registry: SessionRegistry, facts: ConnectionFacts) {
@@ -79,7 +80,7 @@ export class TargetConnection implements TargetLink {
 
   feed(chunk: Uint8Array, nowMs: number): void {
     this.heardMs = nowMs;
-    this.asked = false;
+    this.askedMs = undefined;
     const violation = this.parser.feed(chunk);
     if (violation) this.breakOff(describeViolation(violation));
   }
@@ -105,16 +106,17 @@ export class TargetConnection implements TargetLink {
   /** When `tick` wants to be called next; milliseconds on the caller's clock. */
   deadlineMs(): number {
     if (!this.session) return this.loginDeadlineMs;
-    const silence = this.parts.configuration.keepaliveMs * (this.asked ? 2 : 1);
-    return Math.min(this.heardMs + silence, this.logoutDeadlineMs ?? Infinity);
+    // Counted from the question: an array that stood still for long asks late, and leaves as much time to answer.
+    const silentUntilMs = (this.askedMs ?? this.heardMs) + this.parts.configuration.keepaliveMs;
+    return Math.min(silentUntilMs, this.logoutDeadlineMs ?? Infinity);
   }
 
   tick(nowMs: number): void {
     if (this.closing !== 'no' || nowMs < this.deadlineMs()) return;
     if (!this.session) return this.breakOff('no login in time');
     if (nowMs >= (this.logoutDeadlineMs ?? Infinity)) return this.breakOff('no logout in time');
-    if (this.asked) return this.breakOff('no sign of life');
-    this.asked = true;
+    if (this.askedMs !== undefined) return this.breakOff('no sign of life');
+    this.askedMs = nowMs;
     const tags = { lun: NO_LUN, initiatorTaskTag: NO_TAG, targetTransferTag: KEEPALIVE_TAG };
     this.send(encodeNopIn({ ...tags, ...this.counters('no-status') }));
   }

@@ -125,6 +125,16 @@ describe('NOP', () => {
     wire.connection.tick(100_000);
     expect(wire.connection.closing).toBe('now');
   });
+
+  it('leaves an initiator time to answer, also where it stood still itself and asks late', () => {
+    const wire = join(createBench());
+    wire.connection.tick(200_000);
+    expect(wire.output()).toHaveLength(1);
+    wire.connection.tick(200_001);
+    expect([wire.connection.closing, wire.connection.deadlineMs()]).toEqual(['no', 230_000]);
+    wire.connection.tick(230_000);
+    expect(wire.connection.closing).toBe('now');
+  });
 });
 
 describe('what is rejected', () => {
