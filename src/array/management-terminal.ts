@@ -1,4 +1,4 @@
-import { LunError, type LunErrorKind } from '../lun/lun.ts';
+import { LunError } from '../lun/lun.ts';
 import type { BackingOpener } from './backing-opener.ts';
 import type { ArrayDescription, LunMapEntry, VolumeDescription } from './description.ts';
 import type { GiveUp } from './give-up.ts';
@@ -22,8 +22,6 @@ import type { StateStore } from './store/state-store.ts';
 import type { Volume } from './store/volume.ts';
 
 /** The management terminal (207) at work on a running array: tables first, then what hangs on them. */
-
-const UNREACHABLE: readonly LunErrorKind[] = ['no-path', 'no-such-lun', 'timeout', 'not-ready', 'no-medium'];
 
 /** The parts of a running array that an edit reaches beside its tables. */
 export interface EditableParts {
@@ -66,7 +64,7 @@ export function createManagement(
       return volume.blockCount > 0 ? volume : { ...volume, blockCount };
     } catch (error) {
       if (!(error instanceof LunError)) throw error;
-      throw new ManagementError(error.message, { unreachable: UNREACHABLE.includes(error.kind) });
+      throw new ManagementError(error.message, { lunError: error.kind });
     }
   }
 

@@ -1,3 +1,4 @@
+import type { LunErrorKind } from '../lun/lun.ts';
 import type { CommandDeviceEntry, LunMapEntry, RemoteDescription, VolumeDescription } from './description.ts';
 import type { GivenUp } from './give-up.ts';
 import type { ArrayState, GroupState } from './store/array-state.ts';
@@ -47,12 +48,12 @@ export interface BackingReport {
 
 export class ManagementError extends Error {
   override readonly name = 'ManagementError';
-  /** What the array was to use cannot be reached, or does not answer, whatever the array thinks of it. */
-  readonly unreachable: boolean;
+  /** What the LUN that the array was to use said of itself, or what kept the array from it; undefined where no LUN did. */
+  readonly lunError: LunErrorKind | undefined;
 
-  constructor(message: string, options: { readonly unreachable?: boolean } = {}) {
+  constructor(message: string, options: { readonly lunError?: LunErrorKind } = {}) {
     super(message);
-    this.unreachable = options.unreachable ?? false;
+    this.lunError = options.lunError;
   }
 }
 

@@ -245,5 +245,7 @@ const RANDOM_ISID = 0x80;
 export function randomIsid(random: Random): Uint8Array {
   const isid = random.bytes(6);
   isid[0] = RANDOM_ISID;
+  // Says, where the session is an array's own, that it passes nothing on (src/array/far/host-ports.ts).
+  isid[5]! &= 0xf0;
   return isid;
 }

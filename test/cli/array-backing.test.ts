@@ -86,10 +86,12 @@ describe('a volume with a backing', () => {
     ['one that nobody serves', 'iscsi://127.0.0.1:1/iqn.2026-11.example:none/1', [], 4, /no connection/],
     ['one that is too small', 'BACK/10', ['--size', '4MiB'], 5, /has 4096 blocks/],
     ['one that is not there', 'BACK/99', [], 4, /no LUN 99/],
-    ['one of the array itself', 'FRONT/10', [], 5, /this array itself/],
+    ['one of the array itself', 'FRONT/10', [], 8, /this array itself/],
+    ['one for which no secret is known', 'USER/10', [], 2, /no CHAP secret is known for user "hana"/],
     ['a device that is not there', '/dev/cdctl-none', [], 4, /no such device/],
   ] as const)('is refused by the array, which stays as it was: %s', async (_, backing, options, exit, why) => {
-    const lun = backing.replace('BACK', backUrl).replace('FRONT', frontUrl);
+    const user = backUrl.replace('//', '//hana@');
+    const lun = backing.replace('USER', user).replace('BACK', backUrl).replace('FRONT', frontUrl);
     const { code, stderr } = await cdctl(...add('--backing', lun, ...options));
     expect([code, stderr]).toEqual([exit, expect.stringMatching(why)]);
     expect((await json('array', 'show', front))['array'].backings).toEqual([]);

@@ -24,10 +24,10 @@ export interface Submission {
  * Every command goes through here: refused where access is not granted, and told to the audit before anything of it
  * happens. Never rejects.
  */
-export type ConductCommand = (
-  submission: Submission,
-  carryOut: () => Promise<CommandOutcome>,
-) => Promise<CommandOutcome>;
+export type ConductCommand = (submission: Submission, carryOut: CarryOut) => Promise<CommandOutcome>;
+
+/** `groups`: those of which the asker may be told; undefined: all. */
+export type CarryOut = (groups: readonly string[] | undefined) => Promise<CommandOutcome>;
 
 export interface ControlParts {
   /** Undefined: everybody may do everything. */
@@ -73,27 +73,26 @@ export function createCommandControl(parts: ControlParts): ConductCommand {
     }
   }
 
-  async function change(submission: Submission, carryOut: () => Promise<CommandOutcome>): Promise<CommandOutcome> {
+  async function change(submission: Submission, carryOut: CarryOut): Promise<CommandOutcome> {
     try {
       await audit?.append(entryOf('begun', submission));
     } catch (error) {
       return refusal('storage-error', `not executed, because the audit cannot be written: ${String(error)}`);
     }
-    const outcome = await carryOut();
+    const outcome = await carryOut(reached(submission));
     // The outcome is durable with the tables; should it be missing here after a loss of power, the next start adds it.
     await audit?.note(entryOf('ended', submission, outcome)).catch((error: unknown) => log(`audit: ${String(error)}`));
     return outcome;
   }
 
-  function narrow({ origin, block, request }: Submission, outcome: CommandOutcome): CommandOutcome {
+  function reached({ origin, block, request }: Submission): readonly string[] | undefined {
     const description = access();
-    if (!description) return outcome;
-    const groups = reachedGroups(description, keyOf, { origin, block, ...pick(request) });
-    return narrowedAnswer(request.process, outcome, groups);
+    return description && reachedGroups(description, keyOf, { origin, block, ...pick(request) });
   }
 
-  async function answer(submission: Submission, carryOut: () => Promise<CommandOutcome>): Promise<CommandOutcome> {
-    const outcome = narrow(submission, await carryOut());
+  async function answer(submission: Submission, carryOut: CarryOut): Promise<CommandOutcome> {
+    const groups = reached(submission);
+    const outcome = narrowedAnswer(submission.request.process, await carryOut(groups), groups);
     if (!access()?.auditQueries) return outcome;
     try {
       await audit?.append(entryOf('answered', submission, outcome));

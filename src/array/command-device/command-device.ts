@@ -88,7 +88,7 @@ export function createCommandDevice(parts: CommandDeviceParts): LogicalUnit {
   }
 
   const conduct: ConductCommand =
-    parts.conduct ?? (async (submission, carryOut) => submission.unsound ?? (await carryOut()));
+    parts.conduct ?? (async (submission, carryOut) => submission.unsound ?? (await carryOut(undefined)));
 
   function submit(slot: number, block: Uint8Array, nexus: string | undefined): void {
     const checked = decodeRequestPart(block);
@@ -100,8 +100,9 @@ export function createCommandDevice(parts: CommandDeviceParts): LogicalUnit {
     if (claim === 'joined') return;
     const unsound = checked.ok ? misdirected(request, arraySerial) : notABlock(describeViolation(checked.violation));
     const submission = { origin: { lun: parts.lun, nexus }, block, request, ...(unsound && { unsound }) };
-    const outcome = conduct(submission, () => {
-      return decideOutcome(request, checksum(request.input), parts.execute, pages);
+    const outcome = conduct(submission, (groups) => {
+      const execute: ExecuteCommand = (asked) => parts.execute(groups ? { ...asked, groups } : asked);
+      return decideOutcome(request, checksum(request.input), execute, pages);
     });
     void execute(slot, { ...request, arraySerial }, outcome);
   }

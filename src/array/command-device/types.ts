@@ -15,6 +15,8 @@ export interface CommandRequest {
   readonly host: string;
   /** S903: false where the host wants the block deleted on success instead of an answer. */
   readonly editedDataWanted: boolean;
+  /** The groups that a refusal may name to who asks; absent: all. */
+  readonly groups?: readonly string[];
 }
 
 /** The outcome of S902. A rejected promise counts as status `internal`. */

@@ -7,7 +7,7 @@ import { refusal } from '../command-device/request-table.ts';
 import type { CommandOutcome, CommandRequest, ExecuteCommand } from '../command-device/types.ts';
 import type { ArrayCore } from '../core.ts';
 import { CommandRefusal } from '../refusal.ts';
-import type { AnyMessage, Commit } from './handler-types.ts';
+import type { AnyMessage, Commit, MayName } from './handler-types.ts';
 import { CHANGES, QUERIES } from './handlers.ts';
 
 /**
@@ -57,10 +57,11 @@ export function createCommandExecution(core: ArrayCore): ExecuteCommand {
       });
       outcome = decided;
     };
+    const mayName: MayName = (group) => request.groups?.includes(group) ?? true;
     try {
       const handler = CHANGES[process.name];
       if (!handler) throw new Error(`process ${process.name} has no handler`);
-      await handler(core, decodeInput(process, request), commit);
+      await handler(core, decodeInput(process, request), commit, mayName);
     } catch (error) {
       if (outcome) core.log(`after ${process.name}: ${String(error)}`);
       else return recordRefusal(request, failed(error));

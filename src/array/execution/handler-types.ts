@@ -12,4 +12,10 @@ export type Commit<Reply = AnyMessage> = (
 ) => Promise<void>;
 
 export type Query = (core: ArrayCore, request: AnyMessage) => Promise<AnyMessage>;
-export type Change = (core: ArrayCore, request: AnyMessage, commit: Commit) => Promise<void>;
+export type Change = (core: ArrayCore, request: AnyMessage, commit: Commit, mayName: MayName) => Promise<void>;
+
+/** Whether who asks may be told of this group, other than the one that the request names. */
+export type MayName = (group: string) => boolean;
+
+export const groupWords = (group: string, mayName: MayName): string =>
+  mayName(group) ? `group ${group}` : 'another group';

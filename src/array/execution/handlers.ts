@@ -1,6 +1,6 @@
 import type { ProcessName, ReplyOf, RequestOf } from '../../interface-block/process-table.ts';
 import type { ArrayCore } from '../core.ts';
-import type { Change, Commit, Query } from './handler-types.ts';
+import type { Change, Commit, MayName, Query } from './handler-types.ts';
 import { showArray, listCommandDevices, listVolumes, queryRequest } from './array-queries.ts';
 import { fenceGroup } from './fence.ts';
 import { showJournal, showPairs } from './group-queries.ts';
@@ -21,7 +21,7 @@ function query<N extends ProcessName>(
 
 function change<N extends ProcessName>(
   _process: N,
-  handler: (core: ArrayCore, request: RequestOf<N>, commit: Commit<ReplyOf<N>>) => Promise<void>,
+  handler: (core: ArrayCore, request: RequestOf<N>, commit: Commit<ReplyOf<N>>, mayName: MayName) => Promise<void>,
 ): Change {
   return handler as unknown as Change;
 }

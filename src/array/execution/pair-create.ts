@@ -10,7 +10,7 @@ import type { HeaderPair, JournalHeader } from '../journal/header.ts';
 import { CommandRefusal } from '../refusal.ts';
 import { localLun, withoutGroup, type ArrayState, type GroupState, type PairState } from '../store/array-state.ts';
 import type { Volume } from '../store/volume.ts';
-import type { Commit } from './handler-types.ts';
+import { groupWords, type Commit, type MayName } from './handler-types.ts';
 import { readPeerHeader, refuseOlderCopy } from './peer-header.ts';
 import { groupChange } from './group-change.ts';
 
@@ -28,20 +28,26 @@ export function createPair(
   core: ArrayCore,
   request: RequestOf<'pair.create'>,
   commit: Commit<ReplyOf<'pair.create'>>,
+  mayName: MayName,
 ): Promise<void> {
-  return core.exclusive.run(() => formPair(core, request.header, commit));
+  return core.exclusive.run(() => formPair(core, request.header, commit, mayName));
 }
 
-async function formPair(core: ArrayCore, request: Create, commit: Commit<ReplyOf<'pair.create'>>): Promise<void> {
+async function formPair(
+  core: ArrayCore,
+  request: Create,
+  commit: Commit<ReplyOf<'pair.create'>>,
+  mayName: MayName,
+): Promise<void> {
   checkRequest(core, request);
   const existing = core.store.group(request.group);
   const same = existing && findSame(existing, request);
   const waits = existing && core.waits(existing.name);
   if (waits !== undefined) refuse('wrong-state', waits);
   if (existing && same) return answerSame(core, existing, commit);
-  const volume = checkVolume(core, existing, request);
-  checkJournal(core, existing, request);
-  const peer = request.role === 'auxiliary' ? await meetPrimary(core, request, volume, existing) : undefined;
+  const volume = checkVolume(core, existing, request, mayName);
+  checkJournal(core, existing, request, mayName);
+  const peer = request.role === 'auxiliary' ? await meetPrimary(core, request, volume, existing, mayName) : undefined;
   const release = core.holdVolume(volume.description.lun);
   try {
     await flushOne(volume);
@@ -118,7 +124,7 @@ function findSame(group: GroupState, request: Create): PairState | undefined {
   return pair;
 }
 
-function checkVolume(core: ArrayCore, existing: GroupState | undefined, request: Create): Volume {
+function checkVolume(core: ArrayCore, existing: GroupState | undefined, request: Create, mayName: MayName): Volume {
   const lun = request.role === 'primary' ? request.primaryLun : request.auxiliaryLun;
   const unit = core.units.unit(lun);
   if (!unit) refuse('not-found', `array ${core.name} has no LUN ${lun}`);
@@ -131,7 +137,8 @@ function checkVolume(core: ArrayCore, existing: GroupState | undefined, request:
   }
   for (const group of core.store.state().groups) {
     const pair = group.pairs.find((candidate) => localLun(group, candidate) === lun);
-    if (pair) refuse('in-use', `LUN ${lun} is in pair ${pair.name} of group ${group.name} already`);
+    const which = mayName(group.name) ? `pair ${pair?.name}` : 'a pair';
+    if (pair) refuse('in-use', `LUN ${lun} is in ${which} of ${groupWords(group.name, mayName)} already`);
   }
   if (existing && existing.role !== request.role) {
     refuse('wrong-state', `array ${core.name} is ${existing.role} in group ${existing.name}, not ${request.role}`);
@@ -139,7 +146,7 @@ function checkVolume(core: ArrayCore, existing: GroupState | undefined, request:
   return volume;
 }
 
-function checkJournal(core: ArrayCore, existing: GroupState | undefined, request: Create): void {
+function checkJournal(core: ArrayCore, existing: GroupState | undefined, request: Create, mayName: MayName): void {
   const primary = request.role === 'primary';
   const lun = primary ? request.primaryJournalLun : request.auxiliaryJournalLun;
   const peerLun = primary ? request.auxiliaryJournalLun : request.primaryJournalLun;
@@ -149,7 +156,7 @@ function checkJournal(core: ArrayCore, existing: GroupState | undefined, request
   const owner = core.store
     .state()
     .groups.find((group) => group.localJournalLun === lun && group.name !== request.group);
-  if (owner) refuse('in-use', `journal LUN ${lun} of array ${core.name} serves group ${owner.name}`);
+  if (owner) refuse('in-use', `journal LUN ${lun} of array ${core.name} serves ${groupWords(owner.name, mayName)}`);
   if (existing && (existing.localJournalLun !== lun || existing.peerJournalLun !== peerLun)) {
     refuse(
       'in-use',
@@ -168,8 +175,9 @@ async function meetPrimary(
   request: Create,
   volume: Volume,
   existing: GroupState | undefined,
+  mayName: MayName,
 ): Promise<HeaderPair> {
-  const header = await readPrimaryHeader(core, request);
+  const header = await readPrimaryHeader(core, request, mayName);
   if (existing) refuseOlderCopy(existing, header);
   const own = core.journal(request.auxiliaryJournalLun)?.geometry;
   if (own?.recordLimit !== header.recordLimit || own.headLba !== header.headLba || own.endLba !== header.endLba) {
@@ -198,10 +206,10 @@ function checkJoinable(row: HeaderPair, request: Create): void {
     refuse('wrong-state', `the primary formed pair ${request.pair} without a copy: ${again}`);
 }
 
-async function readPrimaryHeader(core: ArrayCore, request: Create): Promise<JournalHeader> {
+async function readPrimaryHeader(core: ArrayCore, request: Create, mayName: MayName): Promise<JournalHeader> {
   const { primarySerial: peerSerial, primaryJournalLun: peerJournalLun } = request;
   try {
-    return await readPeerHeader(core, { name: request.group, peerSerial, peerJournalLun });
+    return await readPeerHeader(core, { name: request.group, peerSerial, peerJournalLun }, { mayName });
   } catch (error) {
     if (error instanceof LunError) {
       refuse('peer-unreachable', `array ${peerSerial} does not answer array ${core.name}: ${error.message}`);

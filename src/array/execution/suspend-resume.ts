@@ -56,7 +56,7 @@ const LOOK_MS = 1000;
 
 async function lookAtSource(core: ArrayCore, group: GroupState, discard: boolean): Promise<JournalHeader | undefined> {
   if (discard || holdsNothing(group)) return undefined;
-  const header = await readPeerHeader(core, group, LOOK_MS).catch(() => undefined);
+  const header = await readPeerHeader(core, group, { timeoutMs: LOOK_MS }).catch(() => undefined);
   if (header) refuseOlderCopy(group, header);
   return header;
 }

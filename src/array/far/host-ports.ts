@@ -20,6 +20,9 @@ export interface HostPort {
 const PORTS_OF_AN_ARRAY = 64;
 const PORTS_IN_ALL = 256;
 
+/** More than anybody has a use for: a ring of three or more arrays ends here. */
+const ARRAYS_IN_A_ROW = 4;
+
 interface Entry {
   readonly nexus: string;
   readonly serial: string;
@@ -76,6 +79,7 @@ export class HostPorts {
   #add(key: string, nexus: string, serial: string): Entry {
     const isid = this.#isidOf(nexus);
     if ([...this.#entries.values()].some((entry) => this.#leadsBack(entry, nexus))) throw ring(serial);
+    if (arraysBefore(nexus) >= ARRAYS_IN_A_ROW) throw tooLong(serial);
     const there = [...this.#entries.values()].filter((entry) => entry.serial === serial);
     if (there.length >= PORTS_OF_AN_ARRAY || this.#entries.size >= PORTS_IN_ALL) throw noRoom(serial);
     if (there.some((entry) => Buffer.compare(entry.isid, isid) === 0)) throw samePort(nexus, serial);
@@ -96,17 +100,36 @@ export class HostPorts {
   }
 }
 
-/** T = 10b: chosen at random (RFC 7143 section 11.12.5); 40 bits of the hash of the host's name. */
+/**
+ * T = 10b: chosen at random (RFC 7143 section 11.12.5); 36 bits of the hash of the host's name, and in the last four bits the number of
+ * arrays that pass the host's commands on, this one included.
+ */
 const RANDOM_ISID = 0x80;
 
 export function isidOf(nexus: string): Uint8Array {
   const hash = createHash('sha256').update(nexus).digest();
-  return Uint8Array.of(RANDOM_ISID, ...hash.subarray(0, 5));
+  const isid = Uint8Array.of(RANDOM_ISID, ...hash.subarray(0, 5));
+  isid[5] = (isid[5]! & 0xf0) | Math.min(0x0f, arraysBefore(nexus) + 1);
+  return isid;
+}
+
+/** How many arrays have passed on what comes by this nexus: their ports count; in an array's own sessions these bits are zeros. */
+function arraysBefore(nexus: string): number {
+  const count = /\.remote,i,0x80[0-9a-f]{9}([0-9a-f])$/i.exec(nexus)?.[1];
+  return count === undefined ? 0 : Number.parseInt(count, 16);
 }
 
 /** Without this a ring would grow until neither array had room for another session. */
 function ring(serial: string): ScsiFault {
   const message = `a way through array ${serial} leads back through this one: the LUN maps pass commands to and fro`;
+  return checkCondition(SENSE_KEY.hardwareError, 0x44, 0x00, message);
+}
+
+/** A ring of three or more, which no array of it can tell from a row. */
+function tooLong(serial: string): ScsiFault {
+  const message =
+    `not passed on to array ${serial}: ${ARRAYS_IN_A_ROW} arrays have passed it on already, so that the LUN maps seem to lead ` +
+    'in a ring';
   return checkCondition(SENSE_KEY.hardwareError, 0x44, 0x00, message);
 }
 
@@ -116,7 +139,7 @@ function noRoom(serial: string): ScsiFault {
   return checkCondition(SENSE_KEY.illegalRequest, 0x55, 0x03, message);
 }
 
-/** One in 2^40. To share a port would be to share reservations. */
+/** One in 2^36. To share a port would be to share reservations. */
 function samePort(nexus: string, serial: string): ScsiFault {
   const message = `${nexus} has the ISID of another host at array ${serial}: give it another ISID or name`;
   return checkCondition(SENSE_KEY.illegalRequest, 0x55, 0x03, message);

@@ -95,10 +95,12 @@ export async function readPeerHeader(context: FollowerContext): Promise<JournalH
   }
 }
 
+/** `mayName`: whether who reads the error may be told of another group; unknown readers may not. */
 export function checkHeader(
   bytes: Uint8Array,
   arraySerial: string,
   group: { name: string; peerSerial: string; peerJournalLun: number },
+  mayName: (group: string) => boolean = () => false,
 ): JournalHeader {
   const where = `LUN ${group.peerJournalLun} of array ${group.peerSerial}`;
   const result = decodeHeader(bytes);
@@ -106,7 +108,8 @@ export function checkHeader(
   const header = result.value;
   if (header.serial !== group.peerSerial) throw new PeerError(`${where} belongs to array ${header.serial}`);
   if (header.group !== group.name || header.peerSerial !== arraySerial) {
-    const owner = header.group === '' ? 'no group' : `group ${header.group} with array ${header.peerSerial}`;
+    const other = header.group === group.name || mayName(header.group) ? `group ${header.group}` : 'another group';
+    const owner = header.group === '' ? 'no group' : `${other} with array ${header.peerSerial}`;
     throw new PeerError(`${where} serves ${owner}, not group ${group.name} with array ${arraySerial}`);
   }
   return header;

@@ -3,7 +3,9 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import { createRealClock } from '../../lun/real-clock.ts';
+import type { LunErrorKind } from '../../lun/lun.ts';
 import { CliError } from '../cli-error.ts';
+import { LUN_ERROR_CLASS } from '../exit-classes.ts';
 import type { ManagementRequest } from '../services.ts';
 
 /** The management terminal of a running array: a Unix socket in its directory, one JSON object a line each way. */
@@ -16,7 +18,7 @@ const LINE_LIMIT = 1024 * 1024;
 export type ManagementAnswer =
   /** `note`: what the audit is to say beside the request. */
   | { readonly ok: true; readonly result: Record<string, unknown>; readonly note?: string }
-  | { readonly ok: false; readonly message: string; readonly unreachable?: boolean };
+  | { readonly ok: false; readonly message: string; readonly lunError?: LunErrorKind };
 
 export function managementPath(directory: string): string {
   const path = join(directory, SOCKET_NAME);
@@ -134,12 +136,12 @@ export async function askManagement(
   const late = request.operation === 'show' ? 'timeout' : 'outcome-unknown';
   const answer = await exchange(managementPath(directory), line, { timeoutMs, directory, late });
   if (answer.ok) return answer.result;
-  if (answer.unreachable) {
-    throw new CliError('no-path', {
-      what: `the array cannot reach what it was to use: ${request.operation}`,
+  if (answer.lunError && LUN_ERROR_CLASS[answer.lunError]) {
+    throw new CliError(LUN_ERROR_CLASS[answer.lunError], {
+      what: `the array cannot use the LUN that it was given (${answer.lunError}): ${request.operation}`,
       where: directory,
       why: answer.message,
-      next: 'correct the path, or see to it that the array can reach it, then run it again',
+      next: 'correct the path, or see to it that the array can use the LUN, then run it again; cdctl lun show tells more of it',
     });
   }
   throw new CliError('refused', {

@@ -16,7 +16,7 @@ export async function answerManagement(management: Management, request: Manageme
     found = (await carryOut(management, request)) ?? {};
   } catch (error) {
     if (!(error instanceof ManagementError)) throw error;
-    return { ok: false, message: error.message, ...(error.unreachable && { unreachable: true }) };
+    return { ok: false, message: error.message, ...(error.lunError && { lunError: error.lunError }) };
   }
   return { ok: true, result: { changed: tablesOf(management) !== before, ...found } };
 }

@@ -132,6 +132,33 @@ describe('a role', () => {
     expect(await used(client(OWNER)), 'an administrator').toEqual(all);
   });
 
+  it('names no group in a refusal that the asker does not reach', async () => {
+    const serials = { primarySerial: 'TOKYO', auxiliarySerial: 'OSAKA' };
+    const pairOf = (group: string, lun: number) => {
+      const luns = { primaryLun: lun, auxiliaryLun: lun, primaryJournalLun: 20, auxiliaryJournalLun: 20 };
+      return {
+        header: { group, pair: `vol${lun}`, role: 'primary', noCopy: false, ...luns, ...serials } as const,
+        rows: [],
+      };
+    };
+    await client(OWNER).call('pair.create', pairOf('oradb', 10));
+    const refused = async (asker: string, lun: number): Promise<string> => {
+      const create = client(asker).call('pair.create', pairOf('payroll', lun));
+      return create.then(
+        () => 'created',
+        (error: unknown) => (error as Error).message,
+      );
+    };
+    expect(await refused(OWNER, 10)).toMatch(/LUN 10 is in pair vol10 of group oradb already/);
+    expect(await refused(OWNER, 11)).toMatch(/journal LUN 20 of array tokyo serves group oradb/);
+    const grants = ACCESS.initiators.map((grant) => ({ ...grant, luns: 'all' as const, groups: ['payroll'] }));
+    served.access = { ...ACCESS, initiators: grants };
+    expect(await refused(OPERATOR, 10)).toMatch(/LUN 10 is in a pair of another group already/);
+    expect(await refused(OPERATOR, 11)).toMatch(/journal LUN 20 of array tokyo serves another group/);
+    served.access = { ...ACCESS, commandDevices: [{ lun: 0, signedOnly: false, groups: ['payroll'] }] };
+    expect(await refused(OWNER, 11), 'by this command device').toMatch(/serves another group/);
+  });
+
   it('takes effect at once when it is changed', async () => {
     const operator = client(OPERATOR);
     await show(operator);

@@ -16,9 +16,23 @@ async function verdictOf(taken: Promise<unknown>): Promise<string> {
 
 describe('the initiator port of a host', () => {
   it('is the same for ever, of the random kind, and another one for every host', () => {
-    // sha256sum of the nexus: its first five bytes.
-    expect(Buffer.from(isidOf(NEXUS)).toString('hex')).toBe('8022ca007e10');
+    // sha256sum of the nexus: its first five bytes, without the last four bits, which count the arrays on the way.
+    expect(Buffer.from(isidOf(NEXUS)).toString('hex')).toBe('8022ca007e11');
     expect(isidOf(`${NEXUS}1`)).not.toEqual(isidOf(NEXUS));
+  });
+
+  it('counts the arrays that a command has come through, and is not to be had behind too many', async () => {
+    const last = (nexus: string) => isidOf(nexus)[5]! & 0x0f;
+    expect(last('iqn.2026-11.io.cdctl:tokyo.remote,i,0x801234567890')).toBe(1);
+    expect(last('iqn.2026-11.io.cdctl:tokyo.remote,i,0x801234567896')).toBe(7);
+    expect(last('iqn.2026-11.example:host,i,0x801234567896'), 'no array').toBe(1);
+    const at = (count: number) =>
+      new HostPorts().take(`iqn.2026-11.io.cdctl:tokyo.remote,i,0x80123456789${count}`, 'OSAKA');
+    expect([await verdictOf(at(3)), await verdictOf(at(4)), await verdictOf(at(9))]).toEqual([
+      'taken',
+      '4/44/0',
+      '4/44/0',
+    ]);
   });
 
   it('is shared by the LUNs of one array, with the portal of the first, until the last lets go', async () => {

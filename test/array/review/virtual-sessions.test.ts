@@ -192,3 +192,29 @@ describe('two virtual volumes that stand for each other', () => {
     expect(await through.verdict(MAIN, READ)).toBe('good');
   });
 });
+
+describe('three virtual volumes, each of which stands for the next one', () => {
+  it('end with the error of a ring, in few sessions, and cost other volumes nothing', async () => {
+    const kyoto = await new Served('kyoto', { volumes: [volume(MAIN)], remotes: [], lunMap: [] }).start();
+    try {
+      const ring = [tokyo, osaka, kyoto];
+      for (const [index, { array }] of ring.entries()) {
+        const next = ring[(index + 1) % ring.length]!;
+        const portals = [next.url];
+        if (index > 0)
+          await array.management.addRemote({ serial: next.serial, name: next.serial.toLowerCase(), portals });
+        await array.management.mapLun({ lun: 9, name: 'ring', targetSerial: next.serial, targetLun: 9 });
+      }
+      const through = await hostAt(tokyo, 'near-host');
+      const direct = await hostAt(osaka, 'far-host');
+      for (const host of [through, direct]) {
+        expect(await after('6/29/00', () => host.verdict(9, READ))).toBe('4/44/00');
+        expect(await host.verdict(MAIN, READ)).toBe('good');
+      }
+      const sessions = ring.map(({ portal }) => portal.sessions().length);
+      expect(Math.max(...sessions)).toBeLessThan(32);
+    } finally {
+      await kyoto.stop();
+    }
+  });
+});
