@@ -99,6 +99,10 @@ describe('takeover', () => {
     expect(await takeOver(lab.context, ORADB, { at: 'osaka', acceptInconsistent: true })).toMatchObject({
       changed: true,
     });
+    lab.tokyo.reachable = true;
+    expect(await kindOf(lab)).toBe('diverged');
+    for (const from of ['osaka', 'tokyo'])
+      expect(await refusal(resyncGroup(lab.context, ORADB, { from }))).toMatchObject({ kind: 'refused-for-safety' });
   });
 
   it('plans without changing anything and says what would be missing', async () => {

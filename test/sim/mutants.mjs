@@ -408,9 +408,9 @@ export const MUTANTS = [
   {
     name: 'a takeover begins no generation',
     file: `${GROUP}role-transitions.ts`,
-    find: "{ ...asPrimary(group), suspendReason: 'takeover', tracking: true },\n    generation,",
+    find: "{ ...asPrimary(from), suspendReason: 'takeover', tracking: true },\n    generation,",
     replace:
-      "{ ...asPrimary(group), suspendReason: 'takeover', tracking: true },\n    generation && group.lineage.at(-1)!.generation,",
+      "{ ...asPrimary(from), suspendReason: 'takeover', tracking: true },\n    generation && group.lineage.at(-1)!.generation,",
     expect: ['I6-one-primary', 'I1-prefix'],
     options: { operatorEveryMs: 30 },
     within: 100,

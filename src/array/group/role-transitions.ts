@@ -105,7 +105,10 @@ export interface TakeoverTerms {
   readonly giveUpDamaged: boolean;
 }
 
-/** Takeover without the peer: writable, suspended, differences tracked. */
+/**
+ * Takeover without the peer: writable, suspended, differences tracked. Volumes whose copy had not ended are no later state of
+ * anything: their lineage begins here, so that whoever has the whole data does not follow them without being told to discard it.
+ */
 export function takeOver(group: GroupState, terms: TakeoverTerms, generation: string): GroupState {
   if (group.role === 'primary') return group;
   if (!isConsistent(group) && !terms.acceptInconsistent) {
@@ -113,8 +116,9 @@ export function takeOver(group: GroupState, terms: TakeoverTerms, generation: st
   }
   if (!group.journalDamaged) needAllRestored(group);
   else if (!terms.giveUpDamaged) refuseDamaged(group);
+  const from = isConsistent(group) ? group : { ...group, lineage: [] };
   return beginGeneration(
-    { ...asPrimary(group), suspendReason: 'takeover', tracking: true },
+    { ...asPrimary(from), suspendReason: 'takeover', tracking: true },
     generation,
     group.restored.sequence,
   );

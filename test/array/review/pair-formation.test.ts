@@ -12,6 +12,7 @@ import {
   purgeRequest,
   sleep,
   stamp,
+  until,
 } from './world.ts';
 
 describe('pair formation', () => {
@@ -99,6 +100,28 @@ describe('a primary that is to follow the other side after a takeover', () => {
       await cycleUntilPair(world, osaka.operations, tokyo.operations);
       expect(await tokyo.lun('log').read(40, 1)).toEqual(stamp(7, 4096));
     }));
+});
+
+describe('a takeover of volumes whose copy had not ended', () => {
+  it.each(['tokyo', 'osaka'] as const)('leaves the whole volumes as they are until one is given up: %s', (kept) =>
+    inWorld(async (world) => {
+      const { tokyo, osaka } = world;
+      for (let lba = 0; lba < 2048; lba += 128) await tokyo.lun('data').write(lba, stamp(9));
+      await formPair(world, 'data');
+      const begun = async (): Promise<boolean> => (await osaka.operations.showPairs('oradb'))[0]!.copyChunks > 0;
+      await until(world, 'the copy has begun', begun, 1);
+      await osaka.operations.takeOver({ group: 'oradb', acceptInconsistent: true, giveUpDamaged: false });
+      const [from, to] = kept === 'tokyo' ? [tokyo, osaka] : [osaka, tokyo];
+      for (const refused of [resync(osaka.operations, tokyo.operations), resync(tokyo.operations, osaka.operations)])
+        await expect(refused).rejects.toMatchObject({ status: 'split-brain' });
+      expect((await tokyo.lun('data').read(1920, 1))[0]).toBe(9);
+      const before = await from.lun('data').read(0, 2048);
+      await resync(from.operations, to.operations, true);
+      await cycleUntilPair(world, from.operations, to.operations);
+      await expectSame(world, 'data');
+      expect(Buffer.compare(await from.lun('data').read(0, 2048), before)).toBe(0);
+    }),
+  );
 });
 
 describe('purge', () => {

@@ -139,6 +139,8 @@ class Commands {
     if (group.copying && !acceptInconsistent) refuse('unsafe', 'copy not ended');
     if (group.restored !== group.read) refuse('wrong-state', 'restore first');
     Object.assign(group, { role: 'primary', reason: 'takeover', tracking: true, records: [], purged: group.restored });
+    // A mixture is no later state of anything.
+    if (group.copying) group.lineage = [];
     this.owner.beginGeneration(group, group.restored);
     return answer(group, true, group.restored);
   }
