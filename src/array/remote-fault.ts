@@ -15,7 +15,9 @@ import { SENSE_KEY } from '../scsi/sense.ts';
 export function faultOfRemote(error: unknown, operation: 'read' | 'write' | 'flush' | 'open'): unknown {
   if (!(error instanceof LunError)) return error;
   const status = STATUS_OF[error.kind];
-  if (status !== undefined) return new ScsiFault(status, error.message);
+  // They would say that nothing was done: of a write in several commands some may have been.
+  const inPart = operation === 'write' && error.outcome === 'unknown';
+  if (status !== undefined && !inPart) return new ScsiFault(status, error.message);
   const { key, asc, ascq } = senseOf(error, operation);
   return checkCondition(key, asc, ascq, `${operation}: ${error.message}`);
 }

@@ -16,6 +16,8 @@ export interface Sense {
   readonly ascq: number;
   /** INFORMATION field, where valid. */
   readonly information?: number;
+  /** COMMAND-SPECIFIC INFORMATION; COPY ABORTED: the segment, from 0, that was being copied (SPC-3 6.3.3). */
+  readonly commandSpecific?: number;
   /** NOT READY and NO SENSE: how far the operation has come, of 65536 (SPC-4 4.5.2.4.5). */
   readonly progress?: number;
   /** ILLEGAL REQUEST: which byte (and bit) of the CDB or of the parameter list is wrong (SPC-4 4.5.2.4.2). */

@@ -39,13 +39,14 @@ export function encodeFixedSense(sense: Sense): Uint8Array {
     writeU32(bytes, 3, sense.information);
   }
   bytes[7] = FIXED_LENGTH - 8;
+  writeU32(bytes, 8, sense.commandSpecific ?? 0);
   bytes[12] = sense.asc;
   bytes[13] = sense.ascq;
   writeSpecific(bytes, 15, sense);
   return bytes;
 }
 
-/** Descriptor format with an information and a sense key specific descriptor where there is something to put in them. */
+/** Descriptor format with an information, a command specific and a sense key specific descriptor where there is something to put in them. */
 export function encodeDescriptorSense(sense: Sense): Uint8Array {
   const descriptors: Uint8Array[] = [];
   if (sense.information !== undefined) {
@@ -53,6 +54,12 @@ export function encodeDescriptorSense(sense: Sense): Uint8Array {
     information.set([0x00, INFORMATION_DESCRIPTOR_LENGTH - 2, 0x80]);
     writeU64(information, 4, sense.information);
     descriptors.push(information);
+  }
+  if (sense.commandSpecific !== undefined) {
+    const specific = new Uint8Array(INFORMATION_DESCRIPTOR_LENGTH);
+    specific.set([0x01, INFORMATION_DESCRIPTOR_LENGTH - 2]);
+    writeU64(specific, 4, sense.commandSpecific);
+    descriptors.push(specific);
   }
   if (sense.field || sense.progress !== undefined) {
     const specific = new Uint8Array(FIELD_DESCRIPTOR_LENGTH);

@@ -224,6 +224,16 @@ describe('what the far array answers', () => {
     expect(unit.access()).toBe('read-write');
   });
 
+  it('of which a part may have been done is no reservation conflict, which would say that nothing was', async () => {
+    const far = farSide();
+    const unit = unitOver(far);
+    await unit.prepare();
+    far.state.failNext = [failure('reservation-conflict', { outcome: 'unknown' })];
+    expect(await verdictOf(unit.write(0, DATA, LAZY))).toBe('b/08/00');
+    far.state.failNext = [failure('reservation-conflict')];
+    expect(await verdictOf(unit.write(0, DATA, LAZY))).toBe('status 18');
+  });
+
   it('keeps its own sense also where a write may have been done', async () => {
     const far = farSide();
     const unit = unitOver(far);

@@ -7,10 +7,21 @@ import { describeSense } from '../../src/scsi/sense-words.ts';
 const LBA_OUT_OF_RANGE = { key: 5, asc: 0x21, ascq: 0 };
 const FIELD = { key: 5, asc: 0x24, ascq: 0, field: { inCdb: true, byte: 2, bit: 5 } };
 const MISCOMPARE = { key: 0xe, asc: 0x1d, ascq: 0, information: 0x1ff };
+const SEGMENT = { key: 0xa, asc: 0x0d, ascq: 1, commandSpecific: 3 };
 const GOLDEN = [
   ['fixed', encodeFixedSense(LBA_OUT_OF_RANGE), '70 00 05 00000000 0a 00000000 21 00 00 000000'],
   ['fixed with a field pointer', encodeFixedSense(FIELD), '70 00 05 00000000 0a 00000000 24 00 00 cd0002'],
   ['fixed with INFORMATION', encodeFixedSense(MISCOMPARE), 'f0 00 0e 000001ff 0a 00000000 1d 00 00 000000'],
+  [
+    'fixed with COMMAND-SPECIFIC INFORMATION',
+    encodeFixedSense(SEGMENT),
+    '70 00 0a 00000000 0a 00000003 0d 01 00 000000',
+  ],
+  [
+    'descriptor with COMMAND-SPECIFIC INFORMATION',
+    encodeDescriptorSense(SEGMENT),
+    '72 0a 0d 01 000000 0c 01 0a 0000 0000000000000003',
+  ],
   ['descriptor', encodeDescriptorSense(LBA_OUT_OF_RANGE), '72 05 21 00 000000 00'],
   ['descriptor with a field pointer', encodeDescriptorSense(FIELD), '72 05 24 00 000000 08 02 06 0000 cd0002 00'],
   [

@@ -1,6 +1,6 @@
 import { equalBytes } from '../../base/bytes.ts';
 import type { CopyRequest, CopySegment, CopyUnit } from '../../scsi/extended-copy.ts';
-import { ScsiFault } from '../../scsi/fault.ts';
+import { SCSI_STATUS, ScsiFault } from '../../scsi/fault.ts';
 import { DEVICE_TYPE } from '../../scsi/inquiry.ts';
 import { COMMANDS } from '../../scsi/opcode-table.ts';
 import { SENSE_KEY } from '../../scsi/sense.ts';
@@ -21,6 +21,7 @@ import { requireReadable, requireUnprotected } from './write-access.ts';
 const PIECE_BYTES = 1024 * 1024;
 
 const SENSE = {
+  deviceFailure: [0x0d, 0x01],
   unreachable: [0x0d, 0x02],
   wrongDeviceType: [0x0d, 0x03],
   noSuchIndex: [0x08, 0x04],
@@ -39,17 +40,45 @@ export async function copySegments(
 ): Promise<void> {
   let bytesCopied = 0;
   for (const [index, segment] of request.segments.entries()) {
-    const source = await unitOf(context, request, segment.source);
-    const destination = await unitOf(context, request, segment.destination);
-    const byteLength = checkedLength(segment, source, destination);
-    for (let done = 0; done < byteLength; done += PIECE_BYTES) {
-      const piece = Math.min(PIECE_BYTES, byteLength - done);
-      await copyPiece(context, { source, destination, segment, done, piece });
-      bytesCopied += piece;
+    const copied = (bytes: number): void => {
+      bytesCopied += bytes;
       onProgress({ segmentsProcessed: index, bytesCopied });
-    }
+    };
+    await copySegment(context, request, segment, copied).catch((error: unknown) => {
+      throw inSegment(error, index, bytesCopied);
+    });
     onProgress({ segmentsProcessed: index + 1, bytesCopied });
   }
+}
+
+async function copySegment(
+  context: CommandContext,
+  request: CopyRequest,
+  segment: CopySegment,
+  copied: (bytes: number) => void,
+): Promise<void> {
+  const source = await unitOf(context, request, segment.source);
+  const destination = await unitOf(context, request, segment.destination);
+  const byteLength = checkedLength(segment, source, destination);
+  for (let done = 0; done < byteLength; done += PIECE_BYTES) {
+    const piece = Math.min(PIECE_BYTES, byteLength - done);
+    await copyPiece(context, { source, destination, segment, done, piece });
+    copied(piece);
+  }
+}
+
+/**
+ * With the segment that could not be copied. RESERVATION CONFLICT, BUSY and TASK SET FULL say that nothing was done: once
+ * something is copied it is COPY ABORTED, THIRD PARTY DEVICE FAILURE instead.
+ */
+function inSegment(error: unknown, segment: number, bytesCopied: number): unknown {
+  if (!(error instanceof ScsiFault) || error.status === SCSI_STATUS.taskAborted) return error;
+  const { sense, status, message } = error;
+  if (!sense && bytesCopied === 0) return error;
+  const { asc, ascq } = sense ?? { asc: SENSE.deviceFailure[0], ascq: SENSE.deviceFailure[1] };
+  const why = sense ? message : `${message} (status ${status.toString(16)}h) after ${bytesCopied} bytes`;
+  const key = sense?.key ?? SENSE_KEY.copyAborted;
+  return new ScsiFault(SCSI_STATUS.checkCondition, why, { ...sense, key, asc, ascq, commandSpecific: segment });
 }
 
 /** The visible unit that carries the designator; a LUN that the nexus may not know of is not reachable. */

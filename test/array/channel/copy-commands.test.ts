@@ -152,6 +152,26 @@ describe('EXTENDED COPY', () => {
     expect(target.calls).toEqual(['read 4+8']);
   });
 
+  it('says where it met a reservation, once something is copied: nothing less was done', async () => {
+    source = memoryUnit({ lun: 0, blockCount: 5000 });
+    let left = 2;
+    const reserve = () => fixture.send('16 00 00 00 00 00', { nexus: 'b', lun: 1 });
+    target = memoryUnit({
+      lun: 1,
+      blockCount: 5000,
+      write: async () => {
+        left -= 1;
+        if (left === 0) await reserve();
+      },
+    });
+    await build(source, target);
+    const first = { sourceLba: 0, targetLba: 0, count: 8 };
+    const met = await copy({ segments: [first, { ...first, count: 4096 }] });
+    expect([met.verdict, toHex(met.sense!.subarray(8, 12))]).toEqual(['a/0d/01', '00000001']);
+    expect(await status('07')).toBe('000000080200010000101000');
+    expect((await copy({ segments: [first] })).verdict, 'nothing was done').toBe('status 18');
+  });
+
   it('reaches for a unit that has no access, and gives its reason where that fails', async () => {
     const far = memoryUnit({ lun: 1, kind: 'virtual', prepare: async () => far.setAccess('read-write') });
     far.setAccess('none');
