@@ -106,6 +106,14 @@ describe('an array that is served at another portal', () => {
     expect(await lunsOf(here.url())).toEqual([0, 12, 20]);
   });
 
+  it('is refused where that is its own portal', async () => {
+    const own = ['--listen', '192.0.2.7:3260', '--redirect-to', '192.0.2.7:3260'];
+    expect(await program(['array', 'serve', array, ...own])).toMatchObject({
+      code: 3,
+      stderr: expect.stringMatching(/would send initiators to itself/) as string,
+    });
+  });
+
   it.each(['192.0.2.7', '192.0.2.7:0', 'a b:3260', ':3260'])('must be told where: %s', async (text) => {
     const refused = await program(['array', 'serve', array, '--redirect-to', text]);
     expect(refused).toMatchObject({

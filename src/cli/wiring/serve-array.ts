@@ -21,6 +21,7 @@ import { accessChange } from './access-change.ts';
 import { credentialsOf, loadAccess, requireAuthentication, type LoadedAccess } from './array-access.ts';
 import { answerManagement, isQuery } from './management.ts';
 import { managementPath, openManagementSocket, type ManagementAnswer } from './management-socket.ts';
+import { checkRedirect } from './redirect-loop.ts';
 import { undoAll } from './undo-all.ts';
 
 const REMOTE_RECONNECT_PAUSES_MS: readonly number[] = [50, 100];
@@ -41,6 +42,7 @@ export interface ServeParts {
 export async function serveArray(settings: ServeSettings, parts: ServeParts, hooks: ServeHooks): Promise<void> {
   const { directory, description } = settings;
   managementPath(directory);
+  checkRedirect(settings.listen.redirectTo, settings.listen);
   const lock = await lockDirectory(directory, 'array serve', parts.clock);
   const undo: (() => Promise<void>)[] = [() => lock.release()];
   let ended: unknown;
@@ -51,6 +53,8 @@ export async function serveArray(settings: ServeSettings, parts: ServeParts, hoo
     undo.push(() => array.stop());
     const portal = await openPortal(settings, access, parts, array, hooks);
     undo.push(() => portal.close(true));
+    const warning = checkRedirect(settings.listen.redirectTo, portal);
+    if (warning !== undefined) hooks.event({ from: 'portal', text: warning });
     const socket = await openManagementSocket(
       directory,
       (request, by) =>
