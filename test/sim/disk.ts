@@ -1,6 +1,7 @@
 import type { Storage, StorageFile } from '../../src/base/storage.ts';
 import type { Draws } from './randomness.ts';
 import { reach, type Life, type Scheduler } from './scheduler.ts';
+import { createWounds, type Decay, type Wound } from './wounds.ts';
 
 const SECTOR = 512;
 
@@ -83,6 +84,18 @@ export interface SimDisk {
   putBack(copy: DiskCopy): void;
   /** The next operation of the kind on the file fails. */
   strike(name: string, kind: Strike): void;
+  /** A sector that nobody is writing rots: from now on it holds `bytes`. False where it is being written, or not there. */
+  rot(
+    name: string,
+    sector: number,
+    rot: { readonly decay: Decay; readonly bytes: Uint8Array; readonly untilDeath: boolean },
+  ): boolean;
+  /** What has rotted in a file and was not written anew. */
+  wounds(name: string): readonly Wound[];
+  /** Somebody puts sound sectors in place of rotten ones. */
+  cure(name: string, which?: (wound: Wound) => boolean): void;
+  /** What is in the page cache; nothing hinders that. */
+  peek(name: string, offset: number, length: number): Uint8Array;
   /** Nothing can be written that makes a file larger: ENOSPC. */
   full: boolean;
   /**
@@ -110,6 +123,11 @@ function ioError(code: string, text: string): Error {
   return Object.assign(new Error(`${code}: ${text}`), { code });
 }
 
+function touches(operation: Operation, at: number): boolean {
+  if (operation.kind === 'truncate') return true;
+  return operation.offset < at + SECTOR && operation.offset + operation.data.length > at;
+}
+
 export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOptions): SimDisk {
   let directory = new Map<string, SimFile>();
   let durableDirectory = new Map<string, SimFile>();
@@ -117,18 +135,19 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
   const strikes = new Map<string, Strike>();
   let operations = 0;
   const passed = (): void => disk.onOperation?.((operations += 1));
-  const wounds = { hurt: false, doubtful: false };
+  const past = { hurt: false, doubtful: false };
+  const wounds = createWounds<SimFile>();
 
   function struck(name: string, kind: Strike): boolean {
     if (disk.quiet || strikes.get(name) !== kind) return false;
     strikes.delete(name);
-    wounds.hurt = true;
+    past.hurt = true;
     return true;
   }
 
   /** As the page cache does it: what could not be written counts as clean, and is forgotten. */
   function loseUnflushed(file: SimFile): void {
-    wounds.doubtful = true;
+    past.doubtful = true;
     for (const { operation } of file.pending) if (draws.chance(0.5)) file.durable.apply(operation);
     file.pending = [];
   }
@@ -146,7 +165,14 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
     if (isNew) durableDirectory = new Map(directory);
   }
 
+  /** What is written anew is sound, also where a power cut loses that. */
+  function restore(file: SimFile, { at, sound }: Wound): void {
+    for (const content of [file.cached, file.durable]) content.apply({ kind: 'write', offset: at, data: sound });
+  }
+
   function add(file: SimFile, operation: Operation): void {
+    const [offset, length] = operation.kind === 'write' ? [operation.offset, operation.data.length] : [0, Infinity];
+    for (const wound of wounds.overwritten(file, offset, length)) restore(file, wound);
     file.cached.apply(operation);
     file.pending.push({ order: (order += 1), operation });
   }
@@ -170,6 +196,9 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
       size: () => opened.cached.size,
       read(target, offset) {
         if (struck(opened.name, 'read')) throw ioError('EIO', `i/o error, read ${opened.name}`);
+        if (wounds.isUnreadable(opened, offset, target.length)) {
+          throw ioError('EIO', `i/o error, read ${opened.name}`);
+        }
         const { bytes, size } = opened.cached;
         const stored = bytes.subarray(Math.min(offset, size), Math.min(offset + target.length, size));
         target.set(stored);
@@ -188,7 +217,7 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
           throw ioError('ENOSPC', `no space left on device, write ${opened.name}`);
         }
         if (disk.full && offset + data.length > opened.cached.size) {
-          wounds.hurt = true;
+          past.hurt = true;
           throw ioError('ENOSPC', `no space left on device, write ${opened.name}`);
         }
         add(opened, { kind: 'write', offset, data });
@@ -265,31 +294,65 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
       },
     }),
     strike: (name, kind) => void strikes.set(name, kind),
+    rot(name, sector, { decay, bytes, untilDeath }) {
+      const file = directory.get(name);
+      const at = sector * SECTOR;
+      if (!file || past.doubtful || at + SECTOR > Math.min(file.cached.size, file.durable.size)) return false;
+      if (
+        file.pending.some(({ operation }) => touches(operation, at)) ||
+        wounds.of(file).some((old) => old.at === at)
+      ) {
+        return false;
+      }
+      const sound = file.cached.bytes.slice(at, at + SECTOR);
+      if (Buffer.compare(sound, bytes) === 0) return false;
+      for (const content of [file.cached, file.durable]) content.apply({ kind: 'write', offset: at, data: bytes });
+      wounds.add(file, { at, decay, sound, untilDeath });
+      return true;
+    },
+    wounds(name) {
+      const file = directory.get(name);
+      return file ? wounds.of(file) : [];
+    },
+    cure(name, which = () => true) {
+      const file = directory.get(name);
+      for (const wound of file ? wounds.of(file).filter(which) : []) {
+        restore(file!, wound);
+        wounds.remove(file!, wound);
+      }
+    },
+    peek(name, offset, length) {
+      const content = directory.get(name)?.cached;
+      const stored = content?.bytes.slice(offset, Math.min(offset + length, content.size)) ?? new Uint8Array(0);
+      return Buffer.concat([stored, new Uint8Array(length - stored.length)]);
+    },
     mend() {
       strikes.clear();
       disk.full = false;
     },
     files: () => [...directory.keys()].toSorted(),
     get hurt() {
-      return wounds.hurt;
+      return past.hurt;
     },
     get doubtful() {
-      return wounds.doubtful;
+      return past.doubtful;
     },
     copy() {
-      // Between the two names of a log there are two truths.
-      if (directory.has('state.new')) return undefined;
+      // Between the two names of a log there are two truths; and whoever copies looks at what it is worth.
+      if (directory.has('state.new') || [...directory.values()].some((file) => wounds.of(file).length > 0))
+        return undefined;
       return new Map([...durableDirectory].map(([name, { durable }]) => [name, durable.bytes.slice(0, durable.size)]));
     },
     putBack(copy) {
       strikes.clear();
-      wounds.doubtful = false;
+      wounds.clear();
+      past.doubtful = false;
       directory = new Map([...copy].map(([name, bytes]) => [name, fileOf(name, bytes)]));
       durableDirectory = new Map(directory);
     },
     powerCut() {
       strikes.clear();
-      wounds.doubtful = false;
+      past.doubtful = false;
       if (draws.chance(0.5)) durableDirectory = new Map(directory);
       const all = draws.chance(0.1);
       for (const file of durableDirectory.values()) {

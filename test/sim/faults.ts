@@ -1,4 +1,5 @@
 import type { Draws } from './randomness.ts';
+import { rotSomewhere } from './rot.ts';
 import type { World } from './world.ts';
 
 /** Kills, power cuts, lines that go down, and lost commands, each at its own pace, while chaos lasts. */
@@ -12,6 +13,7 @@ export function startFaults(world: World): void {
   repeat(world, 'fullness', options.diskFaultEveryMs * 4, (draws) => fillDisk(world, draws));
   repeat(world, 'pauses', options.pauseEveryMs, (draws) => pause(world, draws));
   repeat(world, 'clocks', options.pauseEveryMs, (draws) => moveClock(world, draws));
+  repeat(world, 'rot', options.rotEveryMs, (draws) => rotSomewhere(world, draws));
   if (options.olderCopyEveryMs > 0) goBack(world);
   for (const link of world.network.links.values()) link.loss = options.loss;
 }

@@ -19,7 +19,7 @@ const USAGE = `npm run sim -- [--seed N] [--count N] [--trace] [--twice] [--keep
   --no-shrink    do not look for a smaller failure
   --bytes        every seed over iSCSI, not only one in ten
   --flush-faults disks fail, to flush as well, in every seed
-  --first        the swarm of the seeds in the corpus: fewer knobs, fewer faults
+  --first        the swarm of the oldest seeds in the corpus: fewer knobs, fewer faults; --wide: that of those after them
   --set K=V      a knob, its value in JSON; may be given again
   --summary FILE figures and probes of the run, in JSON
 A seed that fails leaves test/sim/artifacts/sim-SEED.json.
@@ -61,6 +61,7 @@ export async function main(args: string[]): Promise<number> {
       'flush-faults': { type: 'boolean', default: false },
       bytes: { type: 'boolean', default: false },
       first: { type: 'boolean', default: false },
+      wide: { type: 'boolean', default: false },
       set: { type: 'string', multiple: true, default: [] },
       summary: { type: 'string' },
       help: { type: 'boolean', default: false },
@@ -75,7 +76,7 @@ export async function main(args: string[]): Promise<number> {
   const order: Order = {
     first: Number(values.seed),
     count: Number(values.count),
-    parts: { swarm: values.first ? 'first' : 'wide', options },
+    parts: { swarm: swarmOf(values), options },
     trace: values.trace,
     twice: values.twice,
     keepGoing: values['keep-going'],
@@ -114,7 +115,7 @@ async function playAll(order: Order): Promise<Totals> {
 }
 
 async function report(result: SimResult, { parts, trace, keepGoing, shrinks }: Order): Promise<number> {
-  const swarm = parts.swarm ?? 'wide';
+  const swarm = parts.swarm ?? 'whole';
   const smaller = shrinks ? await shrink(result, parts.options ?? {}) : result;
   const replay = replayLine(result, swarm);
   const shrunk = replayLine(smaller, swarm);
@@ -137,6 +138,11 @@ async function report(result: SimResult, { parts, trace, keepGoing, shrinks }: O
   return exitCodeOf(result.invariant!);
 }
 
+function swarmOf({ first, wide }: { first: boolean; wide: boolean }): Swarm {
+  if (first) return 'first';
+  return wide ? 'wide' : 'whole';
+}
+
 function commit(): string {
   try {
     return execFileSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
@@ -152,10 +158,10 @@ function knob(text: string): [string, unknown] {
 
 function replayLine({ seed, options }: SimResult, swarm: Swarm): string {
   const flags = asFlags(options, drawOptions(seed, swarm));
-  return `npm run sim -- --seed ${seed} --trace${swarm === 'first' ? ' --first' : ''}${flags}`;
+  return `npm run sim -- --seed ${seed} --trace${swarm === 'whole' ? '' : ` --${swarm}`}${flags}`;
 }
 
-export function reportOf(result: SimResult, storyLines: number, swarm: Swarm = 'wide'): string {
+export function reportOf(result: SimResult, storyLines: number, swarm: Swarm = 'whole'): string {
   const { seed, invariant, message, options, events, virtualMs, story } = result;
   const knobs = Object.entries(options).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
   return [

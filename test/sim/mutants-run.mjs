@@ -32,7 +32,7 @@ async function hunt(mutant) {
   if (invariant) return { name, by: `cuts of ${mutant.cuts}`, invariant };
   const seeds = seedsFor(mutant);
   for (const seed of seeds) {
-    const { invariant } = await runSeed(seed, { options });
+    const { invariant } = await runSeed(seed, { swarm: 'wide', options });
     if (invariant) return { name, by: `seed ${seed}`, invariant };
   }
   return { name, by: `${seeds.length} seeds`, invariant: undefined };

@@ -96,6 +96,38 @@ const SLOW_LOOP = {
   tunables: { SMALLEST_CHUNK_BYTES: 4096 },
 };
 const SMALL_RING = { ...SLOW_LOOP, operatorEveryMs: 100, loopPauseMs: 50, ringRecords: 4 };
+/** Nothing but what rots, over a loop that keeps up; and somebody who gets the group out of it. */
+const ROT = {
+  ...ORDERS,
+  rotEveryMs: 200,
+  operatorEveryMs: 100,
+  thinkMs: 10,
+  loopPauseMs: 20,
+  chaosMs: 4000,
+  ringRecords: 128,
+  applications: 1,
+  depth: 2,
+  longestWrite: 1,
+  deletes: false,
+  flushMs: 0.5,
+  latencyMs: 0.2,
+  olderCopyEveryMs: 0,
+};
+/** A loop that keeps up, and somebody who sends commands past the rules of the verbs. */
+const RAW = {
+  ...DENSE,
+  thinkMs: 10,
+  ringRecords: 128,
+  flushMs: 1,
+  powerCutEveryMs: 0,
+  olderCopyEveryMs: 0,
+  deletes: false,
+  forced: true,
+  rawOrderEveryMs: 15,
+  operatorEveryMs: 100,
+  chaosMs: 1500,
+};
+const SWAPS = { ...ORDERS, thinkMs: 3, flushMs: 3, depth: 4, longestWrite: 1, ringRecords: 512, olderCopyEveryMs: 0 };
 const CUTS = { powerCutEveryMs: 200 };
 const CRASHES = { powerCutEveryMs: 200, killEveryMs: 200 };
 
@@ -256,8 +288,9 @@ export const MUTANTS = [
     find: 'return crc === record.dataCrc',
     replace: 'return crc === crc',
     expect: ['I1-prefix', 'I2-durable', 'I9-liveness'],
-    options: { ...CUTS, bytes: false },
-    within: 80,
+    options: ROT,
+    within: 20,
+    seeds: [1],
   },
   {
     name: 'the metadata of a journal record is not checked',
@@ -265,8 +298,9 @@ export const MUTANTS = [
     find: 'if (got !== expected)',
     replace: 'if (got !== expected && expected === got)',
     expect: ['I1-prefix', 'I2-durable', 'I9-liveness', 'no-crash'],
-    options: { ...CUTS, garbage: true },
-    within: 400,
+    options: ROT,
+    within: 60,
+    seeds: [26],
   },
   {
     name: 'tables in place have one sector only',
@@ -337,8 +371,8 @@ export const MUTANTS = [
   {
     name: 'purge believes a number without its proof',
     file: 'src/array/execution/journal-commands.ts',
-    find: '|| stored.value.proof !== request.proof',
-    replace: '',
+    find: 'if (stored.proof !== request.proof) {',
+    replace: 'if (stored.proof < 0) {',
     expect: ['I7-purge'],
     options: { operatorEveryMs: 30 },
     within: 200,
@@ -393,8 +427,10 @@ export const MUTANTS = [
     file: `${GROUP}host-access.ts`,
     find: "if (group.role !== 'primary') {",
     replace: "if (group.role === 'simplex') {",
-    expect: ['I6-one-primary', 'I1-prefix', 'no-crash'],
+    expect: ['I12-swap', 'I6-one-primary', 'I1-prefix', 'no-crash'],
+    options: SWAPS,
     within: 20,
+    seeds: [1],
   },
   {
     name: 'a takeover makes a primary of volumes that are not consistent',
@@ -402,8 +438,9 @@ export const MUTANTS = [
     find: 'if (!isConsistent(group) && !terms.acceptInconsistent) {',
     replace: 'if (!isConsistent(group) && !terms.acceptInconsistent && group.role === "primary") {',
     expect: ['I1-prefix'],
-    options: { operatorEveryMs: 30, early: true },
-    within: 60,
+    options: { ...RAW, early: true, discards: true },
+    within: 20,
+    seeds: [1],
   },
   {
     name: 'a takeover begins no generation',
@@ -431,8 +468,9 @@ export const MUTANTS = [
     find: 'if (!nothing && !request.discard && !isAncestor(position, request.lineage)) {',
     replace: 'if (!nothing && !request.discard && group.name === "") {',
     expect: ['I6-one-primary'],
-    options: { operatorEveryMs: 30 },
-    within: 100,
+    options: { ...RAW, discards: false },
+    within: 20,
+    seeds: [1],
   },
   {
     name: 'a resync forgets what only this side holds',

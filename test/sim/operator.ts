@@ -34,8 +34,12 @@ const ACTS: Readonly<Record<string, Act>> = {
     group.at(array).mayDiscard = true;
     return resyncGroup(context, group.definition, { discard: array.name });
   },
-  takeover: ({ world, group, context, array }) =>
-    takeOver(context, group.definition, { at: array.name, peerIsLost: world.options.forced }),
+  takeover: ({ world, group, context, draws, array }) =>
+    takeOver(context, group.definition, {
+      at: array.name,
+      peerIsLost: world.options.forced,
+      giveUpDamaged: world.options.rotEveryMs > 0 && draws.chance(0.5),
+    }),
   create: ({ group, context, array }) => createGroup(context, group.definition, { primary: array.name }),
   acquire: ({ group, context, draws }) =>
     acquireJournal(context, group.definition, { toSequence: draws.between(0, 400) }),
@@ -94,7 +98,10 @@ async function loseSite({ world, group, context, draws, array }: Parameters<Act>
   scheduler.after(draws.between(500, 4_000), () => {
     if (!lost.life) world.start(lost);
   });
-  await takeOver(context, group.definition, { at: array.name });
+  await takeOver(context, group.definition, {
+    at: array.name,
+    giveUpDamaged: world.options.rotEveryMs > 0 && draws.chance(0.5),
+  });
 }
 
 /** I5: the refusal must name the group that this very command asked for, from the array that it was sent to. */

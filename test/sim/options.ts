@@ -49,12 +49,16 @@ export interface SimOptions {
   readonly pauseEveryMs: number;
   /** Mean time between copies of an array's storage, and between those that are put back; 0: never. */
   readonly olderCopyEveryMs: number;
+  /** Mean time between sectors that rot; 0: never. */
+  readonly rotEveryMs: number;
+  /** Mean time between commands that somebody sends past the verbs and their rules; 0: never. */
+  readonly rawOrderEveryMs: number;
   /** Constants of the product that have another value in this seed; see `tunables.mjs`. */
   readonly tunables: Readonly<Record<string, number>>;
 }
 
-/** `first`: as seeds were played that the corpus remembers. Knobs that came later have streams of their own. */
-export type Swarm = 'first' | 'wide';
+/** As seeds were played that the corpus remembers: `first`, then `wide`. Knobs that came later have streams of their own. */
+export type Swarm = 'first' | 'wide' | 'whole';
 
 function drawLaterOptions(
   seed: number,
@@ -75,6 +79,8 @@ const NARROW = {
   readFaults: false,
   pauseEveryMs: 0,
   olderCopyEveryMs: 0,
+  rotEveryMs: 0,
+  rawOrderEveryMs: 0,
   tunables: {},
 } as const;
 
@@ -98,7 +104,11 @@ function drawTunables(draws: Draws): Record<string, number> {
   return Object.fromEntries(drawn.map(({ name, values }) => [name, draws.pick(values)]));
 }
 
-export function drawOptions(seed: number, swarm: Swarm = 'wide'): SimOptions {
+function drawWholeOptions(seed: number): Partial<SimOptions> {
+  return { rotEveryMs: createDraws(seed, 'options-rot').pick([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 200, 1_000]) };
+}
+
+export function drawOptions(seed: number, swarm: Swarm = 'whole'): SimOptions {
   const draws = createDraws(seed, 'options');
   const rarely = (values: readonly number[]): number => (draws.chance(0.4) ? 0 : draws.pick(values));
   return {
@@ -127,6 +137,7 @@ export function drawOptions(seed: number, swarm: Swarm = 'wide'): SimOptions {
     early: draws.chance(0.3),
     ...drawLaterOptions(seed),
     ...NARROW,
-    ...(swarm === 'wide' ? drawWideOptions(seed) : {}),
+    ...(swarm === 'first' ? {} : drawWideOptions(seed)),
+    ...(swarm === 'whole' ? drawWholeOptions(seed) : {}),
   };
 }

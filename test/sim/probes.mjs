@@ -116,6 +116,30 @@ export const PROBES = [
     find: 'if (contact.everything) await markEverything(context);',
     when: 'contact.everything',
   },
+  {
+    name: 'restoration ends before a damaged record',
+    file: `${GROUP}restoration.ts`,
+    find: 'if (damage) context.report(damage.message);',
+    when: 'damage',
+  },
+  {
+    name: 'a restart meets a damaged auxiliary journal',
+    file: `${GROUP}recover.ts`,
+    find: 'if (damage) tellLoss(damage);',
+    when: 'damage',
+  },
+  {
+    name: 'a damaged journal is given up in a takeover',
+    file: 'src/array/execution/role-change.ts',
+    find: 'if (before.journalDamaged) await runtime.markUnsent();',
+    when: 'before.journalDamaged',
+  },
+  {
+    name: 'everything differs because a journal cannot be read',
+    file: `${GROUP}difference-maps.ts`,
+    find: 'if (!record) return markEverything();',
+    when: '!record',
+  },
 ];
 
 /** What the story tells. */
@@ -138,6 +162,11 @@ export const SIGHTS = {
   'a split brain is seen': /split.brain/i,
   'a purge is refused': /purge.*(proof|lineage|does not exist)/,
   'a group is dissolved': / delete: done$/,
+  'a bit flips at rest': / is flipped: /,
+  'a sector becomes unreadable': / is unreadable: /,
+  'a write is misdirected': / is misdirected: /,
+  'rotten tables are refused': / refuses what has rotted: /,
+  'a damaged record is not shipped': /split the group, resync it: .*the peer/,
   'an older copy is put back': / has an older copy of its storage$/,
   'an older copy is refused': /came back from an older copy/,
 };

@@ -5,6 +5,7 @@ import { runSeed, type SimResult } from './simulation.ts';
 const WITHOUT: ReadonlyArray<Partial<SimOptions>> = [
   { bytes: false },
   { tunables: {} },
+  { rotEveryMs: 0 },
   { pauseEveryMs: 0 },
   { readFaults: false },
   { flushFaults: false },

@@ -24,7 +24,10 @@ async function expectToPass(seed: number, parts: SimParts = {}): Promise<void> {
 
 describe('the simulation', { timeout: 120_000 }, () => {
   it.each(corpus)('passes seed $seed, which once failed: $found', ({ seed, swarm, options }) =>
-    expectToPass(seed, { swarm: swarm === 'wide' ? 'wide' : 'first', options: options ?? (swarm ? {} : AS_THEN) }),
+    expectToPass(seed, {
+      swarm: swarm === 'whole' || swarm === 'wide' ? swarm : 'first',
+      options: options ?? (swarm ? {} : AS_THEN),
+    }),
   );
 
   it(`passes ${SEEDS} new seeds of the swarm, from ${FIRST_SEED} on`, async () => {

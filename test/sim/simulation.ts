@@ -4,6 +4,7 @@ import { heal } from './heal.ts';
 import { formGroup, startLoop } from './replicator.ts';
 import { SIGHTS } from './probes.mjs';
 import { startOperator } from './operator.ts';
+import { startRawOrders } from './raw-orders.ts';
 import { drawOptions, type SimOptions, type Swarm } from './options.ts';
 import type { Life } from './scheduler.ts';
 import { SimFailure, type Invariant } from './verdict.ts';
@@ -107,6 +108,7 @@ async function play(world: World): Promise<void> {
     for (let index = 0; index < options.loops; index += 1) startLoop(world, group, group.party(`loop${index}`));
     startOperator(world, group, group.party('operator'));
   }
+  startRawOrders(world, groups[0]!);
   startFaults(world);
   const endMs = scheduler.nowMs() + options.chaosMs;
   scheduler.after(options.chaosMs, () => undefined);

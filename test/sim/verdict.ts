@@ -9,6 +9,7 @@ export const INVARIANTS = {
   'I9-liveness': 'after the faults the system heals',
   'I12-swap': 'a swap loses nothing acknowledged',
   'check-clean': 'what crashes leave in the storage is no damage to `array check`',
+  'rot-named': 'storage that has rotted is called damaged, and by name, before anything in it is believed',
   'no-crash': 'no party fails in a way that is not part of its interface',
 } as const;
 

@@ -11,6 +11,7 @@ import { createModel, type Model } from './model.ts';
 import { createByteAccess, createCommandAccess, type Access } from './access.ts';
 import { describeArray, planGroups, type GroupPlan } from './layout.ts';
 import { createNetwork, type Network, type Station, type Tap } from './network.ts';
+import { curesAtRest, needNamed, needRefused, rotAtRest } from './rot.ts';
 import type { SimOptions } from './options.ts';
 import { createDraws, type Draws } from './randomness.ts';
 import { createPartyClock, createScheduler, end, type Life, type Scheduler } from './scheduler.ts';
@@ -121,6 +122,7 @@ export function createWorld(seed: number, options: SimOptions, wrap: Wrappers = 
       network.stations.delete(array.serial);
       if (cut) array.peek.powerCut();
       for (const { model, at } of groups) model.died(at(array), cut);
+      for (const name of array.disk.files()) array.disk.cure(name, (wound) => wound.untilDeath);
       if (cut) array.disk.powerCut();
       world.note(`${array.name} ${powerCut ? 'loses power' : 'is killed'}`);
     },
@@ -203,6 +205,7 @@ async function startArray(world: World, party: ArrayParty, wrap: Wrappers): Prom
   party.life = life;
   world.note(`${party.name} starts`);
   try {
+    rotAtRest(world, party);
     const storage = party.disk.storage(life);
     checkAtRest(world, party, storage);
     const array = await createArray({
@@ -224,18 +227,35 @@ async function startArray(world: World, party: ArrayParty, wrap: Wrappers): Prom
       await model.recovered(side);
     }
     await world.access.serve(party, { serial: party.serial, life, server: array.deviceServer });
+    needRefused(world, party);
     world.note(`${party.name} serves`);
   } catch (error) {
     if (error instanceof SimFailure) world.fail(error);
+    else if (curesAtRest(world, party, error)) startAnew(world, party, life, error);
     else if (party.disk.hurt) mend(world, party, life, error);
     else world.fail(new SimFailure('no-crash', `${party.name} does not start: ${describeError(error)}`));
   }
 }
 
-/** What crashes leave behind is never damage: `array check` must not cry wolf. */
+/** What crashes leave behind is never damage: `array check` must not cry wolf, but name what has rotted. */
 function checkAtRest(world: World, party: ArrayParty, storage: Storage): void {
-  const damage = checkStorage(describe(world, party), storage).findings.find(({ severity }) => severity === 'damage');
+  const { disk } = party;
+  disk.quiet = true;
+  const { findings } = checkStorage(describe(world, party), storage);
+  disk.quiet = false;
+  needNamed(party, findings);
+  const damage = findings.find(({ severity, file }) => severity === 'damage' && disk.wounds(file).length === 0);
   if (damage) throw new SimFailure('check-clean', `${party.name}, ${damage.file}: ${damage.what}; ${damage.meaning}`);
+}
+
+/** It has said which of its files cannot be used: somebody puts a sound copy in its place. */
+function startAnew(world: World, party: ArrayParty, life: Life, error: unknown): void {
+  if (!life.alive) return;
+  world.note(`${party.name} refuses what has rotted: ${String(error)}`);
+  world.stop(party, true);
+  world.scheduler.after(REPAIR_MS, () => {
+    if (!party.life) world.start(party);
+  });
 }
 
 /** Its storage has failed it: it is taken down, its disk is looked after, and it starts again. */

@@ -28,13 +28,25 @@ export function checkGuardedFile(
       });
     }
     const { content, pieces } = readGuardedFile(file, byteLength);
-    for (const { versions, invalid, at } of pieces) {
+    for (const { versions, invalid, unreadable, at } of pieces) {
+      if (unreadable.length > 0) reportUnreadable(name, at + unreadable[0]! * SECTOR, meaning, report);
       if (invalid.length > 0) reportPiece(name, at, versions, invalid, meaning, report);
     }
     return content.subarray(0, byteLength);
   } finally {
     file.close();
   }
+}
+
+function reportUnreadable(name: string, offset: number, meaning: string, report: Report): void {
+  report({
+    severity: 'damage',
+    file: name,
+    offset,
+    what: 'the disk does not give the sector there, which may be the newest of the three of its piece',
+    meaning: `the array refuses to start, because of what an older one would say: ${meaning}`,
+    next: 'look after the disk, and put the file as it was in its place, from a mirror or a copy of the same moment',
+  });
 }
 
 /** At most two of three sectors are ever being written: where all three are invalid, a durable one was damaged. */

@@ -36,9 +36,28 @@ export function checkJournal(
     const journal = openJournalVolume(file ?? emptyFile(name), geometry);
     const check = { group, journal, name, incarnation, report };
     return group.role === 'primary' ? checkPrimary(check) : checkAuxiliary(check);
+  } catch (error) {
+    reportUnreadable(group, name, error, report);
+    return 0;
   } finally {
     file?.close();
   }
+}
+
+function reportUnreadable(group: GroupState, file: string, error: unknown, report: Report): void {
+  const primary = group.role === 'primary';
+  report({
+    severity: 'damage',
+    file,
+    offset: null,
+    what: `the disk does not give all of it: ${String(error)}`,
+    meaning: primary
+      ? `the array refuses to start, since writes to group ${group.name} that were acknowledged may stand there alone`
+      : `the copy of group ${group.name} here may not be brought up to what was acquired`,
+    next: primary
+      ? 'look after the disk; then restore the directory from a copy, or take over on the other array'
+      : `serve it and resync group ${group.name} from its primary while that lives (cdctl pair resync); where it is lost: cdctl takeover --give-up-damaged`,
+  });
 }
 
 interface Check {

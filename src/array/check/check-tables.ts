@@ -2,7 +2,7 @@ import type { Storage } from '../../base/storage.ts';
 import { createRequestTable } from '../command-device/request-table.ts';
 import type { ArrayDescription, VolumeDescription } from '../description.ts';
 import type { ArrayState } from '../store/array-state.ts';
-import { readStateLog } from '../store/state-log.ts';
+import { readStateLog, type ReadStateLog } from '../store/state-log.ts';
 import { StateStoreError, tablesOf } from '../store/state-store.ts';
 import { FROM_COPY, type Report } from './finding.ts';
 
@@ -14,7 +14,8 @@ export function checkTables(
   storage: Storage,
   report: Report,
 ): { readonly state: ArrayState | undefined; readonly commands: number } {
-  const log = readStateLog(storage);
+  const log = attempted(storage, report);
+  if (!log) return { state: undefined, commands: 0 };
   if (log.fault) {
     report({
       severity: 'damage',
@@ -42,6 +43,23 @@ export function checkTables(
       next: `put the storage that belongs to array ${description.serial} in its place, serve it with the version that wrote it, or ${FROM_COPY}`,
     });
     return { state: undefined, commands: 0 };
+  }
+}
+
+/** Undefined where the disk does not give it. */
+function attempted(storage: Storage, report: Report): ReadStateLog | undefined {
+  try {
+    return readStateLog(storage);
+  } catch (error) {
+    report({
+      severity: 'damage',
+      file: LOG,
+      offset: null,
+      what: `the disk does not give all of it: ${String(error)}`,
+      meaning: 'the tables cannot be used, so that nothing can be said of the volumes; the array refuses to start',
+      next: `look after the disk; then ${FROM_COPY}`,
+    });
+    return undefined;
   }
 }
 

@@ -5,6 +5,7 @@ import type { GroupRuntime } from '../group/group-runtime.ts';
 import { currentLife } from '../group/lives.ts';
 import { isConsistent, positionOf } from '../group/transitions.ts';
 import { lbaOf } from '../journal/geometry.ts';
+import { recordIfReadable } from '../journal/journal-reader.ts';
 import { CommandRefusal } from '../refusal.ts';
 import { currentGeneration, localLun, type GroupState, type PairState, type Position } from '../store/array-state.ts';
 import type { Volume } from '../store/volume.ts';
@@ -142,8 +143,8 @@ function pointers(runtime: GroupRuntime, group: GroupState, tail: Position) {
 }
 
 function endLbaOf(runtime: GroupRuntime, sequence: number): number {
-  const stored = runtime.journal.readRecord(sequence);
-  return stored.ok ? lbaOf(runtime.journal.geometry, stored.value.end.offset) : 0;
+  const stored = recordIfReadable(runtime.journal, sequence);
+  return stored ? lbaOf(runtime.journal.geometry, stored.end.offset) : 0;
 }
 
 /**
@@ -157,16 +158,13 @@ function stamps(
 ): { oldestWallMs: number; newestWallMs: number } {
   const kept = group.role === 'primary' ? group.purged : group.restored;
   const { generation } = positionOf(group, tail);
-  const wallMs = (sequence: number): number => {
-    const stored = runtime.journal.readRecord(sequence);
-    return stored.ok ? stored.value.record.wallMs : 0;
-  };
-  const newest = tail.sequence > 0 ? runtime.journal.readRecord(tail.sequence) : undefined;
-  const isOurs = newest?.ok === true && newest.value.record.generation === generation;
+  const wallMs = (sequence: number): number => recordIfReadable(runtime.journal, sequence)?.record.wallMs ?? 0;
+  const newest = tail.sequence > 0 ? recordIfReadable(runtime.journal, tail.sequence)?.record : undefined;
+  const isOurs = newest?.generation === generation;
   const isEmpty = tail.sequence <= kept.sequence;
   return {
     oldestWallMs: isEmpty ? 0 : wallMs(kept.sequence + 1),
-    newestWallMs: isOurs && !(isEmpty && group.role === 'primary') ? newest.value.record.wallMs : 0,
+    newestWallMs: isOurs && !(isEmpty && group.role === 'primary') ? newest.wallMs : 0,
   };
 }
 

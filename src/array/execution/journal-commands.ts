@@ -1,7 +1,9 @@
 import { NO_LIFE, type Standing } from '../../interface-block/lives.ts';
 import type { ReplyOf, RequestOf } from '../../interface-block/process-table.ts';
 import { fromHex } from '../../base/bytes.ts';
+import { describeViolation } from '../../base/violation.ts';
 import type { ArrayCore } from '../core.ts';
+import type { StoredRecord } from '../journal/journal-reader.ts';
 import type { GroupRuntime } from '../group/group-runtime.ts';
 import { flushVolumes } from '../group/restoration.ts';
 import { acceptAcquisition, acceptRestore, purge } from '../group/transitions.ts';
@@ -123,14 +125,31 @@ function checkPurge(runtime: GroupRuntime, group: GroupState, request: RequestOf
       `record ${request.toSequence} does not exist; the last is ${runtime.tail().sequence}`,
     );
   }
-  const stored = runtime.journal.readRecord(request.toSequence);
-  if (!stored.ok || stored.value.proof !== request.proof) {
+  const stored = readOwnRecord(runtime, request.toSequence);
+  if (stored.proof !== request.proof) {
     throw new CommandRefusal(
       'unsafe',
       `the proof for record ${request.toSequence} is not that of the record stored here`,
     );
   }
-  return stored.value.end;
+  return stored.end;
+}
+
+/** Without the record nothing says what the far array's proof is worth; every chunk becomes a difference by a resync. */
+function readOwnRecord({ journal, name }: GroupRuntime, sequence: number): StoredRecord {
+  const why = (what: string): CommandRefusal =>
+    new CommandRefusal(
+      'unsafe',
+      `record ${sequence} in the journal of group ${name} here cannot be read (${what}): split the group, resync it`,
+    );
+  let stored;
+  try {
+    stored = journal.readRecord(sequence);
+  } catch (error) {
+    throw why(String(error));
+  }
+  if (!stored.ok) throw why(describeViolation(stored.violation));
+  return stored.value;
 }
 
 function farStanding({ life, changes, toSequence }: RequestOf<'journal.purge'>['header']): Standing | undefined {

@@ -1,7 +1,8 @@
 import { crc32 } from 'node:zlib';
 import { describeViolation } from '../../base/violation.ts';
 import { generationAt } from '../../interface-block/lineage.ts';
-import type { Lun } from '../../lun/lun.ts';
+import { LunError, type Lun } from '../../lun/lun.ts';
+import { SENSE_KEY } from '../../scsi/sense.ts';
 import {
   dataRuns,
   hasRoom,
@@ -36,6 +37,9 @@ const BATCH_RECORDS = 512;
 /** 16 MiB: each batch costs two flushes. */
 const BATCH_BLOCKS = 32_768;
 const WAIT_MS = 250;
+/** Nothing that the peer could send again would mend its journal: what it held becomes differences. */
+const damaged = (what: string, cause?: unknown): PeerError =>
+  new PeerError(`split the group, resync it: ${what}`, cause === undefined ? {} : { cause });
 
 export async function acquisitionStep(context: FollowerContext): Promise<StepResult> {
   const epoch = context.epoch();
@@ -162,7 +166,8 @@ async function fetchBatch(
     const own = data.subarray(at, at + length);
     at += length;
     if (crc32(own) !== item.stored.record.dataCrc) {
-      throw new PeerError(`the data of record ${item.stored.record.sequence} does not match its CRC-32`);
+      const { sequence } = item.stored.record;
+      throw damaged(`data of record ${sequence} of the peer: its CRC-32 is another`);
     }
     return { ...item, data: own };
   });
@@ -197,10 +202,10 @@ function expectRecord(
 ): StoredRecord {
   const sequence = tail.sequence + 1;
   const result = checkRecord(bytes, sequence, geometry);
-  if (!result.ok) throw new PeerError(`record ${sequence} of the peer: ${describeViolation(result.violation)}`);
+  if (!result.ok) throw damaged(`record ${sequence} of the peer: ${describeViolation(result.violation)}`);
   const { record } = result.value;
   if (record.offset !== tail.offset || record.generation !== generationAt(header.lineage, sequence)) {
-    throw new PeerError(`record ${sequence} of the peer does not continue the journal here`);
+    throw damaged(`record ${sequence} of the peer does not continue the journal`);
   }
   return result.value;
 }
@@ -209,13 +214,22 @@ function expectRecord(
 async function readRuns(lun: Lun, runs: readonly Run[]): Promise<Uint8Array> {
   const [first, second] = runs;
   if (!first) return new Uint8Array(0);
-  const head = await lun.read(first.lba, first.blockCount, { timeoutMs: PEER_TIMEOUT_MS });
+  const head = await readRun(lun, first);
   if (!second) return head;
-  const rest = await lun.read(second.lba, second.blockCount, { timeoutMs: PEER_TIMEOUT_MS });
+  const rest = await readRun(lun, second);
   const joined = new Uint8Array(head.length + rest.length);
   joined.set(head, 0);
   joined.set(rest, head.length);
   return joined;
+}
+
+async function readRun(lun: Lun, { lba, blockCount }: Run): Promise<Uint8Array> {
+  try {
+    return await lun.read(lba, blockCount, { timeoutMs: PEER_TIMEOUT_MS });
+  } catch (error) {
+    if (!(error instanceof LunError) || error.sense?.key !== SENSE_KEY.mediumError) throw error;
+    throw damaged(`the peer cannot read its journal from block ${lba} on`, error);
+  }
 }
 
 function storeLocally(context: FollowerContext, item: FetchedRecord): void {

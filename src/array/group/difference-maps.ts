@@ -1,5 +1,6 @@
 import type { Storage } from '../../base/storage.ts';
 import { JOURNAL_BLOCK_SIZE } from '../journal/geometry.ts';
+import { recordIfReadable } from '../journal/journal-reader.ts';
 import type { JournalVolume } from '../journal/journal-volume.ts';
 import { localLun, type GroupState, type PairState } from '../store/array-state.ts';
 import { chunkBytesFor, openChunkMap, type ChunkMap } from '../store/chunk-map.ts';
@@ -42,6 +43,9 @@ export async function prepareDifferences(
   pair: { readonly group: string; readonly slot: number; readonly noCopy: boolean },
   volume: Volume,
 ): Promise<void> {
+  // Of a pair that was dissolved half-way: nobody needs to be able to read it.
+  const name = differenceFileName(pair.group, pair.slot);
+  if (storage.exists(name)) await storage.remove(name);
   const map = openMap(storage, pair.group, pair.slot, volume);
   await map.clearAll();
   if (!pair.noCopy) await map.union(volume.allocatedBits());
@@ -80,12 +84,12 @@ export function createDifferenceMaps(parts: {
     },
     async markRecords(from, to) {
       for (let sequence = from + 1; sequence <= to; sequence += 1) {
-        const stored = parts.journal.readRecord(sequence);
-        if (!stored.ok) return markEverything();
-        const { slot, lba, length } = stored.value.record;
+        const record = recordIfReadable(parts.journal, sequence)?.record;
+        if (!record) return markEverything();
+        const { slot, lba, length } = record;
         const pair = state().pairs.find((candidate) => candidate.slot === slot);
         if (!pair) continue;
-        if (!fitsVolume(stored.value.record, volumeOf(pair))) return markEverything();
+        if (!fitsVolume(record, volumeOf(pair))) return markEverything();
         await of(slot).mark(lba * JOURNAL_BLOCK_SIZE, length * JOURNAL_BLOCK_SIZE);
       }
     },

@@ -46,6 +46,16 @@ export function createJournalReader(
   };
 }
 
+/** For those who can do without it; undefined also where the disk does not give it. */
+export function recordIfReadable(reader: JournalReader, sequence: number): StoredRecord | undefined {
+  try {
+    const stored = reader.readRecord(sequence);
+    return stored.ok ? stored.value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** A record is what its place promises: whole, of this number, with data inside the ring. */
 export function checkRecord(bytes: Uint8Array, sequence: number, geometry: JournalGeometry): Decoded<StoredRecord> {
   const result = decodeRecord(bytes);

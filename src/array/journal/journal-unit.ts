@@ -1,5 +1,6 @@
 import { NO_LIFE } from '../../interface-block/lives.ts';
 import { checkCondition } from '../../scsi/fault.ts';
+import { SENSE_KEY } from '../../scsi/sense.ts';
 import type { GroupRuntime } from '../group/group-runtime.ts';
 import type { LogicalUnit } from '../logical-unit.ts';
 import { unitSerial } from '../remote-interface.ts';
@@ -112,6 +113,16 @@ export function createJournalUnit(parts: JournalUnitParts): LogicalUnit {
     }
   }
 
+  /** Whoever reads is to know that the medium is at fault, and not the array. */
+  function readStored(lba: number, count: number): Uint8Array {
+    try {
+      return journal.readBlocks(lba, count);
+    } catch (error) {
+      const what = `journal ${parts.name} cannot be read from block ${lba} on: ${String(error)}`;
+      throw checkCondition(SENSE_KEY.mediumError, 0x11, 0x00, what);
+    }
+  }
+
   return {
     lun,
     kind: 'journal',
@@ -125,7 +136,7 @@ export function createJournalUnit(parts: JournalUnitParts): LogicalUnit {
       const bytes = new Uint8Array(count * JOURNAL_BLOCK_SIZE);
       const head = lba < HEADER_BLOCKS ? await header() : undefined;
       const stored = Math.min(lba + count, geometry.blockCount) - lba;
-      if (stored > 0) bytes.set(journal.readBlocks(lba, stored), 0);
+      if (stored > 0) bytes.set(readStored(lba, stored), 0);
       if (head) bytes.set(head.subarray(lba * JOURNAL_BLOCK_SIZE, (lba + count) * JOURNAL_BLOCK_SIZE), 0);
       readMaps(bytes, lba, count);
       return bytes;

@@ -98,6 +98,10 @@ export function openGuardedFile(file: StorageFile, byteLength: number): StorageF
   };
 }
 
+export class GuardedFileError extends Error {
+  override readonly name = 'GuardedFileError';
+}
+
 /** Neither the durable one nor the one that is becoming so; of two the older, in case the newer is all that a killed process left. */
 function sectorToWrite({ versions, durable, flushing }: Piece): number {
   const free = [0, 1, 2].filter((sector) => sector !== durable && sector !== flushing);
@@ -106,6 +110,13 @@ function sectorToWrite({ versions, durable, flushing }: Piece): number {
 
 function load(file: StorageFile, content: Uint8Array): Piece[] {
   const read = readGuardedFile(file, content.length);
+  const lost = read.pieces.find(({ unreadable }) => unreadable.length > 0);
+  if (lost) {
+    const at = lost.at + lost.unreadable[0]! * SECTOR;
+    throw new GuardedFileError(
+      `${file.name}: the sector at byte ${at} cannot be read, and may be the newest of its piece`,
+    );
+  }
   content.set(read.content);
   return read.pieces.map(({ versions }) => {
     const newest = versions.indexOf(Math.max(...versions));
@@ -119,6 +130,8 @@ export interface GuardedPiece {
   readonly versions: readonly [number, number, number];
   /** Sectors that are neither valid nor zeros: torn by a power cut, or damaged. */
   readonly invalid: readonly number[];
+  /** Sectors that the disk does not give: whether they are newer than the others is not known. */
+  readonly unreadable: readonly number[];
   /** Where the piece begins in the file; its sectors follow each other. */
   readonly at: number;
 }
@@ -133,15 +146,35 @@ export function readGuardedFile(
   const bytes = new Uint8Array(COPIES * SECTOR);
   for (let number = 0; number * PIECE < content.length; number += 1) {
     const at = number * bytes.length;
-    file.read(bytes, at);
+    const unreadable = readPiece(file, bytes, at);
     const sectors = [sectorAt(bytes, 0), sectorAt(bytes, 1), sectorAt(bytes, 2)] as const;
     const versions = [versionOf(sectors[0]), versionOf(sectors[1]), versionOf(sectors[2])] as const;
     const newest = versions.indexOf(Math.max(...versions));
     if (versions[newest]! > 0) content.set(sectors[newest]!.subarray(0, PIECE), number * PIECE);
     const invalid = [0, 1, 2].filter((copy) => versions[copy] === 0 && !isAllZero(sectors[copy]!));
-    pieces.push({ versions, invalid, at });
+    pieces.push({ versions, invalid, unreadable, at });
   }
   return { content, pieces };
+}
+
+/** Answers with the sectors that cannot be read; they are zeros then. */
+function readPiece(file: StorageFile, bytes: Uint8Array, at: number): number[] {
+  try {
+    file.read(bytes, at);
+    return [];
+  } catch {
+    return [0, 1, 2].filter((copy) => !isRead(file, sectorAt(bytes, copy), at + copy * SECTOR));
+  }
+}
+
+function isRead(file: StorageFile, sector: Uint8Array, at: number): boolean {
+  try {
+    file.read(sector, at);
+    return true;
+  } catch {
+    sector.fill(0);
+    return false;
+  }
 }
 
 /** Bytes of the whole file once every piece has been written three times. */
