@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { addWrite, BROKEN, checkPrefix, createHistory, ZEROS, type History, type Write } from './history.ts';
+import {
+  addWrite,
+  BROKEN,
+  checkPrefix,
+  createHistory,
+  findMissing,
+  ZEROS,
+  type History,
+  type Write,
+} from './history.ts';
 
 const IMAGE_OF = (...stamps: number[]): Uint32Array[] => [Uint32Array.from(stamps)];
 
@@ -47,5 +56,15 @@ describe('an image as a prefix of a history', () => {
     write(history, 7, 1, 10);
     write(history, BROKEN, 0, 20);
     expect(judge(history, BROKEN, 0)).not.toThrow();
+  });
+
+  it('takes of two deallocations under way at once the one that was done last for what a power cut left', () => {
+    const history = createHistory('test', IMAGE_OF(5));
+    write(history, ZEROS, 0, 10).end = 40;
+    write(history, ZEROS, 0, 20);
+    write(history, 7, 0, 30);
+    const lost = write(history, 8, 0, 50);
+    const question = { invariant: 'I2-durable', what: 'the image', before: Infinity } as const;
+    expect(findMissing(history, IMAGE_OF(0), question).map((missing) => missing.write)).toEqual([lost]);
   });
 });

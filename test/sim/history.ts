@@ -165,7 +165,8 @@ function settle(suspects: readonly Suspect[], from: number): number {
 
 function choose(candidates: readonly Present[], writes: readonly Write[], before: number): Present {
   const fitting = candidates.find((candidate) => hiddenBy(candidate, writes, before).length === 0);
-  return fitting ?? candidates.at(-1)!;
+  // Not the last to arrive: of two under way at once the first may have been done last.
+  return fitting ?? candidates.reduce((latest, candidate) => (candidate.end > latest.end ? candidate : latest));
 }
 
 function hiddenBy(shown: Present, writes: readonly Write[], before: number): Write[] {
