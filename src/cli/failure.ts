@@ -99,7 +99,7 @@ function commandFailure(error: CommandError): Failure {
 const LUN_ADVICE: Readonly<Partial<Record<LunErrorKind, string>>> = {
   'write-protected':
     'see what it is: the auxiliary volume of a pair (cdctl pair show names the primary), or a unit that is read-only itself (cdctl lun show LUN)',
-  'no-such-lun': 'see the LUNs that there are: cdctl lun list ARRAY',
+  'no-such-lun': 'see the LUNs that there are: cdctl lun list ARRAY, or of any target: cdctl lun scan HOST',
   'reservation-conflict':
     'see who holds it: cdctl lun reserve status LUN; come as a registered host with --reservation-key KEY',
   'not-ready': 'see whether it is being copied (cdctl pair show) or its array is away (cdctl lab status)',
@@ -109,6 +109,15 @@ const LUN_ADVICE: Readonly<Partial<Record<LunErrorKind, string>>> = {
   'io-error': 'see the log of the kernel (dmesg) or of the array for the cause, then run it again',
   'bad-argument': 'see the form of paths: cdctl lun show --help',
 };
+
+const ABOUT_ADVICE: Readonly<Record<NonNullable<LunError['about']>, string>> = {
+  secret: 'name a file with it under chap in the configuration, or set CDCTL_CHAP_SECRET',
+  'device-type': 'see which LUNs are disks: cdctl lun scan HOST',
+};
+
+function adviceOf({ about, kind }: LunError): string | undefined {
+  return about === undefined ? LUN_ADVICE[kind] : ABOUT_ADVICE[about];
+}
 
 /** Found out on this side: no LUN said anything. */
 const UNANSWERED: readonly LunErrorKind[] = ['no-path', 'timeout', 'refused-for-safety', 'bad-argument'];
@@ -123,11 +132,13 @@ function classOfLunError({ outcome, kind }: LunError): ExitClassName {
 }
 
 function lunFailure(error: LunError, name = classOfLunError(error)): Failure {
+  const next = adviceOf(error);
+  const unanswered = UNANSWERED.includes(error.kind) && error.about !== 'device-type';
   return failure(name, {
-    what: `${UNANSWERED.includes(error.kind) ? 'the LUN is not reached' : 'the LUN answered'}: ${error.kind}`,
+    what: `${unanswered ? 'the LUN is not reached' : 'the LUN answered'}: ${error.kind}`,
     where: error.path,
     why: withoutPath(error),
-    ...(LUN_ADVICE[error.kind] && { next: LUN_ADVICE[error.kind] }),
+    ...(next !== undefined && { next }),
     evidence: defined({ kind: error.kind, path: error.path, outcome: error.outcome, sense: error.sense }),
   });
 }

@@ -103,7 +103,11 @@ function familyOf(program: Command, families: Map<string, Command>, shell: Shell
 
 function addCommonOptions(command: Command, definition: CommandDefinition): void {
   const timeout = new Option('--timeout <duration>', 'give up after this long (500ms, 30s, 5m)')
-    .argParser((text: string) => parseOption('duration', text))
+    .argParser((text: string) => {
+      const value = parseOption('duration', text);
+      if (value === 0) throw new InvalidArgumentError('It must be more than 0: nothing could be done in no time.');
+      return value;
+    })
     .default(definition.timeoutMs ?? DEFAULT_TIMEOUT_MS, `${(definition.timeoutMs ?? DEFAULT_TIMEOUT_MS) / 1000}s`);
   command.addOption(timeout);
   if (definition.changes) {

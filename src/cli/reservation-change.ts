@@ -55,7 +55,7 @@ export async function changeReservation(
         await access.changeReservations(lun, { action: 'register', newKey: key, throughPowerLoss: false }, timeoutMs);
       }
       await access.changeReservations(lun, command, timeoutMs).catch((error: unknown) => {
-        throw request.command(before).action === 'register' ? error : notThisPort(error, selector, key);
+        throw registers(command) ? error : notThisPort(error, selector, key, command);
       });
       const after = await access.readReservations(lun, timeoutMs);
       const changed = substance(before) !== substance(after);
@@ -65,16 +65,23 @@ export async function changeReservation(
   );
 }
 
+/** A new key in the place of whatever the port has. */
+function registers(command: ReservationChange): boolean {
+  return command.action === 'register' && !/^0+$/.test(command.newKey);
+}
+
 /** PERSISTENT RESERVE OUT conflicts where the port has not registered this key, or another one holds the reservation. */
-function notThisPort(error: unknown, selector: string, key: string): unknown {
+function notThisPort(error: unknown, selector: string, key: string, { action }: ReservationChange): unknown {
   if (!(error instanceof LunError) || error.kind !== 'reservation-conflict') return error;
+  const registering = 'register the key, or give --register where the target forgets it with the session';
+  const ending = `where the target forgot the port with its session, end them all: cdctl lun reserve clear ${selector} --key ${key} --register`;
   return new CliError(
     'busy',
     {
       what: 'the LUN answered: reservation-conflict',
       where: error.path,
       why: `key 0x${key} is not registered by this host in the eyes of the target, or another host holds the reservation`,
-      next: `see both: cdctl lun reserve status ${selector}; register the key, or give --register where the target forgets it with the session`,
+      next: `see both: cdctl lun reserve status ${selector}; ${action === 'register' ? ending : registering}`,
     },
     { kind: error.kind, path: error.path },
   );

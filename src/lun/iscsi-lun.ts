@@ -105,7 +105,7 @@ class IscsiLun implements Lun {
     }
     if (inquiry.deviceType !== DEVICE_TYPE.disk) {
       const message = `${this.path}: LUN ${this.parts.lun} is no disk (peripheral device type ${inquiry.deviceType})`;
-      throw new LunError('bad-argument', this.path, message);
+      throw new LunError('bad-argument', this.path, message, { about: 'device-type' });
     }
     const { bound, passesThrough, path, lun, session, clock } = this.parts;
     if (!passesThrough) await this.drainAttentions(deadlineMs);

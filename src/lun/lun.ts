@@ -147,18 +147,26 @@ export class LunError extends Error {
   /** Whether a write may have been done: `unknown` after a lost connection or timeout with the command sent. */
   readonly outcome: 'not-done' | 'unknown';
   readonly sense: SenseFacts | undefined;
+  /** What a bad argument is about, where that is not the form of the path or a range. */
+  readonly about: 'secret' | 'device-type' | undefined;
 
   constructor(
     kind: LunErrorKind,
     path: string,
     message: string,
-    details: { outcome?: 'not-done' | 'unknown'; sense?: SenseFacts; cause?: unknown } = {},
+    details: {
+      outcome?: 'not-done' | 'unknown';
+      sense?: SenseFacts;
+      cause?: unknown;
+      about?: 'secret' | 'device-type';
+    } = {},
   ) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.kind = kind;
     this.path = path;
     this.outcome = details.outcome ?? 'not-done';
     this.sense = details.sense;
+    this.about = details.about;
   }
 }
 

@@ -206,7 +206,8 @@ class Opener implements PathOpener {
   private credentialsOf(path: string, user: string, target: string | undefined): InitiatorCredentials {
     const credentials = this.parts.credentials?.(user, target);
     if (credentials) return credentials;
-    throw new LunError('bad-argument', path, `${path}: no CHAP secret is known for user ${JSON.stringify(user)}`);
+    const message = `${path}: no CHAP secret is known for user ${JSON.stringify(user)}`;
+    throw new LunError('bad-argument', path, message, { about: 'secret' });
   }
 
   private sessionParts(): Omit<Parameters<typeof createIscsiSession>[0], 'portal'> {

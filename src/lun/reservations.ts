@@ -8,6 +8,7 @@ import {
   persistentInCdb,
 } from '../scsi/persistent-reservation-in.ts';
 import { persistentOut, reservationTypeOf, reservationWords } from '../scsi/persistent-reservation-out.ts';
+import { SENSE_KEY } from '../scsi/sense.ts';
 import type { ReservationChange, ReservationReport } from './examination.ts';
 import { LunError, type IoOptions, type Lun, type ScsiAccess } from './lun.ts';
 
@@ -25,7 +26,11 @@ export function scsiOf(lun: Lun, wanted: string): ScsiAccess {
 /** Who registered, who holds. Parts that older devices do not know are left out. Rejects with `LunError`. */
 export async function readReservations(lun: Lun, options: IoOptions): Promise<ReservationReport> {
   const ask = asker(lun, options);
-  const { generation, keys } = await ask('READ KEYS', SERVICE_ACTION.readKeys, decodeReadKeys);
+  const { generation, keys } = await ask('READ KEYS', SERVICE_ACTION.readKeys, decodeReadKeys).catch(
+    (error: unknown) => {
+      throw isUnknownCommand(error) ? hasNone(lun, error) : error;
+    },
+  );
   const { held } = await ask('READ RESERVATION', SERVICE_ACTION.readReservation, decodeReadReservation);
   const full = await known(ask('READ FULL STATUS', SERVICE_ACTION.readFullStatus, decodeFullStatus));
   const capabilities = await known(
@@ -44,6 +49,15 @@ export async function readReservations(lun: Lun, options: IoOptions): Promise<Re
     }),
     ...(capabilities && { capabilities: inWords(capabilities) }),
   };
+}
+
+function isUnknownCommand(error: unknown): error is LunError {
+  return error instanceof LunError && error.sense?.key === SENSE_KEY.illegalRequest && error.sense?.asc === 0x20;
+}
+
+function hasNone({ path }: Lun, { kind, sense }: LunError): LunError {
+  const why = `${path}: the unit has no persistent reservations (it does not know PERSISTENT RESERVE IN)`;
+  return new LunError(kind, path, why, sense && { sense });
 }
 
 function inWords(capabilities: {

@@ -84,6 +84,19 @@ describe('lun scan', () => {
     expect((await cdctl(['lun', 'scan', '127.0.0.1:1'])).code).toBe(4);
     expect((await cdctl(['lun', 'scan', '/etc'])).code).toBe(2);
   });
+
+  it('takes what is named twice for one place, and never for two paths', async () => {
+    const { places } = await json(['lun', 'scan', portal]);
+    const [{ place: target }] = places;
+    const again = await json(['lun', 'scan', portal, `iscsi://${portal}/`, target, `${target}/10`]);
+    expect(again.places).toHaveLength(2);
+    expect((await cdctl(['lun', 'scan', portal, target])).stdout).not.toMatch(/paths/i);
+  });
+
+  it('says what to do where no secret is known', async () => {
+    const { error } = await json(['lun', 'scan', `hana@${portal}`]);
+    expect(error.next).toMatch(/chap in the configuration, or set CDCTL_CHAP_SECRET/);
+  });
 });
 
 describe('lun show', () => {
@@ -169,6 +182,11 @@ describe('lun reserve', () => {
     for (const key of ['0', 'xyz', '0x11112222333344445'])
       expect((await reserve('register', '--key', key)).code).toBe(2);
   });
+
+  it('says of a unit without reservations that it has none', async () => {
+    const { error } = await json(['lun', 'reserve', 'status', 'tokyo/command']);
+    expect(error).toMatchObject({ exit: 5, why: expect.stringMatching(/has no persistent reservations/) });
+  });
 });
 
 describe('lun copy', () => {
@@ -236,6 +254,13 @@ describe('lun copy', () => {
     writeFileSync(join(place.path, 'odd'), 'abc');
     expect((await copy(join(place.path, 'odd'), 'tokyo/data')).code).toBe(2);
     expect((await copy(image, 'tokyo/data', '--to-offset', '100')).code).toBe(2);
+    const words = async (call: Promise<any>) => (await call).error.what as string;
+    expect(await words(copy('tokyo/log', 'tokyo/data', '--from-offset', '100'))).toMatch(/^--from-offset of 100 bytes/);
+    expect(await words(compare('tokyo/data', image, '--left-offset', '7'))).toMatch(/^--left-offset of 7 bytes/);
+    expect(await words(compare('tokyo/data', big, '--length', '7'))).toMatch(/^the length of 7 bytes/);
+    writeFileSync(join(place.path, 'empty'), '');
+    const nothing = ['--input', join(place.path, 'empty'), '--confirm', 'tokyo/data'];
+    expect(await words(json(['lun', 'write', 'tokyo/data', ...nothing]))).toBe('nothing to write');
     expect((await compare(big, 'tokyo/data')).equal).toBe(true);
   });
 

@@ -56,6 +56,7 @@ describe('wrong usage', () => {
     [['pair', 'split'], /missing required argument 'group'/],
     [['pair', 'show', 'a', 'b'], /too many arguments/],
     [['pair', 'show', '--timeout', 'soon'], /must be a duration such as/],
+    [['pair', 'show', '--timeout', '0'], /must be more than 0/],
     [['lun', 'read', 'tokyo/data', '--lba', '-1'], /must be a whole number/],
     [['lun', 'write', 'tokyo/data'], /required option '--input <file>'/],
     [

@@ -138,6 +138,12 @@ describe('lun reserve', () => {
     const input = image('device');
     const denied = await cdctl('lun', 'write', tgt.url(2), '--input', input, '--confirm', tgt.url(2));
     expect(denied.error).toMatchObject({ kind: 'reservation-conflict', exit: 7 });
+    const forgotten = await reserve('unregister', '--key', 'a1');
+    expect(forgotten.error).toMatchObject({
+      exit: 7,
+      why: expect.stringMatching(/not registered by this host in the eyes of the target/),
+      next: expect.stringMatching(/reserve clear .* --register/),
+    });
     expect((await reserve('release', '--key', 'a1')).error.next).toContain('--register');
     const cleared = await reserve('clear', '--key', 'b2', '--register', '--confirm', tgt.url(2));
     expect(cleared).toMatchObject({ changed: true, reservations: { keys: [] } });

@@ -87,7 +87,8 @@ async function compare(
   const length = request.length ?? Math.min(...lengths);
   const sameLength = request.length !== undefined || lengths[0] === lengths[1];
   if (length < 1) throw usageError('nothing to compare', 'one side has no bytes there', 'give other offsets');
-  const range = chooseRange(left, right, { fromOffset: leftOffset, toOffset: rightOffset }, length);
+  const offsets = { fromOffset: leftOffset, toOffset: rightOffset };
+  const range = chooseRange(left, right, offsets, length, ['--left-offset', '--right-offset']);
   const blockBytes = Math.max(left.unit, right.unit) === 1 ? USUAL_BLOCK : Math.max(left.unit, right.unit);
   const late = deadlineOf(context, request.deadline);
   const pace = createPace(context.services.clock, length, (text) => context.progress(text));

@@ -19,7 +19,7 @@ import {
 } from '../transfer/ends.ts';
 import { unfinishedMarker } from '../transfer/marker.ts';
 import { createPace } from '../transfer/pace.ts';
-import { chooseRange, type Range, type RangeRequest } from '../transfer/range.ts';
+import { chooseRange, notAtBlock, type Range, type RangeRequest } from '../transfer/range.ts';
 import { formatBytes } from '../values.ts';
 
 interface Request extends RangeRequest {
@@ -174,6 +174,7 @@ class Job {
   #range(from: Endpoint, to: Endpoint | undefined, unit: number): Range {
     const { fromOffset = 0, length } = this.#request;
     const wanted = length ?? from.byteLength - fromOffset;
+    if (fromOffset % from.unit !== 0) throw notAtBlock('--from-offset', fromOffset, from);
     if (wanted % unit !== 0) throw notWholeBlocks(from.name, wanted, unit);
     if (wanted < 1)
       throw usageError('nothing to copy', `${from.name} has ${from.byteLength} bytes`, 'give another range');

@@ -50,7 +50,7 @@ export async function run(
   request: { readonly where?: readonly string[] },
   context: CommandContext,
 ): Promise<CommandResult<LunScan>> {
-  const where = request.where?.length ? request.where : await usualPlaces(context);
+  const where = new Set(request.where?.length ? request.where.map(withoutLun) : await usualPlaces(context));
   return withLuns(context, async (access) => {
     const places: ScannedPlace[] = [];
     for (const place of where) {
@@ -70,6 +70,11 @@ export async function run(
       ...(first && { note: { what: 'not everything answered', where: first.where, why: first.why, next: first.next } }),
     };
   });
+}
+
+/** The URL of a LUN stands for its target: whoever names two of one means one place. */
+function withoutLun(place: string): string {
+  return place.replace(/^(iscsi:\/\/[^/]+\/[^/?]+)\/\d+(?=$|\?)/, '$1').replace(/^iscsi:\/\/([^/]+)\/?$/, '$1');
 }
 
 /** This machine's block devices, and every portal that the configuration names. */

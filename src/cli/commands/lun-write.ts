@@ -56,7 +56,8 @@ async function write(
   const from = pad ? padded(source, blockSize) : source;
   if (from.byteLength % blockSize !== 0) throw notWholeBlocks(from.name, from.byteLength, blockSize);
   const blockCount = from.byteLength / blockSize;
-  if (blockCount < 1 || lba + blockCount > total) {
+  if (blockCount < 1) throw usageError('nothing to write', `${from.name} has 0 bytes`, 'give a file of whole blocks');
+  if (lba + blockCount > total) {
     throw usageError(
       `${from.byteLength} bytes do not fit at block ${lba}`,
       `the LUN has ${total} blocks of ${blockSize} bytes`,

@@ -13,7 +13,8 @@ export function render(data: LunScan, view: View): string {
 /** A world wide name that stands twice is one unit by several paths. */
 function sharedNames({ places }: LunScan): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
-  for (const { worldWideName } of places.flatMap(({ luns }) => luns)) {
+  const paths = new Map(places.flatMap(({ luns }) => luns).map((lun) => [lun.path, lun]));
+  for (const { worldWideName } of paths.values()) {
     if (worldWideName !== '') counts.set(worldWideName, (counts.get(worldWideName) ?? 0) + 1);
   }
   return counts;

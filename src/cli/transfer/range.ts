@@ -21,25 +21,32 @@ export interface RangeRequest {
 /** Bytes of one cell: one READ and one WRITE. */
 const CELL_BYTES = 1024 * 1024;
 
-export function chooseRange(from: Endpoint, to: Endpoint | undefined, request: RangeRequest, length: number): Range {
+/** `options`: what the offsets are called where they are given. */
+export function chooseRange(
+  from: Endpoint,
+  to: Endpoint | undefined,
+  request: RangeRequest,
+  length: number,
+  options: readonly [from: string, to: string] = ['--from-offset', '--to-offset'],
+): Range {
   const { fromOffset = 0, toOffset = 0 } = request;
-  checkInside(from, fromOffset, length, '--from-offset');
-  if (to) checkInside(to, toOffset, length, '--to-offset');
+  checkInside(from, fromOffset, length, options[0]);
+  if (to) checkInside(to, toOffset, length, options[1]);
   return { fromOffset, toOffset, length, cellBytes: CELL_BYTES, cellCount: Math.ceil(length / CELL_BYTES) };
 }
 
-function checkInside({ name, unit, byteLength }: Endpoint, offset: number, length: number, option: string): void {
-  for (const [value, what] of [
-    [offset, option],
-    [length, 'the length'],
-  ] as const) {
-    if (value % unit === 0) continue;
-    throw usageError(
-      `${what} of ${value} bytes is no whole number of blocks`,
-      `a block of ${name} has ${unit} bytes`,
-      'give multiples of it, or --pad where a file ends inside a block',
-    );
-  }
+export function notAtBlock(what: string, value: number, { name, unit }: Pick<Endpoint, 'name' | 'unit'>): Error {
+  return usageError(
+    `${what} of ${value} bytes is no whole number of blocks`,
+    `a block of ${name} has ${unit} bytes`,
+    'give multiples of it, or --pad where a file ends inside a block',
+  );
+}
+
+function checkInside(end: Endpoint, offset: number, length: number, option: string): void {
+  const { name, unit, byteLength } = end;
+  if (offset % unit !== 0) throw notAtBlock(option, offset, end);
+  if (length % unit !== 0) throw notAtBlock('the length', length, end);
   if (offset + length <= byteLength) return;
   throw usageError(
     `${formatBytes(length)} (${length} bytes) at byte ${offset} do not fit into ${name}`,
