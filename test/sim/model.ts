@@ -200,7 +200,8 @@ export function createModel(sides: readonly [Side, Side], tick: () => number, ne
       if (swap && !side.maySplit) checkFollowed(side, { invariant: 'I12-swap', what, before: Infinity, volumes });
       else checkFollowed(side, { invariant: 'I1-prefix', what, volumes });
     } else {
-      if (after) throw new SimFailure('I1-prefix', `${side.name} became primary with volumes that are not consistent`);
+      if (after && !side.mayMix)
+        throw new SimFailure('I1-prefix', `${side.name} became primary with volumes that are not consistent`);
       // A mixture that nobody promised anything about: what it shows is where its own history begins.
       side.needsBase = true;
     }

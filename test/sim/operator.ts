@@ -34,12 +34,16 @@ const ACTS: Readonly<Record<string, Act>> = {
     group.at(array).mayDiscard = true;
     return resyncGroup(context, group.definition, { discard: array.name });
   },
-  takeover: ({ world, group, context, draws, array }) =>
-    takeOver(context, group.definition, {
+  takeover: (parts) => {
+    const { world, group, context, draws, array } = parts;
+    const acceptInconsistent = acceptsMixture(parts);
+    return takeOver(context, group.definition, {
       at: array.name,
       peerIsLost: world.options.forced,
+      acceptInconsistent,
       giveUpDamaged: world.options.rotEveryMs > 0 && draws.chance(0.5),
-    }),
+    });
+  },
   create: ({ group, context, array }) => createGroup(context, group.definition, { primary: array.name }),
   acquire: ({ group, context, draws }) =>
     acquireJournal(context, group.definition, { toSequence: draws.between(0, 400) }),
@@ -58,14 +62,7 @@ const ACTS: Readonly<Record<string, Act>> = {
     }),
   'raw-swap': rawSwap,
   'raw-split': ({ group, context, array }) => operations(context, array).splitGroup(group.definition.name),
-  'raw-takeover': ({ world, group, context, array }) =>
-    world.options.forced
-      ? operations(context, array).takeOver({
-          group: group.definition.name,
-          acceptInconsistent: false,
-          giveUpDamaged: false,
-        })
-      : Promise.resolve(),
+  'raw-takeover': rawTakeover,
   'lose-site': loseSite,
   fence: ({ group, context, draws, array }) =>
     operations(context, array).fence({ group: group.definition.name, leaseMs: draws.pick([0, 50, 500]) }),
@@ -90,8 +87,24 @@ async function rawSwap({ world, group, context, array, draws }: Parameters<Act>[
   await operations(context, array).swapGroup({ group: group.definition.name, role, generation, sequence });
 }
 
+/** By hand, and where the other lives. */
+async function rawTakeover(parts: Parameters<Act>[0]): Promise<void> {
+  const { world, group, context, array } = parts;
+  if (!world.options.forced) return;
+  const acceptInconsistent = acceptsMixture(parts);
+  const name = group.definition.name;
+  await operations(context, array).takeOver({ group: name, acceptInconsistent, giveUpDamaged: false });
+}
+
+function acceptsMixture({ world, group, array, draws }: Parameters<Act>[0]): boolean {
+  if (!world.options.mixtures || draws.chance(0.5)) return false;
+  group.at(array).mayMix = true;
+  return true;
+}
+
 /** The drill of every runbook: a site is gone, its volumes are taken over at the other, and it comes back later. */
-async function loseSite({ world, group, context, draws, array }: Parameters<Act>[0]): Promise<void> {
+async function loseSite(parts: Parameters<Act>[0]): Promise<void> {
+  const { world, group, context, draws, array } = parts;
   const lost = world.arrays.find((candidate) => candidate !== array)!;
   if (lost.life) world.stop(lost, draws.chance(0.5));
   const { scheduler } = world;
@@ -100,6 +113,7 @@ async function loseSite({ world, group, context, draws, array }: Parameters<Act>
   });
   await takeOver(context, group.definition, {
     at: array.name,
+    acceptInconsistent: acceptsMixture(parts),
     giveUpDamaged: world.options.rotEveryMs > 0 && draws.chance(0.5),
   });
 }

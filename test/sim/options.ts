@@ -49,6 +49,8 @@ export interface SimOptions {
   readonly pauseEveryMs: number;
   /** Mean time between copies of an array's storage, and between those that are put back; 0: never. */
   readonly olderCopyEveryMs: number;
+  /** The operator now and then accepts volumes whose copy had not ended. */
+  readonly mixtures: boolean;
   /** Mean time between sectors that rot; 0: never. */
   readonly rotEveryMs: number;
   /** Mean time between commands that somebody sends past the verbs and their rules; 0: never. */
@@ -79,6 +81,7 @@ const NARROW = {
   readFaults: false,
   pauseEveryMs: 0,
   olderCopyEveryMs: 0,
+  mixtures: false,
   rotEveryMs: 0,
   rawOrderEveryMs: 0,
   tunables: {},
@@ -91,6 +94,7 @@ function drawWideOptions(seed: number): Partial<SimOptions> {
     readFaults: draws.chance(0.5),
     pauseEveryMs: draws.pick([0, 0, 200, 1_000]),
     bytes: draws.chance(0.1),
+    mixtures: createDraws(seed, 'options-mixtures').chance(0.15),
     olderCopyEveryMs: createDraws(seed, 'options-older').pick([0, 0, 0, 0, 0, 400, 1_500]),
     ...(draws.chance(0.2) ? { volumes: 4 } : {}),
     ...(draws.chance(0.2) ? { applications: 4 } : {}),

@@ -38,6 +38,8 @@ export interface Side {
   mayDiscard: boolean;
   /** The operator has made it primary without stopping the other. */
   maySplit: boolean;
+  /** The operator has accepted volumes here whose copy had not ended. */
+  mayMix: boolean;
   /** Its storage came back from an older copy and it has not been looked at yet. */
   cameBack: boolean;
   /**
@@ -77,6 +79,7 @@ export function createSide(
     roleChanges: 0,
     mayDiscard: false,
     maySplit: false,
+    mayMix: false,
     cameBack: false,
     forks: [],
     needsBase: false,
