@@ -56,7 +56,8 @@ function transferFailure(error: TransferError, command: string): Failure {
   const ending =
     marked && cause instanceof LunError ? lunFailure(cause, LUN_ERROR_CLASS[cause.kind]) : failureOf(cause, command);
   const progress = `${formatBytes(doneBytes)} of ${formatBytes(totalBytes)} had been ${verb}`;
-  return { ...ending, why: `${ending.why}; ${progress}`, doneBytes, totalBytes };
+  const next = marked && ending.retryable ? `${ending.next}; --resume writes only what is missing` : ending.next;
+  return { ...ending, why: `${ending.why}; ${progress}`, next, doneBytes, totalBytes };
 }
 
 function cliFailure(error: CliError, command: string): Failure {
@@ -113,6 +114,7 @@ const LUN_ADVICE: Readonly<Partial<Record<LunErrorKind, string>>> = {
 const ABOUT_ADVICE: Readonly<Record<NonNullable<LunError['about']>, string>> = {
   secret: 'name a file with it under chap in the configuration, or set CDCTL_CHAP_SECRET',
   'device-type': 'see which LUNs are disks: cdctl lun scan HOST',
+  'needs-scsi': 'name it as iscsi://host:port/iqn/lun, or ask the kernel: sg_persist',
 };
 
 function adviceOf({ about, kind }: LunError): string | undefined {

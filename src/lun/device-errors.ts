@@ -25,6 +25,7 @@ const MEANINGS: ReadonlyMap<number, Meaning> = new Map(
     13: meaning('no-path', 'not-done', 'permission denied: block devices need root or the group "disk"'),
     16: meaning('busy', 'not-done', 'the device is in use'),
     19: meaning('no-path', 'unknown', 'the device is gone'),
+    20: meaning('no-path', 'not-done', 'no such device: what stands before the last / is no directory'),
     22: meaning('io-error', 'not-done', 'the kernel takes no such request on this device'),
     28: meaning(
       'io-error',

@@ -131,7 +131,7 @@ function parseAuthority(path: string, authority: string): PortalAddress {
 
 /** RFC 7143 section 4.2.7: iqn., eui. or naa., at most 223 bytes. */
 function checkTargetName(path: string, name: string): string {
-  if (/^(?:iqn|eui|naa)\.[^\s\0]+$/i.test(name) && Buffer.byteLength(name) <= 223) return name;
+  if (/^(?:iqn|eui|naa)\.[^\s\p{Cc}]+$/iu.test(name) && Buffer.byteLength(name) <= 223) return name;
   throw refused(path, `${JSON.stringify(name)} is no iSCSI name (iqn.YYYY-MM.domain:name); expected ${ISCSI_FORM}`);
 }
 

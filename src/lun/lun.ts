@@ -148,7 +148,7 @@ export class LunError extends Error {
   readonly outcome: 'not-done' | 'unknown';
   readonly sense: SenseFacts | undefined;
   /** What a bad argument is about, where that is not the form of the path or a range. */
-  readonly about: 'secret' | 'device-type' | undefined;
+  readonly about: 'secret' | 'device-type' | 'needs-scsi' | undefined;
 
   constructor(
     kind: LunErrorKind,
@@ -158,7 +158,7 @@ export class LunError extends Error {
       outcome?: 'not-done' | 'unknown';
       sense?: SenseFacts;
       cause?: unknown;
-      about?: 'secret' | 'device-type';
+      about?: 'secret' | 'device-type' | 'needs-scsi';
     } = {},
   ) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });

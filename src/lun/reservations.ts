@@ -20,7 +20,7 @@ const LARGEST_ALLOCATION = 0xffff;
 export function scsiOf(lun: Lun, wanted: string): ScsiAccess {
   if (lun.scsi) return lun.scsi;
   const why = `${wanted} needs SCSI commands of its own, which a block device of the kernel does not carry`;
-  throw new LunError('bad-argument', lun.path, `${lun.path}: ${why}`);
+  throw new LunError('bad-argument', lun.path, `${lun.path}: ${why}`, { about: 'needs-scsi' });
 }
 
 /** Who registered, who holds. Parts that older devices do not know are left out. Rejects with `LunError`. */

@@ -107,6 +107,20 @@ describe('the class of an error', () => {
     expect(plain.exit).toBe(cause.outcome === 'unknown' ? 10 : code);
   });
 
+  it('of a copy that is marked tells of --resume where to run it again may help', () => {
+    const next = (kind: LunErrorKind) =>
+      failureOf(new TransferError(new LunError(kind, '/dev/sdb', 'why'), 'copied', 0, 8, true), 'lun copy').next;
+    expect([next('timeout'), next('write-protected')].map((text) => text.includes('--resume'))).toEqual([true, false]);
+  });
+
+  it('of what a bad argument is about names the way out', () => {
+    const next = (about: NonNullable<LunError['about']>) =>
+      failureOf(new LunError('bad-argument', 'iscsi://h/t/1', 'why', { about }), '').next;
+    expect([next('secret'), next('device-type'), next('needs-scsi')].join('\n')).toMatch(
+      /CDCTL_CHAP_SECRET\n.*lun scan.*\n.*iscsi:/,
+    );
+  });
+
   it.each(Object.entries(COMMAND_CODES))('of a command: %s', (kind, code) => {
     const failure = failureOf(new CommandError(kind as CommandErrorKind, 'tokyo', 'why', { process: 'pair.show' }), '');
     expect(failure).toMatchObject({ exit: code, array: 'tokyo', process: 'pair.show', why: 'why' });

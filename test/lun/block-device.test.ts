@@ -287,6 +287,7 @@ describe('failures', () => {
   it.each<[string, number, LunErrorKind]>([
     ['ENOENT', 2, 'no-path'],
     ['EACCES', 13, 'no-path'],
+    ['ENOTDIR', 20, 'no-path'],
     ['ENOMEDIUM', 123, 'no-medium'],
   ])('%s when opening', async (code, errno, kind) => {
     system.failures.push(systemError(code, errno));

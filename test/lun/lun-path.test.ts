@@ -53,6 +53,7 @@ describe('LUN paths', () => {
     ['iscsi://fe80::1/' + TARGET + '/1', 'brackets'],
     ['iscsi://h/tokyo/1', 'no iSCSI name'],
     ['iscsi://h/iqn.' + 'x'.repeat(220) + '/1', 'no iSCSI name'],
+    ['iscsi://h/' + TARGET + '\x1b[31m/1', 'no iSCSI name'],
     ['iscsi://h/' + TARGET + '/', 'LUN ""'],
     ['iscsi://h/' + TARGET + '/-1', 'LUN "-1"'],
     ['iscsi://h/' + TARGET + '/1x', 'LUN "1x"'],
