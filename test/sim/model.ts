@@ -20,7 +20,16 @@ import {
   type Write,
 } from './history.ts';
 import type { Tap } from './network.ts';
-import { groupOf, isConsistentAuxiliary, NOTHING_HELD, roleOf, volumeAt, volumesOf, type Side } from './side.ts';
+import {
+  checkPlaces,
+  groupOf,
+  isConsistentAuxiliary,
+  NOTHING_HELD,
+  roleOf,
+  volumeAt,
+  volumesOf,
+  type Side,
+} from './side.ts';
 import { SimFailure } from './verdict.ts';
 
 const WRITE_CODES = new Set([0x0a, 0x2a, 0xaa, 0x8a]);
@@ -164,6 +173,7 @@ export function createModel(sides: readonly [Side, Side], tick: () => number, ne
     const before = side.group;
     const after = groupOf(side);
     side.group = after;
+    checkPlaces(side);
     if (roleOf(before) !== roleOf(after)) {
       side.roleChanges += 1;
       if (roleOf(before) === 'auxiliary') leads(side, before, after);

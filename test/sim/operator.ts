@@ -5,6 +5,7 @@ import { resyncGroup } from '../../src/replication/resync.ts';
 import { swapGroup } from '../../src/replication/swap.ts';
 import { takeOver } from '../../src/replication/takeover.ts';
 import { CommandError } from '../../src/host/command-error.ts';
+import type { GroupDefinition } from '../../src/replication/definition.ts';
 import type { Draws } from './randomness.ts';
 import { attempt, createReplicationHost } from './replicator.ts';
 import { end, sleep, type Life } from './scheduler.ts';
@@ -70,6 +71,26 @@ const ACTS: Readonly<Record<string, Act>> = {
   delete: ({ world, group, context }) =>
     world.options.deletes ? deleteGroup(context, group.definition) : Promise.resolve(),
 };
+
+/** As somebody writes a group down who mixes it up with another. */
+const MISTAKES: ReadonlyArray<(own: GroupDefinition, other: GroupDefinition) => GroupDefinition> = [
+  (own, other) => ({ ...own, journals: other.journals }),
+  (own, other) => ({ ...own, pairs: other.pairs }),
+  (own, other) => ({ ...own, pairs: [...own.pairs, { ...other.pairs[0]!, name: 'another' }] }),
+  (own) => ({ ...own, name: 'nobodys' }),
+];
+
+/** Everything has an owner, so that nothing is formed. */
+async function mixUpGroups({ world, group, context, draws, array }: Parameters<Act>[0]): Promise<void> {
+  const { groups, arrays, options } = world;
+  const isWhole = ({ at, definition }: SimGroup): boolean =>
+    arrays.every((candidate) => at(candidate).group?.pairs.length === definition.pairs.length);
+  if (options.deletes || options.olderCopyEveryMs > 0 || !groups.every(isWhole)) return;
+  const other = draws.pick(groups.filter((candidate) => candidate !== group));
+  const primary = arrays.find((candidate) => group.at(candidate).group?.role === 'primary') ?? array;
+  const mistaken = draws.pick(MISTAKES)(group.definition, other.definition);
+  await createGroup(context, mistaken, { primary: primary.name });
+}
 
 function operations(context: ReplicationContext, array: ArrayParty) {
   const found = context.arrays.get(array.name);
@@ -156,15 +177,16 @@ export function startOperator(world: World, group: SimGroup, name: string): void
   const { operatorEveryMs } = world.options;
   if (operatorEveryMs === 0) return;
   const draws = world.draws(name);
+  const acts = world.groups.length > 1 ? { ...ACTS, 'mix-up': mixUpGroups } : ACTS;
 
   async function live(life: Life): Promise<void> {
     const context = createReplicationHost(world, name, life, draws.pick([1_000, 5_000, 20_000]));
     while (world.chaos) {
       await sleep(world.scheduler, life, draws.latency(operatorEveryMs));
-      const act = draws.chance(0.6) ? draws.pick(COMMON) : draws.pick(Object.keys(ACTS));
+      const act = draws.chance(0.6) ? draws.pick(COMMON) : draws.pick(Object.keys(acts));
       const array = draws.pick(world.arrays);
       world.note(`${name} ${act} (${array.name})`);
-      await attempt(world, `${name} ${act}`, async () => ACTS[act]!({ world, group, context, draws, array }));
+      await attempt(world, `${name} ${act}`, async () => acts[act]!({ world, group, context, draws, array }));
     }
   }
 

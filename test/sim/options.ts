@@ -109,7 +109,10 @@ function drawTunables(draws: Draws): Record<string, number> {
 }
 
 function drawWholeOptions(seed: number): Partial<SimOptions> {
-  return { rotEveryMs: createDraws(seed, 'options-rot').pick([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 200, 1_000]) };
+  return {
+    rotEveryMs: createDraws(seed, 'options-rot').pick([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 200, 1_000]),
+    groups: createDraws(seed, 'options-groups').pick([1, 1, 1, 1, 1, 1, 1, 1, 2, 3]),
+  };
 }
 
 export function drawOptions(seed: number, swarm: Swarm = 'whole'): SimOptions {

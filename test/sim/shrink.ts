@@ -3,6 +3,7 @@ import { runSeed, type SimResult } from './simulation.ts';
 
 /** Kinds of faults and of traffic that may turn out not to matter. */
 const WITHOUT: ReadonlyArray<Partial<SimOptions>> = [
+  { groups: 1 },
   { bytes: false },
   { tunables: {} },
   { rotEveryMs: 0 },

@@ -2,6 +2,7 @@ import type { GroupState } from '../../src/array/store/array-state.ts';
 import type { SimDisk } from './disk.ts';
 import { createHistory, type History, type Image, type Write } from './history.ts';
 import type { StatePeek } from './state-peek.ts';
+import { SimFailure } from './verdict.ts';
 
 export const NOTHING_HELD = { generation: '', sequence: 0 } as const;
 
@@ -14,6 +15,7 @@ export interface Side {
   readonly groupName: string;
   /** The group's volumes have this LUN and the next ones. */
   readonly firstLun: number;
+  readonly journalLun: number;
   readonly serial: string;
   readonly disk: SimDisk;
   readonly peek: StatePeek;
@@ -58,7 +60,7 @@ export interface Side {
 }
 
 export function createSide(
-  parts: Pick<Side, 'name' | 'groupName' | 'firstLun' | 'serial' | 'disk' | 'peek'> & {
+  parts: Pick<Side, 'name' | 'groupName' | 'firstLun' | 'journalLun' | 'serial' | 'disk' | 'peek'> & {
     volumes: number;
     sectors: number;
   },
@@ -128,6 +130,19 @@ export function groupOf(side: Side): GroupState | undefined {
 
 export function roleOf(group: GroupState | undefined): Role {
   return group?.role ?? 'simplex';
+}
+
+/** The array's own tables give the group's journal and volumes to it alone, and nothing else to it. */
+export function checkPlaces(side: Side): void {
+  for (const group of side.peek.state()?.groups ?? []) {
+    const isOwn = group.name === side.groupName;
+    const volumes = volumesOf(side, group).filter((volume) => volume >= 0 && volume < side.image.length);
+    const hasJournal = group.localJournalLun === side.journalLun;
+    if (isOwn ? hasJournal && volumes.length === group.pairs.length : !hasJournal && volumes.length === 0) continue;
+    const pairs = group.pairs.map(({ primaryLun, auxiliaryLun }) => `${primaryLun}-${auxiliaryLun}`).join(', ');
+    const what = `journal ${group.localJournalLun} and pairs ${pairs} are in group ${group.name}`;
+    throw new SimFailure('own-place', `${side.name}: ${what}`);
+  }
 }
 
 /** As the product's own tables say it: the auxiliary may be read, and taken over. */

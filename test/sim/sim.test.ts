@@ -57,7 +57,7 @@ describe('the simulation', { timeout: 120_000 }, () => {
     const more = Array.from({ length: CANARY_SEEDS }, (_, index) => index + 1);
     for (const seed of [...seeds, ...more]) {
       if (found) break;
-      found = (await mutant.runSeed(seed, { options: options ?? {} })).invariant;
+      found = (await mutant.runSeed(seed, { swarm: 'wide', options: options ?? {} })).invariant;
     }
     expect(names).toContain(found);
   });

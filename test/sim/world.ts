@@ -170,6 +170,7 @@ function createParty(parts: {
       name: plans.length === 1 ? name : `${name} (${definition.name})`,
       groupName: definition.name,
       firstLun: firstLun[name]!,
+      journalLun: definition.journals[name]!,
       serial,
       disk,
       peek,
