@@ -5,7 +5,6 @@ import { resyncGroup } from '../../src/replication/resync.ts';
 import { swapGroup } from '../../src/replication/swap.ts';
 import { takeOver } from '../../src/replication/takeover.ts';
 import { CommandError } from '../../src/host/command-error.ts';
-import type { GroupDefinition } from '../../src/replication/definition.ts';
 import type { Draws } from './randomness.ts';
 import { attempt, createReplicationHost } from './replicator.ts';
 import { end, sleep, type Life } from './scheduler.ts';
@@ -72,25 +71,36 @@ const ACTS: Readonly<Record<string, Act>> = {
     world.options.deletes ? deleteGroup(context, group.definition) : Promise.resolve(),
 };
 
-/** As somebody writes a group down who mixes it up with another. */
-const MISTAKES: ReadonlyArray<(own: GroupDefinition, other: GroupDefinition) => GroupDefinition> = [
-  (own, other) => ({ ...own, journals: other.journals }),
-  (own, other) => ({ ...own, pairs: other.pairs }),
-  (own, other) => ({ ...own, pairs: [...own.pairs, { ...other.pairs[0]!, name: 'another' }] }),
-  (own) => ({ ...own, name: 'nobodys' }),
-];
-
-/** Everything has an owner, so that nothing is formed. */
+/** Half a pair ordered by hand of what other pairs and groups own, while everything has an owner: nothing may come of it. */
 async function mixUpGroups({ world, group, context, draws, array }: Parameters<Act>[0]): Promise<void> {
   const { groups, arrays, options } = world;
   const isWhole = ({ at, definition }: SimGroup): boolean =>
     arrays.every((candidate) => at(candidate).group?.pairs.length === definition.pairs.length);
   if (options.deletes || options.olderCopyEveryMs > 0 || !groups.every(isWhole)) return;
-  const other = draws.pick(groups.filter((candidate) => candidate !== group));
-  const primary = arrays.find((candidate) => group.at(candidate).group?.role === 'primary') ?? array;
-  const mistaken = draws.pick(MISTAKES)(group.definition, other.definition);
-  await createGroup(context, mistaken, { primary: primary.name });
+  const role = draws.pick(['primary', 'auxiliary'] as const);
+  const [primary, auxiliary] = role === 'primary' ? [array, otherOf(world, array)] : [otherOf(world, array), array];
+  const { luns } = draws.pick(draws.pick(groups).definition.pairs);
+  const { name, journals } = group.definition;
+  await operations(context, array).createPair({
+    group: draws.chance(0.7) ? name : 'nobodys',
+    pair: 'mixed-up',
+    role,
+    noCopy: false,
+    primaryLun: luns[primary.name]!,
+    auxiliaryLun: luns[auxiliary.name]!,
+    primaryJournalLun: journals[primary.name]!,
+    auxiliaryJournalLun: journals[auxiliary.name]!,
+    primarySerial: primary.serial,
+    auxiliarySerial: auxiliary.serial,
+  });
 }
+
+function otherOf({ arrays: [one, other] }: World, array: ArrayParty): ArrayParty {
+  return array === one ? other : one;
+}
+
+const ACTS_OF_SEVERAL: typeof ACTS = { ...ACTS, 'mix-up': mixUpGroups };
+const MIX_UPS = ['mix-up', 'mix-up', 'mix-up'];
 
 function operations(context: ReplicationContext, array: ArrayParty) {
   const found = context.arrays.get(array.name);
@@ -126,7 +136,7 @@ function acceptsMixture({ world, group, array, draws }: Parameters<Act>[0]): boo
 /** The drill of every runbook: a site is gone, its volumes are taken over at the other, and it comes back later. */
 async function loseSite(parts: Parameters<Act>[0]): Promise<void> {
   const { world, group, context, draws, array } = parts;
-  const lost = world.arrays.find((candidate) => candidate !== array)!;
+  const lost = otherOf(world, array);
   if (lost.life) world.stop(lost, draws.chance(0.5));
   const { scheduler } = world;
   scheduler.after(draws.between(500, 4_000), () => {
@@ -177,16 +187,18 @@ export function startOperator(world: World, group: SimGroup, name: string): void
   const { operatorEveryMs } = world.options;
   if (operatorEveryMs === 0) return;
   const draws = world.draws(name);
-  const acts = world.groups.length > 1 ? { ...ACTS, 'mix-up': mixUpGroups } : ACTS;
+  const acts = world.groups.length === 1 ? Object.keys(ACTS) : [...Object.keys(ACTS), ...MIX_UPS];
 
   async function live(life: Life): Promise<void> {
     const context = createReplicationHost(world, name, life, draws.pick([1_000, 5_000, 20_000]));
     while (world.chaos) {
       await sleep(world.scheduler, life, draws.latency(operatorEveryMs));
-      const act = draws.chance(0.6) ? draws.pick(COMMON) : draws.pick(Object.keys(acts));
+      const act = draws.chance(0.6) ? draws.pick(COMMON) : draws.pick(acts);
       const array = draws.pick(world.arrays);
       world.note(`${name} ${act} (${array.name})`);
-      await attempt(world, `${name} ${act}`, async () => acts[act]!({ world, group, context, draws, array }));
+      await attempt(world, `${name} ${act}`, async () =>
+        ACTS_OF_SEVERAL[act]!({ world, group, context, draws, array }),
+      );
     }
   }
 
