@@ -162,6 +162,7 @@ export const SIGHTS = {
   'a split brain is seen': /split.brain/i,
   'a purge is refused': /purge.*(proof|lineage|does not exist)/,
   'a group is dissolved': / delete: done$/,
+  'what another group owns is asked for': / mix-up: refused: LUN .* is in pair /,
   'a bit flips at rest': / is flipped: /,
   'a sector becomes unreadable': / is unreadable: /,
   'a write is misdirected': / is misdirected: /,
