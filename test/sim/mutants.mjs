@@ -139,6 +139,35 @@ const RAW = {
   operatorEveryMs: 100,
   chaosMs: 1500,
 };
+/** One thing at a time fails, over a loop that keeps up. */
+const CALM = {
+  ...STEADY,
+  olderCopyEveryMs: 0,
+  loss: 0,
+  linkEveryMs: 0,
+  stallRate: 0,
+  killEveryMs: 0,
+  powerCutEveryMs: 0,
+  operatorEveryMs: 0,
+  deallocateRate: 0,
+  early: false,
+  deletes: false,
+  streamFaultEveryMs: 0,
+  thinkMs: 10,
+  volumes: 2,
+  applications: 2,
+  depth: 4,
+  sectors: 128,
+  loops: 1,
+  loopPauseMs: 5,
+  latencyMs: 0.2,
+  longestWrite: 4,
+  ringRecords: 128,
+  flushMs: 1,
+  chaosMs: 1500,
+};
+/** Flushes that last long, of one file while those of others end. */
+const STALLS = { ...CALM, stallRate: 0.2, powerCutEveryMs: 100 };
 const SWAPS = { ...ORDERS, thinkMs: 3, flushMs: 3, depth: 4, longestWrite: 1, ringRecords: 512, olderCopyEveryMs: 0 };
 const CUTS = { powerCutEveryMs: 200 };
 const CRASHES = { powerCutEveryMs: 200, killEveryMs: 200 };
@@ -320,8 +349,16 @@ export const MUTANTS = [
     find: 'piece.open ??= sectorToWrite(piece);',
     replace: 'piece.open ??= 0;',
     expect: ['I1-prefix', 'I2-durable', 'I9-liveness', 'no-crash'],
-    options: { ...CUTS, garbage: true },
-    within: 60,
+    options: {
+      ...STALLS,
+      garbage: true,
+      deallocateRate: 0.3,
+      longestWrite: 24,
+      sectors: 384,
+      tunables: { SMALLEST_CHUNK_BYTES: 4096, ALLOCATE_AHEAD: 0 },
+    },
+    within: 40,
+    seeds: [5],
   },
   {
     name: 'tables in place are written over while a flush of them is under way',
@@ -377,8 +414,9 @@ export const MUTANTS = [
     find: 'await runtime.storing.drain();',
     replace: '',
     expect: ['I2-durable', 'I1-prefix', 'I9-liveness'],
-    options: CUTS,
-    within: 60,
+    options: { ...CALM, powerCutEveryMs: 100, thinkMs: 3, tunables: { GATHER_MS: 500 } },
+    within: 20,
+    seeds: [1],
   },
   {
     name: 'purge believes a number without its proof',
@@ -386,8 +424,9 @@ export const MUTANTS = [
     find: 'if (stored.proof !== request.proof) {',
     replace: 'if (stored.proof < 0) {',
     expect: ['I7-purge'],
-    options: { operatorEveryMs: 30 },
-    within: 200,
+    options: { ...CALM, rawOrderEveryMs: 15, chaosMs: 800, loopPauseMs: 200 },
+    within: 20,
+    seeds: [1],
   },
   {
     name: 'a purge is answered and frees nothing',
@@ -576,9 +615,10 @@ export const MUTANTS = [
     file: `${GROUP}recover.ts`,
     find: 'await runtime.journal.flush();\n  return redoChain',
     replace: 'return redoChain',
-    expect: ['I1-prefix', 'I9-liveness'],
-    options: CRASHES,
-    within: 1_000,
+    expect: ['check-clean', 'I1-prefix', 'I9-liveness'],
+    options: { ...CALM, flushMs: 3, powerCutEveryMs: 60, killEveryMs: 60, thinkMs: 3 },
+    within: 60,
+    seeds: [13],
   },
   {
     name: 'a record comes back to life when the hole before it is filled',
