@@ -211,25 +211,7 @@ function createBody(parts: BodyParts, store: StateStore, remote: RemoteInterface
     volume: (lun) => volumes.get(lun),
     journal: (lun) => journals.get(lun),
     runtime: (group) => runtimes.get(group),
-    async openRuntime(group) {
-      const journalLun = store.group(group)?.localJournalLun ?? -1;
-      const journal = journals.get(journalLun);
-      if (!journal) throw new Error(`group ${group} has no journal at LUN ${journalLun}`);
-      const runtime = await openGroupRuntime({
-        name: group,
-        arraySerial: serial,
-        store,
-        storage,
-        clock,
-        random: parts.random,
-        remote,
-        journal,
-        volume: needVolume,
-        log,
-      });
-      runtimes.set(group, runtime);
-      return runtime;
-    },
+    beginGroup: (group) => groups.begin(group),
     async closeRuntime(group) {
       const runtime = runtimes.get(group);
       runtimes.delete(group);
@@ -256,9 +238,19 @@ function createBody(parts: BodyParts, store: StateStore, remote: RemoteInterface
     clock,
     volume: needVolume,
     runtimes,
-    openRuntime: (group) => core.openRuntime(group),
+    openRuntime,
     log,
   });
+  async function openRuntime(group: string): Promise<GroupRuntime> {
+    const journalLun = store.group(group)?.localJournalLun ?? -1;
+    const journal = journals.get(journalLun);
+    if (!journal) throw new Error(`group ${group} has no journal at LUN ${journalLun}`);
+    const shared = { arraySerial: serial, store, storage, clock, random: parts.random, remote, log };
+    const runtime = await openGroupRuntime({ ...shared, name: group, journal, volume: needVolume });
+    runtimes.set(group, runtime);
+    return runtime;
+  }
+
   const backings = createBackingOpener({
     arraySerial: serial,
     opener: parts.backings,
@@ -315,6 +307,7 @@ function createBody(parts: BodyParts, store: StateStore, remote: RemoteInterface
       volume: opened,
       paired: () => paired(volume.lun),
       hold: () => holds.get(volume.lun),
+      waits: () => groups.waits(volume.lun),
       ...(sanitizer ? { sanitizer } : {}),
       exclusive: core.exclusive,
     });

@@ -3,6 +3,7 @@ import { SENSE_KEY } from '../scsi/sense.ts';
 import type { LogicalUnit } from './logical-unit.ts';
 import { faultOfRemote } from './remote-fault.ts';
 import type { Volume } from './store/volume.ts';
+import { notAtWork } from './units.ts';
 
 /**
  * A volume's unit that hosts cannot use while its backing, or that of another volume of its group, is away. They are
@@ -21,7 +22,7 @@ export function withObstacles(unit: LogicalUnit, volume: Volume, waits: () => st
     const state = backing?.condition().state;
     if (state === 'away') throw faultOfRemote(backing!.failure(), 'open');
     const why = waits();
-    if (why !== undefined) throw checkCondition(SENSE_KEY.notReady, 0x04, 0x03, why);
+    if (why !== undefined) throw notAtWork(why);
     if (state === 'behind') throw checkCondition(SENSE_KEY.notReady, 0x04, 0x01, `${unit.name} is brought up to date`);
   };
   if (!backing) return { ...unit, access, prepare };

@@ -26,9 +26,10 @@ export interface ArrayCore {
   volume(lun: number): Volume | undefined;
   journal(lun: number): JournalVolume | undefined;
   runtime(group: string): GroupRuntime | undefined;
-  openRuntime(group: string): Promise<GroupRuntime>;
+  /** Puts a group to work that has just been formed; where it cannot work yet, `waits` says why. */
+  beginGroup(group: string): Promise<void>;
   closeRuntime(group: string): Promise<void>;
-  /** Why the group is not at work although it exists: the backing of a volume is away since the array started. */
+  /** Why the group is not at work although it exists: the backing of a volume is away since the array started, its storage fails. */
   waits(group: string): string | undefined;
   /** Writes to an unpaired volume wait until the returned function is called. */
   holdVolume(lun: number): () => void;

@@ -10,11 +10,13 @@ import type { Volume } from './store/volume.ts';
 
 /**
  * Puts groups to work, and brings volumes back whose backing was away. A group that finds a backing missing when the array
- * starts is not served until it is there; the other groups and volumes do not wait for it.
+ * starts, or whose storage fails when it is formed, is not served until that is over; the other groups and volumes do not wait for it.
  */
 export interface GroupKeeper {
   /** At the start of the array. */
   openAll(): Promise<void>;
+  /** A group that has just been formed. Where that fails it is not served, and is tried again until it is. */
+  begin(group: string): Promise<void>;
   /** Why the group of this LUN is not at work; undefined where it is, or where the LUN is in none. */
   waits(lun: number): string | undefined;
   /** The same by the group's name. */
@@ -67,6 +69,19 @@ export function createGroupKeeper(parts: {
       const gone = volumes.find((volume) => volume.backing?.isUsable() === false);
       if (!gone) throw error;
       wait(group, gone);
+    }
+  }
+
+  /** Its state is durable already: neither the host that formed it nor the group itself could take that back. */
+  async function begin(name: string): Promise<void> {
+    const group = store.group(name);
+    if (!group || runtimes.has(name)) return;
+    try {
+      await openGroup(group);
+    } catch (error) {
+      hold(group, `group ${name} cannot work yet: ${String(error)}`);
+      const again = (): Promise<void> => queue.run(() => (stopped ? Promise.resolve() : begin(name)));
+      parts.clock.setTimer(RETRY_MS, () => void again(), { background: true });
     }
   }
 
@@ -131,6 +146,7 @@ export function createGroupKeeper(parts: {
         if (waiting.has(group.name)) for (const pair of group.pairs) tryAgain(localLun(group, pair));
       }
     },
+    begin: (group) => queue.run(() => begin(group)),
     waits(lun) {
       const group = waiting.size > 0 ? groupOf(lun) : undefined;
       return group && waiting.get(group.name);

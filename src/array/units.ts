@@ -32,6 +32,8 @@ export interface VolumeUnitParts {
   readonly paired: () => PairedVolume | undefined;
   /** Undefined, or resolves when a pair formation under way on this volume has ended. */
   readonly hold: () => Promise<void> | undefined;
+  /** Why the group that the volume is in is not at work; what came before that and waited must not pass it by. */
+  readonly waits: () => string | undefined;
   /** Absent where the volume's backing cannot be erased. */
   readonly sanitizer?: Sanitizer;
   /** Forming pairs and beginning to sanitize, one at a time. */
@@ -47,6 +49,8 @@ export function createVolumeUnit(parts: VolumeUnitParts): LogicalUnit {
   function requireUsable(): void {
     const sanitizing = parts.sanitizer?.status();
     if (sanitizing) throw sanitizeFault(sanitizing);
+    const why = parts.waits();
+    if (why !== undefined) throw notAtWork(why);
   }
 
   async function changeAlone(change: VolumeChange, isAborted?: () => boolean): Promise<boolean> {
@@ -150,6 +154,11 @@ function alone(sanitizer: Sanitizer, { volume, paired, exclusive }: VolumeUnitPa
         await sanitizer.begin(request);
       }),
   };
+}
+
+/** LOGICAL UNIT NOT READY, MANUAL INTERVENTION REQUIRED. */
+export function notAtWork(why: string): Error {
+  return checkCondition(SENSE_KEY.notReady, 0x04, 0x03, why);
 }
 
 function inPair(name: string): Error {

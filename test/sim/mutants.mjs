@@ -342,7 +342,7 @@ export const MUTANTS = [
     expect: ['I1-prefix', 'I2-durable', 'I9-liveness', 'no-crash'],
     options: ROT,
     within: 60,
-    seeds: [26],
+    seeds: [25],
   },
   {
     name: 'tables in place have one sector only',
@@ -519,7 +519,7 @@ export const MUTANTS = [
     file: `${GROUP}transitions.ts`,
     find: 'if (!nothing && !request.discard && !isAncestor(position, request.lineage)) {',
     replace: 'if (!nothing && !request.discard && group.name === "") {',
-    expect: ['I6-one-primary'],
+    expect: ['I6-one-primary', 'I9-liveness'],
     options: { ...RAW, discards: false },
     within: 20,
     seeds: [1],

@@ -93,8 +93,9 @@ function withPair(
 }
 
 async function startPair(core: ArrayCore, request: Create): Promise<void> {
-  const runtime = core.runtime(request.group) ?? (await core.openRuntime(request.group));
-  runtime.wake();
+  const runtime = core.runtime(request.group);
+  if (runtime) runtime.wake();
+  else await core.beginGroup(request.group);
 }
 
 function checkRequest(core: ArrayCore, request: Create): void {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createWorker } from '../../../src/array/group/follower.ts';
 import { openThinFile } from '../../../src/array/store/thin-file.ts';
-import { LUNS } from '../../support/array-pair.ts';
+import { LUNS, pairRequest } from '../../support/array-pair.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
 import { createMemoryStorage } from '../../support/memory-storage.ts';
 import {
@@ -48,6 +48,27 @@ describe('storage that fails', () => {
       await sleep(world, 100);
       expect(await tokyo.operations.showJournal('oradb')).toMatchObject({ suspendReason: 'error' });
       expect((await tokyo.lun('data').read(1, 1))[0]).toBe(1);
+    }));
+
+  it('lets a group work later whose journal fails in the moment that it is formed', () =>
+    inWorld(async (world) => {
+      const { tokyo } = world;
+      world.disks.tokyo.breakFlush(`lun-${LUNS.tokyo.journal}.journal`, 1);
+      const formed = tokyo.operations.createPair(pairRequest('primary', 'data'));
+      const given = [];
+      for (let block = 10; block < 40; block += 1) {
+        given.push(tokyo.lun('data').write(block, stamp(block)).catch(String));
+        await sleep(world, 0.2);
+      }
+      await formed;
+      expect(new Set(await Promise.all(given)), 'none past the group').toEqual(new Set(['LunError: 2/4/3']));
+      await expect(tokyo.operations.showJournal('oradb')).rejects.toThrow(/cannot work yet.*flush failed/);
+      await expect(tokyo.lun('data').write(1, stamp(1))).rejects.toThrow('2/4/3');
+      await sleep(world, 6_000);
+      await tokyo.lun('data').write(1, stamp(1));
+      await formPair(world, 'data');
+      await cycleUntilPair(world);
+      await expectSame(world, 'data');
     }));
 });
 
