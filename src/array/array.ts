@@ -30,7 +30,7 @@ import { createSanitizer, type VolumeSanitizer } from './sanitize/sanitizer.ts';
 import { openStateStore, type StateStore } from './store/state-store.ts';
 import type { Volume } from './store/volume.ts';
 import { withObstacles } from './backed-unit.ts';
-import { createBackingOpener } from './backing-opener.ts';
+import { createBackingOpener, withRecord } from './backing-opener.ts';
 import { createFileVolumes } from './file-volumes.ts';
 import { createGiveUp } from './give-up.ts';
 import { createGroupKeeper, startAnew, type GroupKeeper } from './group-keeper.ts';
@@ -256,7 +256,7 @@ function createBody(parts: BodyParts, store: StateStore, remote: RemoteInterface
     opener: parts.backings,
     state: () => store.state(),
     record: async (record) => {
-      await store.update((state) => ({ ...state, backings: [...(state.backings ?? []), record] }));
+      await store.update((state) => ({ ...state, backings: withRecord(state.backings, record) }));
     },
   });
   const fileVolumes = createFileVolumes(parts);

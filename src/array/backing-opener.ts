@@ -25,22 +25,31 @@ export function createBackingOpener(parts: {
   readonly state: () => ArrayState;
   readonly record: (record: BackingRecord) => Promise<void>;
 }): BackingOpener {
-  const recorded = (lun: number): string | undefined =>
-    parts.state().backings?.find((record) => record.lun === lun)?.identity;
+  const recorded = (lun: number): BackingRecord | undefined =>
+    parts.state().backings?.find((record) => record.lun === lun);
 
-  function checkIdentity(path: string, lun: number, identity: string): void {
+  function checkIdentity(path: string, lun: number, found: Who): void {
     const before = recorded(lun);
-    if (before !== undefined && before !== identity) {
-      refuse(path, `it is ${identity}, and not ${before}, which held the volume before`);
+    if (before && !isSame(before, found)) {
+      refuse(path, `it is ${textOfWho(found)}, and not ${textOfWho(before)}, which held the volume before`);
     }
-    const other = parts.state().backings?.find((record) => record.lun !== lun && record.identity === identity);
-    if (other) refuse(path, `it is the backing of LUN ${other.lun} already`);
+    const other = parts.state().backings?.find((record) => record.lun !== lun && isSame(record, found));
+    if (other) {
+      const hint = 'if it is another LUN, give it a unit serial number or a name of its own at its target';
+      refuse(path, `it is ${textOfWho(found)}, the backing of LUN ${other.lun} already; ${hint}`);
+    }
+  }
+
+  /** What is met first, and the serial number where an earlier version has not recorded it. */
+  async function record(lun: number, found: Who): Promise<void> {
+    const before = recorded(lun);
+    if (!before || before.serial !== found.serial) await parts.record({ lun, ...found });
   }
 
   async function examine(lun: Lun, volume: Omit<VolumeDescription, 'blockCount'>) {
     const { path } = lun;
-    const identity = identityOf(path, await lun.identify({ timeoutMs: OPEN_TIMEOUT_MS }), parts.arraySerial);
-    checkIdentity(path, volume.lun, identity);
+    const who = whoIs(path, await lun.identify({ timeoutMs: OPEN_TIMEOUT_MS }), parts.arraySerial);
+    checkIdentity(path, volume.lun, who);
     const found = await lun.capacity({ timeoutMs: OPEN_TIMEOUT_MS });
     if (volume.blockSize % found.blockSize !== 0) {
       refuse(
@@ -48,7 +57,7 @@ export function createBackingOpener(parts: {
         `it has blocks of ${found.blockSize} bytes, which do not fit into the volume's of ${volume.blockSize}`,
       );
     }
-    return { identity, blockCount: Math.floor((found.blockCount * found.blockSize) / volume.blockSize) };
+    return { who, blockCount: Math.floor((found.blockCount * found.blockSize) / volume.blockSize) };
   }
 
   async function openAnd<T>(path: string, use: (lun: Lun) => Promise<T>): Promise<T> {
@@ -65,29 +74,52 @@ export function createBackingOpener(parts: {
   return {
     open: (volume) =>
       openAnd(volume.backing!, async (lun) => {
-        const { identity, blockCount } = await examine(lun, volume);
+        const { who, blockCount } = await examine(lun, volume);
         if (blockCount < volume.blockCount) {
           refuse(lun.path, `it has ${blockCount} blocks of ${volume.blockSize} bytes, the volume ${volume.blockCount}`);
         }
-        if (recorded(volume.lun) === undefined) await parts.record({ lun: volume.lun, identity });
+        await record(volume.lun, who);
         return lun;
       }),
     probe: (volume) =>
       openAnd(volume.backing!, async (lun) => {
-        const seen = await examine(lun, volume);
+        const { who, blockCount } = await examine(lun, volume);
         await lun.close();
-        return seen;
+        return { identity: textOfWho(who), blockCount };
       }),
   };
 }
 
-function identityOf(path: string, identity: LunIdentity, arraySerial: string): string {
+type Who = Omit<BackingRecord, 'lun'>;
+
+export function withRecord(records: readonly BackingRecord[] | undefined, record: BackingRecord): BackingRecord[] {
+  return [...(records ?? []).filter(({ lun }) => lun !== record.lun), record];
+}
+
+/** A record without a serial number was made before it was recorded. */
+function isSame(record: Who, found: Who): boolean {
+  return record.identity === found.identity && (record.serial === undefined || record.serial === found.serial);
+}
+
+/** "3000000100000001, serial beaf11". */
+export function textOfWho({ identity, serial }: Who): string {
+  return serial === undefined ? identity : `${identity}, serial ${serial}`;
+}
+
+/**
+ * NAA 2h, 5h and 6h contain a number that IEEE has given to the vendor, and are alike on no two LUNs; of other designators
+ * nobody makes sure. tgtd makes its NAA 3h (locally assigned) of the numbers of target and LUN alone.
+ */
+const WORLD_WIDE = /^(?:[25][0-9a-f]{15}|6[0-9a-f]{31})(?: partition .*)?$/;
+
+function whoIs(path: string, identity: LunIdentity, arraySerial: string): Who {
   const { vendor, product, serial, worldWideName } = identity;
   if (serial === unitSerial(arraySerial, Number.parseInt(serial.slice(-4), 16))) {
     refuse(path, 'it is a LUN of this array itself');
   }
-  if (worldWideName !== '') return worldWideName;
-  if (serial !== '') return [vendor, product, serial].filter((part) => part !== '').join(' ');
+  if (WORLD_WIDE.test(worldWideName) || (worldWideName !== '' && serial === '')) return { identity: worldWideName };
+  if (worldWideName !== '') return { identity: worldWideName, serial };
+  if (serial !== '') return { identity: [vendor, product, serial].filter((part) => part !== '').join(' ') };
   return refuse(path, 'it does not say who it is (no VPD page 83h or 80h), so that another could be taken for it');
 }
 

@@ -1,5 +1,5 @@
 import { LunError } from '../lun/lun.ts';
-import type { BackingOpener } from './backing-opener.ts';
+import { textOfWho, type BackingOpener } from './backing-opener.ts';
 import type { ArrayDescription, LunMapEntry, VolumeDescription } from './description.ts';
 import type { GiveUp } from './give-up.ts';
 import type { GroupRuntime } from './group/group-runtime.ts';
@@ -72,7 +72,8 @@ export function createManagement(
     return [...body.volumes.values()].flatMap(({ description: { lun, backing = '' }, backing: behind }) => {
       if (!behind) return [];
       const { state, why } = behind.condition();
-      const identity = store.state().backings?.find((record) => record.lun === lun)?.identity ?? '';
+      const record = store.state().backings?.find((candidate) => candidate.lun === lun);
+      const identity = record ? textOfWho(record) : '';
       return [{ lun, backing, condition: state, identity, why }];
     });
   }

@@ -13,7 +13,7 @@ export interface VolatileLun {
   refuse(lba: number | undefined, sense?: SenseFacts): void;
   refuseFlush(refused: boolean): void;
   /** Another disk answers at the path. */
-  replace(serial: string): void;
+  replace(serial: string, worldWideName?: string): void;
   resize(blockCount: number): void;
   /** What a host of the disk itself would read, cache included. */
   content(lba: number, blockCount: number): Uint8Array;
@@ -30,6 +30,7 @@ export function createVolatileLun(clock: Clock, blocks: number, latencyMs = 1): 
   let connection = 0;
   let there = true;
   let serial = 'DISK-1';
+  let worldWideName = '';
   let blockCount = blocks;
   let refused: { lba: number; sense: SenseFacts } | undefined;
   let flushRefused = false;
@@ -61,7 +62,7 @@ export function createVolatileLun(clock: Clock, blocks: number, latencyMs = 1): 
     }
     return {
       path,
-      identify: () => carryOut(() => ({ vendor: 'TEST', product: 'DISK', revision: '1', serial, worldWideName: '' })),
+      identify: () => carryOut(() => ({ vendor: 'TEST', product: 'DISK', revision: '1', serial, worldWideName })),
       capacity: () => carryOut(() => ({ blockSize: BLOCK, blockCount })),
       read: (lba, count) => carryOut(() => cached.slice(lba * BLOCK, (lba + count) * BLOCK)),
       write: (lba, data) =>
@@ -98,8 +99,9 @@ export function createVolatileLun(clock: Clock, blocks: number, latencyMs = 1): 
     refuseFlush(on) {
       flushRefused = on;
     },
-    replace(other) {
+    replace(other, name = worldWideName) {
       serial = other;
+      worldWideName = name;
       breakConnections();
     },
     resize(count) {

@@ -196,4 +196,29 @@ describe('arrays in front of storage that was there before', () => {
     expect(own.code).not.toBe(0);
     expect(own.stderr).toMatch(/this array itself/);
   });
+
+  it('write nothing to another image that answers in the place of the first', async () => {
+    const { tokyo } = { tokyo: served.get('tokyo')! };
+    const [own, foreign] = [join(place.path, 'own.img'), join(place.path, 'foreign.img')];
+    for (const image of [own, foreign]) writeFileSync(image, before);
+    tgt.addLun(2, own, 'scsi_sn=beafrv1');
+    await cdctl('array', 'volume', 'add', tokyo.directory, '--lun', '12', '--name', 'front', '--backing', tgt.url(2));
+    const lun = await opener.open(`${tokyo.url}/12`);
+    await lun.write(0, blockOf(1));
+    await lun.flush();
+    await tgt.kill();
+    await tgt.run();
+    tgt.addLun(1, near);
+    tgt.addLun(2, foreign, 'scsi_sn=intruder');
+    await expect(lun.write(8, blockOf(2))).rejects.toThrow();
+    const found = async (): Promise<Json | undefined> => {
+      const shown = await cdctl('array', 'show', tokyo.directory);
+      const { backings } = (shown['array'] ?? (shown['data'] as Json)['array']) as { backings: Json[] };
+      return backings.find((backing) => backing['lun'] === 12);
+    };
+    await until('refused', async () => String((await found())?.['why']).includes('serial intruder'));
+    expect((await found())?.['condition']).toBe('away');
+    await lun.close();
+    expect(readFileSync(foreign).equals(before)).toBe(true);
+  });
 });

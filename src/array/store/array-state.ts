@@ -30,6 +30,8 @@ export interface BackingRecord {
   readonly lun: number;
   /** Who the backing says it is: its VPD 83h designator or serial, or what the kernel knows of it. */
   readonly identity: string;
+  /** Its unit serial number (VPD 80h) beside a designator that others may have, too; absent in older records. */
+  readonly serial?: string;
 }
 
 /** A place in the journal: everything up to record `sequence` lies before it, the next record's data begins there. */

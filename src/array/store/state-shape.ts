@@ -102,7 +102,7 @@ const state = fields(
     groups: listOf(group, ENTRY_LIMIT),
     incarnation: integer(),
   },
-  { groupChanges: integer(), backings: listOf(fields({ lun: LUN, identity: NAME }), ENTRY_LIMIT) },
+  { groupChanges: integer(), backings: listOf(fields({ lun: LUN, identity: NAME }, { serial: NAME }), ENTRY_LIMIT) },
 );
 
 const request = fields({

@@ -365,6 +365,30 @@ describe('who stands behind a volume', () => {
       expect(await byteAt(world, 1)).toBe(1);
     }));
 
+  it('is told by its serial number where its name is one that others have, too', () =>
+    withBackings(async (world) => {
+      const { tokyo } = world;
+      world.far.replace('beafrv1', '3000000100000001');
+      const volume = { lun: 50, name: 'more', kind: 'volume', blockSize: 512, blockCount: 0 } as const;
+      await tokyo.array().management.addVolume({ ...volume, backing: 'iscsi://osaka/iqn/1' });
+      const report = () =>
+        tokyo
+          .array()
+          .management.show()
+          .backings.find(({ lun }) => lun === 50);
+      expect(report()).toMatchObject({ condition: 'ready', identity: '3000000100000001, serial beafrv1' });
+      world.far.replace('intruder');
+      await sleep(world, 10_000);
+      const writes = world.far.counts.writes;
+      tokyo.kill();
+      await tokyo.start();
+      await until(world, 'refused', () => /serial intruder, and not/.test(report()?.why ?? ''));
+      await sleep(world, 10_000);
+      expect([report()?.condition, world.far.counts.writes]).toEqual(['away', writes]);
+      world.far.replace('beafrv1');
+      await until(world, 'ready', () => report()?.condition === 'ready', 200);
+    }));
+
   it('is looked at before a volume is added: not twice, not this array itself, large enough', () =>
     withBackings(async (world) => {
       const { management } = world.tokyo.array();
