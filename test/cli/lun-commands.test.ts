@@ -257,6 +257,23 @@ describe('lun copy', () => {
     expect((await compare(big, 'tokyo/data')).equal).toBe(true);
   });
 
+  it('refuses a virtual volume and the volume behind it, and every byte of it is still there', async () => {
+    const { lab: report } = await json(['lab', 'status', '--directory', lab]);
+    const { port } = report.arrays.find(({ name }: Data) => name === 'osaka');
+    const behind = `iscsi://127.0.0.1:${port}/iqn.2026-11.io.cdctl:osaka/10`;
+    expect(await copy(big, behind)).toMatchObject({ code: 0 });
+    for (const [from, to] of [
+      ['tokyo/osaka-data', behind],
+      [behind, 'tokyo/osaka-data'],
+    ] as const) {
+      for (const more of [[], ['--resume', '--to-offset', '1MiB', '--length', '1MiB']]) {
+        const { code, error } = await copy(from, to, ...more);
+        expect([code, error.class, error.what]).toEqual([8, 'unsafe', 'source and destination lead to one disk']);
+        expect((await compare(big, behind)).equal).toBe(true);
+      }
+    }
+  });
+
   it('says what is wrong by the name that it has', async () => {
     const words = async (call: Promise<any>) => (await call).error.what as string;
     expect(await words(copy('tokyo/log', 'tokyo/data', '--from-offset', '100'))).toMatch(/^--from-offset of 100 bytes/);

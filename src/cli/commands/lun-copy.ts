@@ -1,3 +1,4 @@
+import { randomHex } from '../../base/random.ts';
 import { usageError } from '../cli-error.ts';
 import { confirmName } from '../confirm.ts';
 import type { CommandContext } from '../context.ts';
@@ -103,7 +104,8 @@ class Job {
     );
     const facts = this.#facts(range, end.byteLength - toOffset - length);
     if (this.#context.dryRun) return { changed: false, data: facts };
-    const marker = unfinishedMarker(from.name, end.name, end.unit, length);
+    const token = randomHex(this.#context.services.random, 16);
+    const marker = unfinishedMarker(token, from.name, end.name, end.unit, length);
     return this.#copy(from, end, range, facts, marker);
   }
 

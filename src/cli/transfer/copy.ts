@@ -2,6 +2,7 @@ import { crc32 } from 'node:zlib';
 import { equalBytes, isAllZero } from '../../base/bytes.ts';
 import { CliError } from '../cli-error.ts';
 import type { Destination, Endpoint } from './endpoint.ts';
+import { OneDiskGuard } from './one-disk.ts';
 import { cellsOf, placeOf, type Range } from './range.ts';
 import { pump, type Cells } from './pump.ts';
 import { TransferError } from './transfer-error.ts';
@@ -39,7 +40,8 @@ const DEPTH = 8;
 
 /**
  * Copies the range, cell by cell, the first cell last. Rejects with `TransferError`; the destination then still has the marker
- * where it was given one, and what was written before.
+ * where it was given one, and what was written before; where it turns out to be the source under another name, it has its first
+ * blocks again.
  */
 export async function copyRange(parts: CopyParts): Promise<CopyFigures> {
   const copy = new Copy(parts);
@@ -55,15 +57,20 @@ class Copy {
   readonly #parts: CopyParts;
   /** CRC-32 of what each cell is to be. */
   readonly #checksums: Uint32Array;
+  readonly #guard: OneDiskGuard | undefined;
   #marking: Promise<void> | undefined;
 
   constructor(parts: CopyParts) {
     this.#parts = parts;
+    this.#guard = parts.marker && new OneDiskGuard(parts.from, parts.to, parts.range, parts.marker);
     this.#checksums = new Uint32Array(parts.verify ? parts.range.cellCount : 0);
   }
 
   async carryOut(): Promise<CopyFigures> {
-    const { from, to, range, stopped, marker } = this.#parts;
+    const { from, to, range, resume, stopped, marker } = this.#parts;
+    if (resume) await this.#guard?.refuseMarkedSource();
+    // Before anything is read, so that the marker is seen wherever it turns up.
+    else if (!stopped()) await this.#mark();
     const ends = from.runAt ? [{ end: from, offset: range.fromOffset }] : [];
     // Without a marker the first cell is a cell like the others.
     const first = marker ? 1 : 0;
@@ -81,10 +88,10 @@ class Copy {
 
   /** Everything behind the marker before what stands in its place: one small WRITE makes the copy a whole one. */
   async #copyFirst(marker: Uint8Array): Promise<void> {
-    const { from, to, range, resume, progress } = this.#parts;
+    const { to, range, resume, progress } = this.#parts;
     const cell: Cells = { index: 0, count: 1, zeros: false };
     const { length } = placeOf(range, cell);
-    const bytes = await this.#read(from, range.fromOffset, length);
+    const bytes = await this.#readSource(range.fromOffset, length);
     this.#note(cell, bytes, length);
     if (resume && (await this.#isThere(0, length, bytes))) this.figures.sameBytes += length;
     else {
@@ -100,9 +107,9 @@ class Copy {
   }
 
   async #copy(cells: Cells): Promise<void> {
-    const { from, to, range, resume, progress } = this.#parts;
+    const { to, range, resume, progress } = this.#parts;
     const { at, length } = placeOf(range, cells);
-    const bytes = cells.zeros ? undefined : await this.#read(from, range.fromOffset + at, length);
+    const bytes = cells.zeros ? undefined : await this.#readSource(range.fromOffset + at, length);
     this.#note(cells, bytes, length);
     if (resume && (await this.#isThere(at, length, bytes))) this.figures.sameBytes += length;
     else {
@@ -111,6 +118,12 @@ class Copy {
     }
     this.figures.doneBytes += length;
     progress('copied', this.figures.doneBytes);
+  }
+
+  async #readSource(offset: number, length: number): Promise<Uint8Array> {
+    const bytes = await this.#read(this.#parts.from, offset, length);
+    await this.#guard?.check(offset, bytes);
+    return bytes;
   }
 
   async #read(end: Endpoint, offset: number, length: number): Promise<Uint8Array> {
@@ -149,9 +162,8 @@ class Copy {
 
   /** Before the first write: durable, so that from then on nothing takes the LUN for what it was, or for whole. */
   #mark(): Promise<void> {
-    const { to, range, marker } = this.#parts;
-    if (!marker) return Promise.resolve();
-    this.#marking ??= to.write(range.toOffset, marker).then(() => to.flush());
+    if (!this.#guard) return Promise.resolve();
+    this.#marking ??= this.#guard.mark();
     return this.#marking;
   }
 

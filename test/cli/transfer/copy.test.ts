@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import type { CliError } from '../../../src/cli/cli-error.ts';
 import { compareRange } from '../../../src/cli/transfer/compare.ts';
 import { copyRange, type CopyParts } from '../../../src/cli/transfer/copy.ts';
 import type { Destination } from '../../../src/cli/transfer/endpoint.ts';
 import { isUnfinished, unfinishedMarker } from '../../../src/cli/transfer/marker.ts';
-import { chooseRange } from '../../../src/cli/transfer/range.ts';
+import { chooseRange, type RangeRequest } from '../../../src/cli/transfer/range.ts';
 import { TransferError } from '../../../src/cli/transfer/transfer-error.ts';
 import { LunError } from '../../../src/lun/lun.ts';
 
@@ -57,7 +58,7 @@ function parts(from: Disk, to: Disk, more: Partial<CopyParts> = {}): CopyParts {
     range: chooseRange(from, to, {}, from.byteLength),
     resume: false,
     verify: false,
-    marker: unfinishedMarker('a', 'b', 512, from.byteLength),
+    marker: unfinishedMarker('c0ffee', 'a', 'b', 512, from.byteLength),
     stopped: () => false,
     progress: () => undefined,
     ...more,
@@ -76,7 +77,7 @@ describe('a copy', () => {
     const figures = await copyRange(parts(from, to, { verify: true }));
     expect(Buffer.compare(to.bytes.subarray(0, from.byteLength), from.bytes)).toBe(0);
     expect(figures).toMatchObject({ whole: true, doneBytes: from.byteLength, verifiedBytes: from.byteLength });
-    expect(to.calls.slice(0, 2)).toEqual(['write 0+4096', 'flush']);
+    expect(to.calls.slice(0, 3)).toEqual(['read 0+4096', 'write 0+4096', 'flush']);
     const writes = to.calls.filter((call) => !call.startsWith('read'));
     expect(writes.slice(-5)).toEqual(['flush', `write 4096+${MIB - 4096}`, 'flush', 'write 0+4096', 'flush']);
     expect(firstBlocks).toBe(true);
@@ -188,12 +189,120 @@ describe('a copy', () => {
     expect(Buffer.compare(to.bytes, from.bytes)).toBe(0);
     expect(zeroed).toEqual(['2+7']);
     expect(figures).toMatchObject({ whole: true, zeroBytes: 7 * MIB, verifiedBytes: 10 * MIB });
-    expect(from.calls.toSorted()).toEqual(
+    expect([...new Set(from.calls)].toSorted()).toEqual(
       ['read 0+1048576', 'read 1048576+1048576', 'read 9437184+1048576'].toSorted(),
     );
     const plain = filled(disk('plain', 10 * MIB), 3);
     await copyRange(parts(from, plain, { resume: true }));
     expect(Buffer.compare(plain.bytes, from.bytes)).toBe(0);
+  });
+});
+
+/** Another name of a part of a disk. */
+function nameOf(whole: Disk, name: string, start = 0, byteLength = whole.byteLength - start): Destination {
+  return {
+    name,
+    byteLength,
+    unit: 512,
+    read: (offset, length) => whole.read(start + offset, length),
+    write: (offset, bytes) => whole.write(start + offset, bytes),
+    flush: () => whole.flush(),
+  };
+}
+
+describe('a copy between two names of one disk', () => {
+  const refused = async (
+    whole: Disk,
+    from: Destination,
+    to: Destination,
+    request: RangeRequest,
+    length: number,
+    more: Partial<CopyParts> = {},
+  ): Promise<CliError> => {
+    const before = whole.bytes.slice();
+    const range = chooseRange(from, to, request, length);
+    const copy = copyRange({ ...parts(whole, whole), from, to, range, ...more });
+    const error = await copy.catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(TransferError);
+    const cause = (error as TransferError).cause as CliError;
+    expect(cause).toMatchObject({ exit: 'unsafe' });
+    expect(Buffer.compare(whole.bytes, before), 'as it was').toBe(0);
+    const changes = whole.calls.filter((call) => !call.startsWith('read'));
+    if (changes.length > 0) expect(changes.at(-1)).toBe('flush');
+    return cause;
+  };
+
+  it.each([
+    ['at the same place', {}, 3 * MIB],
+    ['of one block', {}, 512],
+    ['at another place that overlaps', { fromOffset: 512, toOffset: MIB }, MIB + 512],
+    ['the other way round', { fromOffset: MIB, toOffset: 512 }, MIB + 512],
+    ['at another place that does not overlap', { toOffset: 2 * MIB }, MIB],
+  ])('is refused %s, and leaves every byte as it was', async (_name, request, length) => {
+    const whole = filled(disk('whole', 3 * MIB), 5);
+    const marker = unfinishedMarker('c0ffee', 'one', 'other', 512, length);
+    const cause = await refused(whole, nameOf(whole, 'one'), nameOf(whole, 'other'), request, length, { marker });
+    expect(cause.text.what).toBe('source and destination lead to one disk');
+  });
+
+  it.each([
+    ['a partition', MIB],
+    ['the oldest kind of partition', 63 * 512],
+    ['what lies behind a large header', 3 * MIB + 512],
+  ])('is refused where the destination is %s of the source', async (_name, start) => {
+    const whole = filled(disk('whole', 6 * MIB), 5);
+    const part = nameOf(whole, 'part', start);
+    await refused(whole, nameOf(whole, 'whole disk'), part, {}, part.byteLength);
+  });
+
+  it('ends when it reads its own marker at a place that nobody expected', async () => {
+    const whole = filled(disk('whole', 40 * MIB), 5);
+    const before = whole.bytes.slice();
+    const part = nameOf(whole, 'part', 30 * MIB, 5 * MIB);
+    const range = chooseRange(whole, part, { fromOffset: 28 * MIB }, 4 * MIB);
+    const error = await copyRange({ ...parts(whole, whole), to: part, range }).catch((reason: unknown) => reason);
+    expect((error as TransferError).cause).toMatchObject({ exit: 'unsafe' });
+    expect(Buffer.compare(whole.bytes.subarray(30 * MIB, 31 * MIB), before.subarray(30 * MIB, 31 * MIB))).toBe(0);
+  });
+
+  it('puts the first blocks back where the source cannot be read any more', async () => {
+    const whole = filled(disk('whole', 3 * MIB), 5);
+    const before = whole.bytes.slice();
+    const gone = new LunError('no-path', 'one', 'one: gone');
+    const marked = (): boolean => isUnfinished(whole.bytes);
+    const from: Destination = {
+      ...nameOf(whole, 'one'),
+      read: async (offset, length) => (marked() ? Promise.reject(gone) : whole.read(offset, length)),
+    };
+    const error = await copyRange({ ...parts(whole, whole), from }).catch((reason: unknown) => reason);
+    expect((error as TransferError).cause).toBe(gone);
+    expect(Buffer.compare(whole.bytes, before)).toBe(0);
+  });
+
+  it('is refused with --resume where both show one marker, and not where each has its own', async () => {
+    const whole = filled(disk('whole', 3 * MIB), 5);
+    whole.bytes.set(unfinishedMarker('dead', 'a', 'b', 512, 3 * MIB));
+    const [one, other] = [nameOf(whole, 'one'), nameOf(whole, 'other')];
+    const cause = await refused(whole, one, other, {}, 3 * MIB, { resume: true });
+    expect(cause.text.what).toContain('the marker of the same unfinished copy');
+    const apart = filled(disk('apart', 3 * MIB), 7);
+    apart.bytes.set(unfinishedMarker('beef', 'a', 'c', 512, 3 * MIB));
+    expect(await copyRange(parts(whole, apart, { resume: true }))).toMatchObject({ whole: true });
+    expect(Buffer.compare(apart.bytes, whole.bytes)).toBe(0);
+  });
+
+  it('goes on where the first blocks of the destination are a bad sector, and where one far off in the source is', async () => {
+    const [from, to] = [filled(disk('from', 8 * MIB), 5), disk('to', 8 * MIB)];
+    const bad = new LunError('io-error', 'x', 'x: EIO');
+    to.before = (call) => {
+      if (call.startsWith('read 0+') && !isUnfinished(to.bytes) && to.bytes[0] === 0) throw bad;
+    };
+    from.before = (call) => {
+      if (call.startsWith(`read ${6 * MIB}+`)) throw bad;
+    };
+    const range = chooseRange(from, to, { toOffset: 0 }, 2 * MIB);
+    expect(await copyRange(parts(from, to, { range }))).toMatchObject({ whole: true });
+    expect(Buffer.compare(to.bytes.subarray(0, 2 * MIB), from.bytes.subarray(0, 2 * MIB))).toBe(0);
   });
 });
 
