@@ -83,6 +83,8 @@ export function createLunVolume(parts: LunVolumeParts): LunVolume {
     return createWriteBehind({
       isOpen: () => link.state() === 'open',
       isRefusal: (error) => !isLoss(error),
+      isUndone: (error) => error instanceof LunError && error.outcome === 'not-done' && error.kind !== 'timeout',
+      inDoubt: (error) => inDoubt(path, error),
       failed: (error) => link.lost(link.lun(), error),
       idle: prove,
       send,
@@ -354,6 +356,13 @@ const NOT_KNOWN: readonly number[] = [0x20, 0x24];
 function isLoss(error: unknown): boolean {
   if (!(error instanceof LunError)) return true;
   return LOSSES.includes(error.kind) || error.sense?.key === UNIT_ATTENTION;
+}
+
+/** Without the sense, which would say that nothing was done. */
+function inDoubt(path: string, error: unknown): LunError {
+  const kind = error instanceof LunError && error.kind === 'timeout' ? 'timeout' : 'no-path';
+  const message = `${textOf(error)}; whether the write that was sent before was done is unknown`;
+  return new LunError(kind, path, message, { outcome: 'unknown', cause: error });
 }
 
 /** A unit without a volatile cache need not know SYNCHRONIZE CACHE; one that is not there any more (05/25/00) promises nothing. */

@@ -32,7 +32,10 @@ export interface WriteBehind {
   restart(): void;
   /** Counts the restarts. */
   generation(): number;
-  /** Forgets all but what was acknowledged to somebody on the strength of the LUN's answer. */
+  /**
+   * Forgets all but what was acknowledged to somebody on the strength of the LUN's answer. Who waits for a write is told the
+   * error, by `inDoubt` where the LUN may have done it.
+   */
   abandon(error: unknown): void;
   /** Whether a write on these blocks may be sent again. */
   holds(offset: number, length: number): boolean;
@@ -53,6 +56,10 @@ export interface WriteBehindParts {
   readonly isOpen: () => boolean;
   /** Whether the unit itself has refused the write, so that it is not the path's or the unit's general state. */
   readonly isRefusal: (error: unknown) => boolean;
+  /** Whether the LUN has certainly done nothing of a write with data that failed so. */
+  readonly isUndone: (error: unknown) => boolean;
+  /** The same failure of a write that may have been done. */
+  readonly inDoubt: (error: unknown) => unknown;
   readonly failed: (error: unknown) => void;
   /** Everything has been answered. */
   readonly idle: () => void;
@@ -70,6 +77,8 @@ interface HeldWrite extends ByteRange {
   readonly behind: Set<object>;
   readonly caller: { resolve(): void; reject(error: unknown): void } | undefined;
   state: 'waiting' | 'sent' | 'answered';
+  /** How often it was sent without its being known that nothing was done. */
+  doubts: number;
   acknowledged: boolean;
 }
 
@@ -106,13 +115,17 @@ export function createWriteBehind(parts: WriteBehindParts): WriteBehind {
   function start(write: HeldWrite): void {
     const begun = generation;
     write.state = 'sent';
+    write.doubts += 1;
     inFlight += 1;
     parts.send(write.offset, write.length, write.data, write.atomic).then(
       () => {
         if (begun === generation) answer(write);
       },
       (error: unknown) => {
-        if (begun === generation) fail(write, error);
+        const earlier = write.doubts > 1;
+        // Of zeros in several commands some may have been written.
+        if (write.data && parts.isUndone(error)) write.doubts -= 1;
+        if (begun === generation) fail(write, error, earlier);
       },
     );
   }
@@ -130,11 +143,12 @@ export function createWriteBehind(parts: WriteBehindParts): WriteBehind {
     pump();
   }
 
-  function fail(write: HeldWrite, error: unknown): void {
+  /** `earlier`: it may have been done when it was sent before. */
+  function fail(write: HeldWrite, error: unknown, earlier: boolean): void {
     inFlight -= 1;
     if (!write.caller || write.acknowledged || !parts.isRefusal(error)) return parts.failed(error);
     drop(write);
-    write.caller.reject(error);
+    write.caller.reject(earlier ? parts.inDoubt(error) : error);
     settleWaiters();
     pump();
   }
@@ -166,6 +180,7 @@ export function createWriteBehind(parts: WriteBehindParts): WriteBehind {
       behind,
       caller,
       state: 'waiting',
+      doubts: 0,
       acknowledged: false,
     };
     held.add(write);
@@ -224,7 +239,7 @@ export function createWriteBehind(parts: WriteBehindParts): WriteBehind {
       inFlight = 0;
       for (const write of [...held].filter((candidate) => !candidate.acknowledged)) {
         drop(write);
-        write.caller?.reject(error);
+        write.caller?.reject(write.doubts > 0 ? parts.inDoubt(error) : error);
       }
       const given = waiters;
       waiters = [];

@@ -93,6 +93,18 @@ describe('volumes on LUNs of others', () => {
       expect([8, 9].map((lba) => world.near.content(lba, 1)[0])).toEqual([8, 10]);
     }));
 
+  it('lone: end a write whose answer is lost with an outcome that nobody knows', () =>
+    withBackings(async (world) => {
+      const lun = world.tokyo.lun('data');
+      const sense = senseOf(lun.write(9, stamp(200)));
+      await until(world, 'done', () => world.near.content(9, 1)[0] === 200, 0.25);
+      world.near.vanish();
+      expect(await sense).toMatchObject({ key: 0x0b, asc: 0x08, ascq: 0x00 });
+      world.near.comeBack();
+      await untilReady(world, 'tokyo');
+      expect(await byteAt(world, 9)).toBe(200);
+    }));
+
   it('primary: suspend their pairs when they vanish, and get what the journal has for them', () =>
     withBackings(async (world) => {
       const { tokyo, osaka } = world;

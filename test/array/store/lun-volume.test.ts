@@ -265,6 +265,33 @@ describe('a volume on a LUN', () => {
     expect(at.disk.content(1, 1)).toEqual(block(0));
   });
 
+  it('says of a write that was sent and not answered that it may have been done, and of others that they were not', async () => {
+    const at = await stand();
+    const verdict = (write: Promise<void>): Promise<unknown> => write.then(String, (error: unknown) => error);
+    const sent = verdict(at.volume.write(0, block(1), true)!);
+    const behind = verdict(at.volume.write(0, block(2), true)!);
+    await at.clock.advance(1);
+    at.disk.vanish();
+    expect(at.disk.content(0, 1), 'done, and the answer lost').toEqual(block(1));
+    expect(await at.clock.run(sent)).toMatchObject({ kind: 'no-path', outcome: 'unknown', sense: undefined });
+    expect(await at.clock.run(behind)).toMatchObject({ kind: 'no-path', outcome: 'not-done' });
+    at.disk.comeBack();
+    await at.clock.advance(10_000);
+    at.disk.vanish();
+    const unsent = verdict(at.volume.write(0, block(3), true)!);
+    expect(await at.clock.run(unsent), 'over a connection that was lost before').toMatchObject({ outcome: 'not-done' });
+  });
+
+  it('says the same of one that was refused when it was sent again', async () => {
+    const at = await stand();
+    const write = at.volume.write(0, block(1), true)!.then(String, (error: unknown) => error);
+    await at.clock.advance(1);
+    at.disk.breakConnections();
+    at.disk.refuse(0, { key: 7, asc: 0x27, ascq: 0 });
+    expect(await at.clock.run(write)).toMatchObject({ outcome: 'unknown', sense: undefined });
+    expect(at.disk.content(0, 1)).toEqual(block(1));
+  });
+
   it('hands the refusal of one write to its caller, and goes on', async () => {
     const at = await stand();
     at.disk.refuse(3);
