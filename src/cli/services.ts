@@ -123,6 +123,8 @@ export interface Locks {
 export interface ServeHooks {
   ready(facts: ServeFacts): void;
   event(event: object): void;
+  /** What the administrator should know at once. */
+  warn(text: string): void;
   /** Ends the service in order. */
   readonly stop: AbortSignal;
 }

@@ -200,10 +200,12 @@ class InitiatorLogin implements Login {
     return { kind: 'refused', end: redirected ? { ...end, redirect: address.replace(/,\d+$/, '') } : end };
   }
 
-  /** Where a target knows none of the algorithms, it says no more than that it refuses. */
+  /** Where a target knows none of the algorithms, it says no more than that it refuses; so it does where it refuses the name. */
   private offeredWords(status: number): string {
     const offered = status === LOGIN_STATUS.authenticationFailure ? this.chap?.untaken() : undefined;
-    return offered === undefined ? '' : `; it took none of the CHAP algorithms offered: ${offered}`;
+    return offered === undefined
+      ? ''
+      : `; it chose no CHAP algorithm: it may know none of those offered (${offered}), or not admit this initiator name`;
   }
 
   private request(batch: Uint8Array[], pairs: readonly TextPair[], transit: boolean): void {

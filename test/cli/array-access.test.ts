@@ -114,6 +114,14 @@ describe('an array that is served at another portal', () => {
     });
   });
 
+  it.each(['0.0.0.0:3260', '[::]:3260'])('is refused where that is everywhere and nowhere: %s', async (text) => {
+    const listen = ['--listen', '127.0.0.1:0', '--redirect-to', text];
+    expect(await program(['array', 'serve', array, ...listen])).toMatchObject({
+      code: 3,
+      stderr: expect.stringMatching(/an address that is no place to go to/) as string,
+    });
+  });
+
   it.each(['192.0.2.7', '192.0.2.7:0', 'a b:3260', ':3260'])('must be told where: %s', async (text) => {
     const refused = await program(['array', 'serve', array, '--redirect-to', text]);
     expect(refused).toMatchObject({

@@ -333,6 +333,8 @@ describe('lun copy and pairs', () => {
     const path = `iscsi://${portal}/iqn.2026-11.io.cdctl:tokyo/30`;
     expect((await json(['lun', 'copy', 'tokyo/log', path, '--confirm', path])).error.exit).toBe(8);
     const onto = ['lun', 'copy', 'tokyo/log', 'tokyo/osaka-data', '--confirm', 'tokyo/osaka-data', '--onto-auxiliary'];
+    const written = ['lun', 'write', 'tokyo/osaka-data', '--input', image, '--confirm', 'tokyo/osaka-data'];
+    expect((await json([...written, '--timeout', '1s'])).error.why).toMatch(/0 B of 1 MiB had been written$/);
     // The array has the last word: a volume that a pair fills takes no writes.
     expect(await json([...onto, '--timeout', '1s'])).toMatchObject({ ok: false });
     expect(await json(['lun', 'copy', 'tokyo/log', 'tokyo/data', '--confirm', 'tokyo/data'])).toMatchObject({

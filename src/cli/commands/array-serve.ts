@@ -25,6 +25,10 @@ export async function run(request: Request, context: CommandContext): Promise<Co
     stop: context.stop,
     ready: (facts) => context.emit({ event: 'ready', ...facts }),
     event: (event) => context.emit({ event: 'array', ...event }),
+    warn: (text) => {
+      context.emit({ event: 'array', from: 'portal', text });
+      context.notice(`warning: ${text}`);
+    },
   });
   return { data: { reason: (context.stop.reason as Error | undefined)?.message ?? 'stopped' } };
 }

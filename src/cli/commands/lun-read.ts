@@ -83,6 +83,7 @@ async function toFile(from: Endpoint, range: Range, output: string, context: Com
       range,
       resume: false,
       verify: false,
+      verb: 'read',
       stopped: () => context.stop.aborted,
       progress: (_phase, doneBytes) => pace.show('read', doneBytes),
     });

@@ -78,6 +78,7 @@ async function write(
     range,
     resume: false,
     verify: false,
+    verb: 'written',
     stopped: () => context.stop.aborted,
     progress: (_phase, doneBytes) => pace.show('wrote', doneBytes),
   });

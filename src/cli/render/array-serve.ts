@@ -6,7 +6,7 @@ export function render(data: { readonly reason: string }, view: View): string {
   return view.faint(`stopped: ${escapeText(data.reason)}`);
 }
 
-/** One ready line; what happens inside the array is only in `--json`. */
+/** One ready line; what happens inside the array is only in `--json`; warnings are on standard error. */
 export function renderEvent(event: CommandEvent, view: View): string | undefined {
   if (event.event !== 'ready') return undefined;
   const { array, serial, host, port, targetName, pid } = event;

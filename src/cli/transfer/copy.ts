@@ -17,6 +17,8 @@ export interface CopyParts {
   readonly verify: boolean;
   /** Stands in the first cell until everything else is durable; absent where something else tells an unfinished copy. */
   readonly marker?: Uint8Array;
+  /** What failures say of what was done; 'copied' where it is absent. */
+  readonly verb?: 'copied' | 'read' | 'written';
   readonly stopped: () => boolean;
   readonly progress: (phase: 'copied' | 'verified', doneBytes: number) => void;
 }
@@ -48,7 +50,13 @@ export async function copyRange(parts: CopyParts): Promise<CopyFigures> {
   try {
     return await copy.carryOut();
   } catch (error) {
-    throw new TransferError(error, 'copied', copy.figures.doneBytes, parts.range.length, parts.marker !== undefined);
+    throw new TransferError(
+      error,
+      parts.verb ?? 'copied',
+      copy.figures.doneBytes,
+      parts.range.length,
+      parts.marker !== undefined,
+    );
   }
 }
 

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access, mkdir, open, readFile, rename, stat, type FileHandle } from 'node:fs/promises';
+import { access, mkdir, open, readFile, rename, stat, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { createRealClock } from '../../lun/real-clock.ts';
 import { readToEnd } from '../bounded-input.ts';
@@ -32,6 +32,8 @@ export const realFiles: Files = {
       if (fresh) await file.truncate(0);
       await file.truncate(byteLength);
     } catch (error) {
+      // It has nothing, and never will: a size that the file system refuses.
+      if (fresh) await unlink(path).catch(() => undefined);
       await close();
       throw error;
     }

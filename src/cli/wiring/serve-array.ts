@@ -54,7 +54,7 @@ export async function serveArray(settings: ServeSettings, parts: ServeParts, hoo
     const portal = await openPortal(settings, access, parts, array, hooks);
     undo.push(() => portal.close(true));
     const warning = checkRedirect(settings.listen.redirectTo, portal);
-    if (warning !== undefined) hooks.event({ from: 'portal', text: warning });
+    if (warning !== undefined) hooks.warn(warning);
     const socket = await openManagementSocket(
       directory,
       (request, by) =>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fromHex } from '../../../src/base/bytes.ts';
+import { fromHex, toHex } from '../../../src/base/bytes.ts';
 import { encodeLunField } from '../../../src/scsi/lun-field.ts';
 import type { ArrayHandle } from '../../support/array-pair.ts';
 import { LUNS } from '../../support/array-pair.ts';
@@ -42,6 +42,13 @@ const compareAndWrite = (expected: number, written: number): Sent => [
 ];
 const ATOMIC: Sent = ['9c 00 0000000000000008 0000 0004 00 00', stamp(0x44, 2048)];
 const OR_WRITE: Sent = ['8b 00 0000000000000001 00000001 00 00', stamp(0x80)];
+/** EXTENDED COPY(LID1) of one block from block 4 to block 20 inside a unit (SPC-4 6.4). */
+function extendedCopy(at: ArrayHandle, lun: number): Sent {
+  const { worldWideName } = at.array().units.unit(lun)!;
+  const name = `e400000001030010${toHex(worldWideName)}0000000000000200`;
+  const segment = '02000018000000000000000100000000000000040000000000000014';
+  return [`83${'00'.repeat(9)}0000004c0000`, fromHex(`07000020000000000000001c00000000${name}${segment}`)];
+}
 /** Blocks 256 to 383. */
 const UNMAP: Sent = ['42 00 00000000 00 0018 00', fromHex('0016001000000000000000000000010000000080' + '00000000')];
 const WRITE_SAME_UNMAP: Sent = ['93 08 0000000000000400 00000080 00 00', stamp(0)];
@@ -66,6 +73,38 @@ describe('a primary volume behind a virtual volume', () => {
       await expectSame(world, 'data');
       const blocks = await Promise.all([0, 1, 8, 256, 0x400].map((lba) => osaka.lun('data').read(lba, 1)));
       expect(blocks.map(([first]) => first)).toEqual([0x33, 0x80, 0x44, 0, 0]);
+      await world.stop();
+    });
+  });
+});
+
+describe('EXTENDED COPY of a pair', () => {
+  it('is journaled onto the primary volume, by either name, and refused onto the auxiliary', async () => {
+    await inWorld(async (world) => {
+      await mapAcross(world);
+      const { tokyo, osaka } = world;
+      await formPair(world, 'data');
+      await cycleUntilPair(world);
+      const carried = async (): Promise<void> => {
+        await cycle(world, tokyo.operations, osaka.operations);
+        await expectSame(world, 'data');
+      };
+      for (const [at, lun, fill] of [
+        [tokyo, LUNS.tokyo.data, 0x66],
+        [osaka, VIRTUAL, 0x77],
+      ] as const) {
+        await tokyo.lun('data').write(4, stamp(fill));
+        expect(await send(at, lun, ...extendedCopy(at, lun))).toBe('good');
+        await carried();
+        expect((await osaka.lun('data').read(20, 1))[0]).toBe(fill);
+      }
+      await tokyo.lun('data').write(4, stamp(0x11));
+      await carried();
+      // COPY ABORTED (SPC-4 5.17.7), with the code of WRITE PROTECTED, which the unit answered.
+      expect(await send(osaka, LUNS.osaka.data, ...extendedCopy(osaka, LUNS.osaka.data))).toBe('a/27/00');
+      expect(await send(tokyo, VIRTUAL, ...extendedCopy(tokyo, VIRTUAL))).toBe('a/27/00');
+      expect((await osaka.lun('data').read(20, 1))[0]).toBe(0x77);
+      await expectSame(world, 'data');
       await world.stop();
     });
   });

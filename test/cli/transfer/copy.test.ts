@@ -144,6 +144,19 @@ describe('a copy', () => {
     expect(isUnfinished(to.bytes)).toBe(true);
   });
 
+  it('says of what it does what its caller calls it', async () => {
+    const [from, to] = [filled(disk('from', 2 * MIB), 5), disk('to', 2 * MIB)];
+    to.before = (call) => {
+      if (call.startsWith('write')) throw new LunError('busy', 'to', 'to: busy');
+    };
+    const verbOf = async (more: Partial<CopyParts>): Promise<string> =>
+      copyRange(parts(from, to, more)).then(
+        () => 'done',
+        (error: unknown) => (error as TransferError).verb,
+      );
+    expect([await verbOf({}), await verbOf({ verb: 'written' })]).toEqual(['copied', 'written']);
+  });
+
   it('keeps several commands in flight, and no more than eight', async () => {
     const [from, to] = [filled(disk('from', 20 * MIB), 5), disk('to', 20 * MIB)];
     let [now, most] = [0, 0];

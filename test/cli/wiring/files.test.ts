@@ -27,6 +27,16 @@ it('two at once never write one image: the second is told busy, and what the fir
   expect(existsSync(partial)).toBe(true);
 });
 
+it('nothing is left of an image that the file system refuses the size of, but what an earlier run has', async () => {
+  const path = join(place.path, 'too-large.partial');
+  await expect(realFiles.openImage(path, 2 ** 53, true)).rejects.toThrow();
+  expect(existsSync(path)).toBe(false);
+  const first = await realFiles.openImage(path, 512, true);
+  await first.close();
+  await expect(realFiles.openImage(path, 2 ** 53, false)).rejects.toThrow();
+  expect(readFileSync(path)).toHaveLength(512);
+});
+
 it('an input that tells no length is held in memory whole, and one without end is refused', async () => {
   async function* chunks(): AsyncGenerator<Uint8Array> {
     yield Uint8Array.of(1, 2);
