@@ -376,6 +376,7 @@ function createBody(parts: BodyParts, store: StateStore, remote: RemoteInterface
         forget: () => remote.forget(targetSerial, targetLun),
         resolveFor: (nexus) => remote.openFor(nexus, targetSerial, targetLun),
         hostLost: (nexus) => remote.hostLost(nexus),
+        onNoWay: (why) => log(`LUN ${lun} (${unitName}), mapped to LUN ${targetLun} of array ${targetSerial}: ${why}`),
         onCapacity() {
           if (known) channel.capacityChanged(lun);
           known = true;

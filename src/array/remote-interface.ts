@@ -1,6 +1,6 @@
 import { LunError, type Lun, type LunOpener, type OpenOptions, type PassThrough } from '../lun/lun.ts';
 import type { RemoteDescription } from './description.ts';
-import { HostPorts, isidOf, type HostPort } from './far/host-ports.ts';
+import { HostPorts, type HostPort } from './far/host-ports.ts';
 
 /** The remote interface: LUNs of other arrays, reached by this array's own initiator. */
 export interface RemoteInterface {
@@ -31,7 +31,7 @@ const OPEN_TIMEOUT_MS = 5000;
 export function createRemoteInterface(opener: LunOpener, remotes: () => readonly RemoteDescription[]): RemoteInterface {
   const open = new Map<string, Promise<Lun>>();
   const down = new Set<string>();
-  const ports = new HostPorts(isidOf, opener.initiatorName);
+  const ports = new HostPorts();
 
   const requireLink = (serial: string): void => {
     if (down.has(serial)) throw new LunError('no-path', serial, `the link to array ${serial} is down`);

@@ -30,6 +30,8 @@ export interface VirtualUnitParts {
   readonly resolveFor: (nexus: string) => Promise<Lun>;
   /** The host is gone: what `resolveFor` gave for it is closed, and a new one of that name waits until then. */
   readonly hostLost?: (nexus: string) => void;
+  /** What keeps a host from the far LUN, such as a ring of LUN maps; said once. */
+  readonly onNoWay?: (why: string) => void;
   /** Milliseconds that one READ, WRITE or flush at the far array may take. */
   readonly timeoutMs?: number;
   /** Capacity as of an earlier life of the array, so that hosts see it while the far array is away. */
@@ -64,6 +66,8 @@ export function createVirtualUnit(parts: VirtualUnitParts): VirtualUnit {
   const own = new FarLine({ open: parts.resolve, greet: learnFrom, close: () => parts.forget?.() });
   const hosts = new Map<string, FarLine>();
   let closed = false;
+  /** Of what keeps hosts out the kinds that were said: hosts may ask without end. */
+  const told = new Set<number | undefined>();
 
   function lineOf(nexus: string): FarLine {
     const known = hosts.get(nexus);
@@ -73,9 +77,18 @@ export function createVirtualUnit(parts: VirtualUnitParts): VirtualUnit {
     return line;
   }
 
+  function tell({ sense, message }: ScsiFault): void {
+    if (told.has(sense?.asc)) return;
+    told.add(sense?.asc);
+    parts.onNoWay?.(message);
+  }
+
   async function openFor(nexus: string): Promise<Lun> {
     if (closed) throw new LunError('no-path', parts.name, `${parts.name} has been taken out of the LUN map`);
-    return parts.resolveFor(nexus);
+    return parts.resolveFor(nexus).catch((error: unknown) => {
+      if (error instanceof ScsiFault) tell(error);
+      throw error;
+    });
   }
 
   async function greet(lun: Lun, line: FarLine): Promise<void> {

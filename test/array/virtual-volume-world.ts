@@ -32,6 +32,7 @@ export class Served {
   private opener!: PathOpener;
   private readonly storage: Storage = createMemoryStorage();
   private readonly description: Description;
+  readonly log: string[] = [];
   private port = 0;
 
   constructor(name: string, description: Description) {
@@ -53,6 +54,7 @@ export class Served {
       storage,
       opener: this.opener,
       access: () => this.access,
+      log: (text) => this.log.push(text),
       description: {
         format: 1,
         serial,

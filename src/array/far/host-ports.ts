@@ -20,9 +20,6 @@ export interface HostPort {
 const PORTS_OF_AN_ARRAY = 64;
 const PORTS_IN_ALL = 256;
 
-/** More than anybody has a use for: a ring of three or more arrays ends here. */
-const ARRAYS_IN_A_ROW = 4;
-
 interface Entry {
   readonly nexus: string;
   readonly serial: string;
@@ -37,12 +34,9 @@ interface Entry {
 export class HostPorts {
   readonly #entries = new Map<string, Entry>();
   readonly #isidOf: (nexus: string) => Uint8Array;
-  readonly #ownName: string | undefined;
 
-  /** `ownName`: the initiator name with which this array comes to others, so that it is known again where a way leads back here. */
-  constructor(nameToIsid = isidOf, ownName?: string) {
+  constructor(nameToIsid = isidOf) {
     this.#isidOf = nameToIsid;
-    this.#ownName = ownName;
   }
 
   /** Waits until the last life of the host's nexus has ended there. Rejects with `ScsiFault` where there is no room. */
@@ -78,8 +72,7 @@ export class HostPorts {
 
   #add(key: string, nexus: string, serial: string): Entry {
     const isid = this.#isidOf(nexus);
-    if ([...this.#entries.values()].some((entry) => this.#leadsBack(entry, nexus))) throw ring(serial);
-    if (arraysBefore(nexus) >= ARRAYS_IN_A_ROW) throw tooLong(serial);
+    if ([...this.#entries.values()].some((entry) => leadsBack(entry.isid, nexus))) throw ring(serial);
     const there = [...this.#entries.values()].filter((entry) => entry.serial === serial);
     if (there.length >= PORTS_OF_AN_ARRAY || this.#entries.size >= PORTS_IN_ALL) throw noRoom(serial);
     if (there.some((entry) => Buffer.compare(entry.isid, isid) === 0)) throw samePort(nexus, serial);
@@ -91,45 +84,63 @@ export class HostPorts {
     this.#entries.set(key, entry);
     return entry;
   }
+}
 
-  /** The far array has passed on what this one passed on to it: the nexus is the port that it has for ours. */
-  #leadsBack({ isid }: Entry, nexus: string): boolean {
-    if (this.#ownName === undefined) return false;
-    const ours = `${this.#ownName},i,0x${toHex(isid)}`;
-    return nexus.endsWith(`,i,0x${toHex(this.#isidOf(ours))}`);
+/** What is in the ISID of a port by which commands are passed on. */
+interface Place {
+  /** 20 bits as hex: of the first array those of the host's hash, of each further array the hash of its predecessor's. */
+  readonly chain: string;
+  /** Of this array in the row: 1 to 15, then 1 again. */
+  readonly number: number;
+}
+
+const NUMBERS = 15;
+
+/**
+ * T = 10b: chosen at random (RFC 7143 section 11.12.5). Then 20 bits of the chain, 16 bits of the hash of the nexus that the
+ * commands come by, and four bits for the number in the row, which is 0 in the ISIDs of an array's own sessions.
+ */
+export function isidOf(nexus: string): Uint8Array {
+  const hash = createHash('sha256').update(nexus).digest('hex');
+  const before = placeBefore(nexus);
+  const chain = before ? follow(before.chain, 1) : hash.slice(0, 5);
+  const number = before ? (before.number % NUMBERS) + 1 : 1;
+  return Buffer.from(`80${chain}${hash.slice(5, 9)}${number.toString(16)}`, 'hex');
+}
+
+/** Of the array that has passed on what comes by this nexus, or of a host that looks like one. */
+function placeBefore(nexus: string): Place | undefined {
+  const isid = /\.remote,i,0x(80[0-9a-f]{9}[1-9a-f])$/i.exec(nexus)?.[1];
+  return isid === undefined ? undefined : placeIn(isid.toLowerCase());
+}
+
+function placeIn(isid: string): Place {
+  return { chain: isid.slice(2, 7), number: Number.parseInt(isid.slice(11), 16) };
+}
+
+function follow(chain: string, steps: number): string {
+  let found = chain;
+  for (let step = 0; step < steps; step += 1) {
+    found = createHash('sha256').update(`passed on ${found}`).digest('hex').slice(0, 5);
   }
+  return found;
 }
 
 /**
- * T = 10b: chosen at random (RFC 7143 section 11.12.5); 36 bits of the hash of the host's name, and in the last four bits the number of
- * arrays that pass the host's commands on, this one included.
+ * Whether what comes by the nexus is what went out by the port, passed on by one or more other arrays: its chain is then what
+ * becomes of the port's in as many steps as the numbers differ. A host that only looks like an array has one in a million.
  */
-const RANDOM_ISID = 0x80;
-
-export function isidOf(nexus: string): Uint8Array {
-  const hash = createHash('sha256').update(nexus).digest();
-  const isid = Uint8Array.of(RANDOM_ISID, ...hash.subarray(0, 5));
-  isid[5] = (isid[5]! & 0xf0) | Math.min(0x0f, arraysBefore(nexus) + 1);
-  return isid;
-}
-
-/** How many arrays have passed on what comes by this nexus: their ports count; in an array's own sessions these bits are zeros. */
-function arraysBefore(nexus: string): number {
-  const count = /\.remote,i,0x80[0-9a-f]{9}([0-9a-f])$/i.exec(nexus)?.[1];
-  return count === undefined ? 0 : Number.parseInt(count, 16);
+function leadsBack(port: Uint8Array, nexus: string): boolean {
+  const here = placeBefore(nexus);
+  if (!here) return false;
+  const sent = placeIn(toHex(port));
+  const steps = (here.number - sent.number + NUMBERS) % NUMBERS;
+  return steps > 0 && follow(sent.chain, steps) === here.chain;
 }
 
 /** Without this a ring would grow until neither array had room for another session. */
 function ring(serial: string): ScsiFault {
-  const message = `a way through array ${serial} leads back through this one: the LUN maps pass commands to and fro`;
-  return checkCondition(SENSE_KEY.hardwareError, 0x44, 0x00, message);
-}
-
-/** A ring of three or more, which no array of it can tell from a row. */
-function tooLong(serial: string): ScsiFault {
-  const message =
-    `not passed on to array ${serial}: ${ARRAYS_IN_A_ROW} arrays have passed it on already, so that the LUN maps seem to lead ` +
-    'in a ring';
+  const message = `a way through array ${serial} leads back through this one: the LUN maps pass commands on in a ring`;
   return checkCondition(SENSE_KEY.hardwareError, 0x44, 0x00, message);
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { toHex } from '../../../src/base/bytes.ts';
 import { HostPorts, isidOf } from '../../../src/array/far/host-ports.ts';
 import { ScsiFault } from '../../../src/scsi/fault.ts';
 
@@ -21,18 +22,33 @@ describe('the initiator port of a host', () => {
     expect(isidOf(`${NEXUS}1`)).not.toEqual(isidOf(NEXUS));
   });
 
-  it('counts the arrays that a command has come through, and is not to be had behind too many', async () => {
-    const last = (nexus: string) => isidOf(nexus)[5]! & 0x0f;
-    expect(last('iqn.2026-11.io.cdctl:tokyo.remote,i,0x801234567890')).toBe(1);
-    expect(last('iqn.2026-11.io.cdctl:tokyo.remote,i,0x801234567896')).toBe(7);
-    expect(last('iqn.2026-11.example:host,i,0x801234567896'), 'no array').toBe(1);
-    const at = (count: number) =>
-      new HostPorts().take(`iqn.2026-11.io.cdctl:tokyo.remote,i,0x80123456789${count}`, 'OSAKA');
-    expect([await verdictOf(at(3)), await verdictOf(at(4)), await verdictOf(at(9))]).toEqual([
-      'taken',
-      '4/44/0',
-      '4/44/0',
-    ]);
+  it('is known again where it leads back, after any number of arrays, by the array that it went out from', async () => {
+    const portOf = (array: string, nexus: string) => `iqn.2026-11.io.cdctl:${array}.remote,i,0x${toHex(isidOf(nexus))}`;
+    for (let others = 1; others < 14; others += 1) {
+      const ports = new HostPorts();
+      await ports.take(NEXUS, 'NEXT');
+      let nexus = portOf('here', NEXUS);
+      for (let other = 1; other <= others; other += 1) {
+        expect(await verdictOf(new HostPorts().take(nexus, 'NEXT')), 'at an array that it comes to first').toBe(
+          'taken',
+        );
+        nexus = portOf(`other-${other}`, nexus);
+      }
+      expect(await verdictOf(ports.take(nexus, 'NEXT')), `${others} others`).toBe('4/44/0');
+      expect(await verdictOf(ports.take(portOf('other-1', `${NEXUS}1`), 'NEXT')), 'of another host').toBe('taken');
+    }
+  });
+
+  it('is had by hosts that are named and numbered like arrays', async () => {
+    for (let isid = 0x800000000001; isid < 0x800000000041; isid += 1) {
+      const ports = new HostPorts();
+      for (const name of ['one', 'two']) {
+        for (const session of [0, 1, 2, 3, 0x1000000]) {
+          const nexus = `iqn.2026-11.example:${name}.remote,i,0x${(isid + session).toString(16)}`;
+          expect(await verdictOf(ports.take(nexus, 'OSAKA')), nexus).toBe('taken');
+        }
+      }
+    }
   });
 
   it('is shared by the LUNs of one array, with the portal of the first, until the last lets go', async () => {

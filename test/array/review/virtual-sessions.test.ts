@@ -36,8 +36,8 @@ afterEach(async () => {
   await osaka.stop();
 });
 
-async function hostAt(at: Served, name: string): Promise<Host> {
-  const host = new Host(at, name);
+async function hostAt(at: Served, name: string, port = 1): Promise<Host> {
+  const host = new Host(at, name, port);
   hosts.push(host);
   return host.ready(...LUNS);
 }
@@ -187,6 +187,9 @@ describe('two virtual volumes that stand for each other', () => {
     await tokyo.array.management.mapLun(back);
     const through = await hostAt(tokyo, 'near-host');
     expect(await after('6/29/00', () => through.verdict(9, READ))).toBe('4/44/00');
+    expect(await through.verdict(9, READ)).toBe('4/44/00');
+    const said = tokyo.log.filter((line) => line.includes('in a ring'));
+    expect(said).toEqual([expect.stringMatching(/^LUN 9 \(ring\), mapped to LUN 9 of array OSAKA: .*leads back/)]);
     const sessions = [tokyo, osaka].map(({ portal }) => portal.sessions().length);
     expect(Math.max(...sessions)).toBeLessThan(16);
     expect(await through.verdict(MAIN, READ)).toBe('good');
@@ -194,6 +197,11 @@ describe('two virtual volumes that stand for each other', () => {
 });
 
 describe('three virtual volumes, each of which stands for the next one', () => {
+  it('serve a host that is named and numbered like an array', async () => {
+    const host = await hostAt(tokyo, 'lookalike.remote', 0x47);
+    expect(await host.verdict(MAIN, READ)).toBe('good');
+  });
+
   it('end with the error of a ring, in few sessions, and cost other volumes nothing', async () => {
     const kyoto = await new Served('kyoto', { volumes: [volume(MAIN)], remotes: [], lunMap: [] }).start();
     try {
