@@ -6,6 +6,10 @@ import { chance, ensure, oddNumber, pick, type Fuzzer } from './fuzzer.ts';
 
 const LENGTHS: Readonly<Record<number, number>> = { 0: 6, 1: 10, 2: 10, 3: 16, 4: 16, 5: 12 };
 
+const JOURNAL = 20;
+/** READ(10) of block 0. */
+const READ_HEADER = Uint8Array.of(0x28, 0, 0, 0, 0, 0, 0, 0, 1, 0);
+
 /** A command of the table with small or odd fields, or no command at all. */
 function anyCdb(random: Random): Uint8Array {
   const command = pick(random, COMMAND_LIST);
@@ -50,6 +54,8 @@ export const deviceServer: Fuzzer = {
     let executions = 0;
     await withArray(async ({ pair, send, snapshot }) => {
       if (chance(random, 2)) await pair.tokyo.operations.createPair(pairRequest('primary', 'data'));
+      // Whoever reads the journal's header first is remembered to have seen this life of the group; the first try meets a unit attention.
+      for (let attempt = 0; attempt < 2; attempt += 1) await send(JOURNAL, READ_HEADER);
       const before = await snapshot();
       for (let turn = 0; turn < 150; turn += 1) {
         const cdb = anyCdb(random);

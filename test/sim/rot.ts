@@ -188,7 +188,7 @@ function rotGuarded(world: World, array: ArrayParty, draws: Draws): void {
 }
 
 /** The state log is whole or refused; an unreadable sector of a map may be the newest, and is refused too where a volume or a pair needs it. */
-function mustRefuse(world: World, array: ArrayParty): string | undefined {
+function mustRefuse(world: World, array: ArrayParty): readonly string[] {
   const { disk } = array;
   const wanted = world.groups.flatMap(({ definition, at }) =>
     (at(array).group?.pairs ?? []).map((pair) => differenceFileName(definition.name, pair.slot)),
@@ -196,7 +196,7 @@ function mustRefuse(world: World, array: ArrayParty): string | undefined {
   const isNeeded = (name: string): boolean => name === STATE || name.endsWith('.map') || wanted.includes(name);
   const lost = (name: string): boolean =>
     disk.wounds(name).some(({ decay }) => name === STATE || decay === 'unreadable');
-  return disk.files().find((name) => isNeeded(name) && lost(name));
+  return disk.files().filter((name) => isNeeded(name) && lost(name));
 }
 
 const isTable = (name: string): boolean => name === STATE || name.endsWith('.map') || name.startsWith('differences-');
@@ -213,16 +213,16 @@ export function needNamed(array: ArrayParty, findings: readonly Finding[]): void
 
 /** The array serves: nothing that it had to refuse was in its storage. */
 export function needRefused(world: World, array: ArrayParty): void {
-  const name = mustRefuse(world, array);
+  const [name] = mustRefuse(world, array);
   if (name) throw new SimFailure('rot-named', `${array.name} serves, though its ${name} has rotted`);
 }
 
-/** Whether an array that does not start says which rotten file is in its way; that one is then made good. */
+/** Whether an array that does not start says which rotten file is in its way, of several perhaps; that one is then made good. */
 export function curesAtRest(world: World, array: ArrayParty, error: unknown): boolean {
-  const name = mustRefuse(world, array);
-  if (!name) return false;
   const text = String(error);
-  const named = name === STATE ? /state log|read state$/.test(text) : text.includes(name);
-  if (named) array.disk.cure(name);
-  return named;
+  const isNamed = (name: string): boolean =>
+    name === STATE ? /state log|read state$/.test(text) : text.includes(name);
+  const named = mustRefuse(world, array).find(isNamed);
+  if (named) array.disk.cure(named);
+  return named !== undefined;
 }
