@@ -180,7 +180,5 @@ export interface OpenOptions extends IoOptions {
 
 /** Opens LUNs by path; wiring provides the one that knows block devices and iSCSI, tests provide others. */
 export interface LunOpener {
-  /** The iSCSI name with which it comes to targets; absent where it knows none. */
-  readonly initiatorName?: string;
   open(path: string, options?: OpenOptions): Promise<Lun>;
 }

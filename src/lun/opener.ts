@@ -69,7 +69,6 @@ interface SharedSession {
 }
 
 class Opener implements PathOpener {
-  readonly initiatorName: string;
   private readonly parts: OpenerParts;
   private readonly sessions = new Map<string, SharedSession>();
   private readonly isids = new Map<string, Uint8Array>();
@@ -77,7 +76,6 @@ class Opener implements PathOpener {
 
   constructor(parts: OpenerParts) {
     this.parts = parts;
-    this.initiatorName = parts.initiatorName;
   }
 
   async open(path: string, options: OpenOptions = {}): Promise<Lun> {

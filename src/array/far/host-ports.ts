@@ -150,7 +150,7 @@ function noRoom(serial: string): ScsiFault {
   return checkCondition(SENSE_KEY.illegalRequest, 0x55, 0x03, message);
 }
 
-/** One in 2^36. To share a port would be to share reservations. */
+/** One in 2^36; one in 2^16 for what came the same way through other arrays before. To share a port would be to share reservations. */
 function samePort(nexus: string, serial: string): ScsiFault {
   const message = `${nexus} has the ISID of another host at array ${serial}: give it another ISID or name`;
   return checkCondition(SENSE_KEY.illegalRequest, 0x55, 0x03, message);
