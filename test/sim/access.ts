@@ -135,7 +135,11 @@ export function createByteAccess(worldOf: () => World): Access {
           if (kind === 'internal-failure') world.fail(new SimFailure('no-crash', `${array.name} portal: ${detail}`));
           // So ends what an array must take for dead; it is no fault of either side.
           const silence = detail === 'no login in time' || detail === 'no sign of life';
-          if (kind === 'protocol-error' && !(silence && bytes().seemsDead(remoteAddress, SILENCE_MS)))
+          // A login's time runs on while the array stands still; whoever had begun it logs in again.
+          const stoodStill = (life.resumesMs ?? -Infinity) > world.scheduler.nowMs() - SILENCE_MS;
+          const isExcused =
+            bytes().seemsDead(remoteAddress, SILENCE_MS) || (detail === 'no login in time' && stoodStill);
+          if (kind === 'protocol-error' && !(silence && isExcused))
             world.fail(new SimFailure('no-crash', `${array.name} portal: ${detail}`));
         },
       });
