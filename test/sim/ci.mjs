@@ -6,7 +6,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { firstSeedOf, headCommit } from './commit-seeds.mjs';
+import { firstSeedOf, namingCommit } from './commit-seeds.mjs';
 import { MUTANTS } from './mutants.mjs';
 import { PROBES, SIGHTS } from './probes.mjs';
 import { load } from './transform.mjs';
@@ -25,7 +25,7 @@ const RAREST = 8;
 
 const { values } = parseArgs({ options: { count: { type: 'string', default: '5000' }, commit: { type: 'string' } } });
 const count = Number(values.count);
-const commit = values.commit ?? headCommit();
+const commit = values.commit ?? namingCommit();
 const first = firstSeedOf(commit);
 
 /** Plays a share; the outcome of its process and its figures. */

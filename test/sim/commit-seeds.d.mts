@@ -1,2 +1,2 @@
 export function firstSeedOf(commit?: string): number;
-export function headCommit(): string;
+export function namingCommit(): string;
