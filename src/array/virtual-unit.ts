@@ -65,6 +65,8 @@ export function createVirtualUnit(parts: VirtualUnitParts): VirtualUnit {
   const writers = new WeakMap<Lun, FarLine>();
   const own = new FarLine({ open: parts.resolve, greet: learnFrom, close: () => parts.forget?.() });
   const hosts = new Map<string, FarLine>();
+  /** Hosts that are gone and whose reservations the far LUN still has. */
+  const givingBack = new Set<Promise<void>>();
   let closed = false;
   /** Of what keeps hosts out the kinds that were said: hosts may ask without end. */
   const told = new Set<number | undefined>();
@@ -135,6 +137,8 @@ export function createVirtualUnit(parts: VirtualUnitParts): VirtualUnit {
     if (inFlight >= IN_FLIGHT_LIMIT) throw tooMany(parts.name);
     inFlight += 1;
     try {
+      // Who has gone here is gone for who comes next: its reservation must not meet a command that began after its logout.
+      if (givingBack.size > 0) await Promise.all(givingBack);
       return await attempt(line, call).catch((error: unknown) => {
         if (wasConnected && isPathLoss(error) && mayRepeat(operation, error)) return attempt(line, call);
         throw error;
@@ -178,11 +182,15 @@ export function createVirtualUnit(parts: VirtualUnitParts): VirtualUnit {
   function end(nexus: string): void {
     const line = hosts.get(nexus);
     hosts.delete(nexus);
-    void line?.end(async (lun) => {
+    if (!line) return;
+    const ended = line.end(async (lun) => {
       await flushLast(line, lun).catch(() => undefined);
       // Other LUNs may keep the session of the host there.
       if (line.holdsState) await giveBack(lun, line, timeoutMs);
     });
+    if (!line.holdsState) return;
+    const given = ended.catch(() => undefined).finally(() => givingBack.delete(given));
+    givingBack.add(given);
   }
 
   /** While the connection still proves that the far cache was not lost. */

@@ -262,6 +262,20 @@ describe('an SPC-2 reservation', () => {
     await eventually(() => direct.verdict(MAIN, READ), 'good');
   });
 
+  it('of a host that has logged out meets nobody here who comes after it', async () => {
+    const { through } = await both();
+    const neighbour = await hostAt(tokyo, 'neighbour');
+    expect(await through.verdict(MAIN, RESERVE)).toBe('good');
+    expect(await neighbour.verdict(MAIN, READ)).toBe('conflict');
+    await through.close();
+    const answers = [
+      neighbour.verdict(MAIN, READ),
+      neighbour.verdict(MAIN, WRITE, block(7)),
+      neighbour.verdict(MAIN, READ),
+    ];
+    expect(await Promise.all(answers)).toEqual(['good', 'good', 'good']);
+  });
+
   it('ends where the host comes anew with the same port, and is not its own any more', async () => {
     const { through, direct } = await both();
     expect(await through.verdict(MAIN, RESERVE)).toBe('good');
