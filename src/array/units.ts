@@ -69,7 +69,8 @@ export function createVolumeUnit(parts: VolumeUnitParts): LogicalUnit {
   }
 
   async function carryOut(change: VolumeChange, durable: boolean, isAborted?: () => boolean): Promise<void> {
-    for (;;) {
+    // A journal record of nothing could not be read back: it would hide every record behind it.
+    for (; change.length > 0;) {
       if (isAborted?.()) throw taskAborted();
       requireUsable();
       const paired = parts.paired();

@@ -76,6 +76,7 @@ export async function writeSame(context: CommandContext): Promise<CommandResult>
     throw invalidFieldInCdb(0, undefined, `${task.expectedDataOut} bytes announced, ${wantedDataOut} are needed`);
   }
   const block = withoutData ? new Uint8Array(unit.blockSize) : receivedData(task, unit.blockSize);
+  if (fields.blockCount === 0) return { wantedDataOut };
   if ((fields.options & BLOCK_OPTION.unmap) !== 0 && isAllZero(block)) {
     await deallocate(context, fields.lba, fields.blockCount);
     return { wantedDataOut };

@@ -45,6 +45,7 @@ export function createChannel(parts: DeviceServerParts): ChannelState {
       locks.set(lun, lock);
       return lock;
     },
+    beginTask: (lun, task) => running.begin(lun, task),
     isAborted: (task) => running.isAborted(task),
     abortTasks: (lun, ofNexus) => running.abort(lun, ofNexus),
   };

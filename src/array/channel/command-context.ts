@@ -31,6 +31,8 @@ export interface Channel {
   /** LUN masking. */
   visible(nexus: string, lun: number): boolean;
   lockOf(lun: number): RangeLock;
+  /** The task works on the unit, too, until the function is called: `abortTasks` of the unit reaches it. */
+  beginTask(lun: number, task: ScsiTask): () => void;
   isAborted(task: ScsiTask): boolean;
   /** Resolves when the tasks of those nexuses that the unit had at the time of the call have ended. */
   abortTasks(lun: number, ofNexus: (nexus: string) => boolean): Promise<void>;

@@ -5,7 +5,7 @@ import { DEVICE_TYPE } from '../../scsi/inquiry.ts';
 import { COMMANDS } from '../../scsi/opcode-table.ts';
 import { SENSE_KEY } from '../../scsi/sense.ts';
 import type { LogicalUnit } from '../logical-unit.ts';
-import { throwIfAborted, type CommandContext } from './command-context.ts';
+import { isAborted, throwIfAborted, type CommandContext } from './command-context.ts';
 import { copyAborted, reservationConflict } from './faults.ts';
 import { mayAccess } from './reservation-check.ts';
 import { unitSupports } from './unit-support.ts';
@@ -153,13 +153,18 @@ async function copyPiece(context: CommandContext, { source, destination, segment
   const data = await onBlocks(context, source, segment.sourceLba + done / source.blockSize, piece, 'read', (lba) =>
     source.read(lba, piece / source.blockSize),
   );
+  const { channel, task } = context;
+  const origin = { nexus: task.nexus, isAborted: () => isAborted(channel, task) };
   const destinationLba = segment.destinationLba + done / destination.blockSize;
   await onBlocks(context, destination, destinationLba, piece, 'write', (lba) =>
-    destination.write(lba, data, { forceUnitAccess: false }),
+    destination.write(lba, data, { ...origin, forceUnitAccess: false }),
   );
 }
 
-/** One READ or WRITE of the copy manager: locked and checked as that of the nexus would be. */
+/**
+ * One READ or WRITE of the copy manager: locked and checked as that of the nexus would be, and while it lasts a task of the unit
+ * it is for, so that a PREEMPT AND ABORT there ends the copy and waits for it.
+ */
 async function onBlocks<T>(
   context: CommandContext,
   unit: LogicalUnit,
@@ -169,17 +174,21 @@ async function onBlocks<T>(
   action: (lba: number) => Promise<T>,
 ): Promise<T> {
   const { channel, task } = context;
+  const end = channel.beginTask(unit.lun, task);
   const release = await channel.lockOf(unit.lun).acquire(lba, byteLength / unit.blockSize, false);
   try {
     throwIfAborted(channel, task);
     if (!mayAccess(channel, task.nexus, unit.lun, access)) throw reservationConflict();
     requireReadable(channel, unit);
     if (access === 'write') requireUnprotected(channel, unit);
-    return await action(lba);
+    const result = await action(lba);
+    throwIfAborted(channel, task);
+    return result;
   } catch (error) {
     throw asCopyAborted(error);
   } finally {
     release();
+    end();
   }
 }
 

@@ -8,7 +8,7 @@ interface Entry {
   readonly onEnd: (() => void)[];
 }
 
-/** The tasks that each unit is executing, so that PREEMPT AND ABORT can end those of others. */
+/** The tasks that each unit is executing, a copy on every unit that it touches, so that PREEMPT AND ABORT can end those of others. */
 export class RunningTasks {
   readonly #byLun = new Map<number, Set<Entry>>();
   /** While 0, no task needs looking up. */
@@ -30,7 +30,7 @@ export class RunningTasks {
   isAborted(task: ScsiTask): boolean {
     if (this.#aborted === 0) return false;
     for (const entries of this.#byLun.values()) {
-      for (const entry of entries) if (entry.task === task) return entry.aborted;
+      for (const entry of entries) if (entry.task === task && entry.aborted) return true;
     }
     return false;
   }

@@ -51,6 +51,7 @@ export function openJournalVolume(file: StorageFile, geometry: JournalGeometry):
     geometry,
     hasRoom: (kept, tail, blockCount) => hasRoom(geometry, kept, tail, blockCount),
     append(write, tail, stamp) {
+      if (write.length < 1) throw new RangeError(`a journal record of ${write.length} blocks`);
       const data = write.data ?? new Uint8Array(0);
       const blockCount = data.length / JOURNAL_BLOCK_SIZE;
       const sequence = tail.sequence + 1;

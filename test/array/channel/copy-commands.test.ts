@@ -204,6 +204,30 @@ describe('EXTENDED COPY', () => {
     expect(await status('07')).toBe('000000080200000000000000');
   });
 
+  it('is ended by PREEMPT AND ABORT on the unit that it writes, which waits for it', async () => {
+    let letGo = (): void => undefined;
+    const held = new Promise<void>((resolve) => (letGo = resolve));
+    target = memoryUnit({ lun: 1, write: () => held });
+    await build(source, target);
+    const [mine, yours, none] = ['00000000000000a1', '00000000000000b2', '0'.repeat(16)];
+    const out = async (nexus: string, action: string, key: string, newKey: string) => {
+      const data = fromHex(`${key}${newKey}${'00'.repeat(8)}`);
+      return (await fixture.send(`5f${action}0100000000001800`, { nexus, lun: 1, data })).verdict;
+    };
+    expect(await out('a', '00', none, mine)).toBe('good');
+    expect(await out('b', '00', none, yours)).toBe('good');
+    const order: string[] = [];
+    const copying = copy().then(({ verdict }) => order.push(`copy ${verdict}`));
+    while (target.calls.length === 0) await Promise.resolve();
+    const preempting = out('b', '05', yours, mine).then((verdict) => order.push(`preempt ${verdict}`));
+    const keys = async () => (await fixture.send('5e00000000000000ff00', { nexus: 'b', lun: 1 })).dataIn!.length;
+    while ((await keys()) > 16) await Promise.resolve();
+    expect(order).toEqual([]);
+    letGo();
+    await Promise.all([copying, preempting]);
+    expect(order.toSorted()).toEqual(['copy status 40', 'preempt good']);
+  });
+
   it('refuses lists that are cut', async () => {
     const reply = await fixture.send(`8300${'00'.repeat(8)}000000100000`, { data: new Uint8Array(12) });
     expect(reply.verdict).toBe('5/1a/00');

@@ -134,6 +134,13 @@ describe.each(WRITE_SAMES)('WRITE SAME %i', (opcode) => {
     expect((await send(blockCdb(opcode, 4_463, 0), { data: block })).verdict).toBe('5/24/00');
   });
 
+  it('of 0 blocks at the end gives nothing back', async () => {
+    const unit = memoryUnit({ thin: true });
+    const { send } = await channelFixture([unit]);
+    expect((await send(blockCdb(opcode, 64, 0, 0x08), { data: new Uint8Array(512) })).verdict).toBe('good');
+    expect(unit.calls).toEqual([]);
+  });
+
   it('refuses UNMAP, ANCHOR, PBDATA, LBDATA and data that are not one block', async () => {
     const { send, unit } = await filled();
     for (const options of [0x08, 0x10, 0x18, 0x04, 0x02, 0x06])

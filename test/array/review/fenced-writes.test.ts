@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { LogicalUnit } from '../../../src/array/logical-unit.ts';
+import { fromHex, toHex } from '../../../src/base/bytes.ts';
+import { testUnitReadyCdb } from '../../../src/scsi/cdb.ts';
+import { encodeLunField } from '../../../src/scsi/lun-field.ts';
 import { createScsiLun } from '../../support/scsi-lun.ts';
 import { blockOf, writeBlock } from '../../support/written-blocks.ts';
 import { SCSI_STATUS } from '../../../src/scsi/fault.ts';
@@ -78,4 +81,31 @@ describe('a fence', () => {
       expect((await tokyo.lun('data').read(5, 1))[0]).toBe(9);
     }),
   );
+
+  it('does not let a copy through whose host has given it up', () =>
+    inWorld(async (world) => {
+      const { tokyo } = world;
+      await formPair(world, 'data');
+      await tokyo.lun('data').write(20, stamp(9));
+      await tokyo.lun('data').write(4, stamp(5));
+      await cycleUntilPair(world);
+      await tokyo.operations.fence({ group: 'oradb', leaseMs: LEASE_MS });
+      const task = { ...extendedCopy(tokyo.unit('data')), nexus: 'copier', aborted: false };
+      await tokyo.array().deviceServer.execute({ ...task, cdb: testUnitReadyCdb() });
+      const answer = tokyo.array().deviceServer.execute(task);
+      await sleep(world, 10);
+      task.aborted = true;
+      await tokyo.operations.fence({ group: 'oradb', leaseMs: 0 });
+      expect(await answer).toMatchObject({ status: SCSI_STATUS.taskAborted });
+      expect((await tokyo.lun('data').read(20, 1))[0]).toBe(9);
+    }));
 });
+
+/** EXTENDED COPY(LID1) of block 4 to block 20 of the unit (SPC-4 6.4). */
+function extendedCopy(unit: LogicalUnit) {
+  const name = `e400000001030010${toHex(unit.worldWideName)}0000000000000200`;
+  const segment = '02000018000000000000000100000000000000040000000000000014';
+  const dataOut = fromHex(`07000020000000000000001c00000000${name}${segment}`);
+  const cdb = fromHex(`83${'00'.repeat(9)}0000004c0000`);
+  return { lun: encodeLunField(unit.lun), cdb, dataOut, expectedDataOut: dataOut.length, expectedDataIn: 0 };
+}
