@@ -7,6 +7,8 @@ export interface CommandContext {
   readonly services: Services;
   readonly environment: Environment;
   readonly timeoutMs: number;
+  /** `--initiator-name`, as it goes to targets. */
+  readonly initiatorName: string | undefined;
   readonly dryRun: boolean;
   /** Show every interface block, on standard error. */
   readonly verbose: boolean;

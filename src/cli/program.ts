@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { CATALOGUE, FAMILIES } from './catalogue/all.ts';
 import { usageError } from './cli-error.ts';
+import { prepareInitiatorName } from './config/initiator-name.ts';
 import { DEFAULT_TIMEOUT_MS, type CommandDefinition, type OptionDefinition, type OptionKind } from './definition.ts';
 import { exitClassLines } from './exit-classes.ts';
 import type { ColourChoice } from './render/terminal.ts';
@@ -17,6 +18,7 @@ export interface Invocation {
 
 export interface GlobalOptions {
   readonly config?: string;
+  readonly initiatorName?: string;
   readonly json?: boolean;
   readonly color: ColourChoice;
   readonly verbose?: boolean;
@@ -33,6 +35,7 @@ export function createProgram(shell: Shell, invoke: (invocation: Invocation) => 
     .description('Control storage arrays in-band through command devices.')
     .version(shell.version, '-V, --version', 'print the version')
     .option('--config <file>', 'configuration file (else CDCTL_CONFIG, ./cdctl.yaml, /etc/cdctl/cdctl.yaml)')
+    .addOption(initiatorNameOption())
     .option('--json', 'print one versioned object on standard output')
     .addOption(new Option('--color <when>', 'colours').choices(['auto', 'always', 'never']).default('auto'))
     .option('-v, --verbose', 'show every interface block sent, and stack traces, on standard error')
@@ -40,6 +43,16 @@ export function createProgram(shell: Shell, invoke: (invocation: Invocation) => 
   const families = new Map<string, Command>();
   for (const definition of CATALOGUE) addCommand(program, families, shell, definition, invoke);
   return program;
+}
+
+function initiatorNameOption(): Option {
+  const doc =
+    'name of this host for iSCSI targets (else CDCTL_INITIATOR_NAME, initiator-name of the configuration file)';
+  return new Option('--initiator-name <name>', doc).argParser((text: string) => {
+    const prepared = prepareInitiatorName(text);
+    if ('name' in prepared) return prepared.name;
+    throw new InvalidArgumentError(`It must be an iSCSI name: ${prepared.why}.`);
+  });
 }
 
 function configure(command: Command, shell: Shell): void {
@@ -153,7 +166,7 @@ const NUMBER_KINDS = {
   size: [parseSize, 'a size such as 4096, 64MiB or 1GiB'],
 } as const;
 
-const GLOBAL_NAMES = ['config', 'json', 'color', 'verbose', 'timeout', 'dryRun', 'confirm'];
+const GLOBAL_NAMES = ['config', 'initiatorName', 'json', 'color', 'verbose', 'timeout', 'dryRun', 'confirm'];
 
 function invocationOf(
   definition: CommandDefinition,

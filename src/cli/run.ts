@@ -106,12 +106,13 @@ class Run {
   async #context(): Promise<CommandContext> {
     const services = await this.#shell.services();
     this.#progressLine = new ProgressLine(this.#shell.stderr.stream, services.clock);
-    const { json, confirm, timeout, dryRun, verbose } = this.#options;
+    const { json, confirm, timeout, dryRun, verbose, initiatorName } = this.#options;
     const canAsk = this.#shell.input.isTTY && this.#shell.stderr.facts.isTTY && !json;
     return {
       services,
       environment: this.#shell.environment,
       timeoutMs: timeout ?? 0,
+      initiatorName,
       dryRun: dryRun ?? false,
       verbose: verbose ?? false,
       confirm,

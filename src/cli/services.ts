@@ -34,6 +34,8 @@ export interface Services {
   readonly files: Files;
   /** Who is asking, for the control parameter and the array's audit: "user@host:pid". */
   readonly who: string;
+  /** What `hostname` prints. */
+  readonly hostName: string;
   luns(settings: LunSettings): Promise<LunAccess>;
   locks(): Promise<Locks>;
   arrays(): Promise<ArrayKeeper>;
@@ -75,6 +77,8 @@ export interface ChapSecrets {
 
 export interface LunSettings {
   readonly secrets: ChapSecrets;
+  /** The iSCSI name of this host; asked for when the first target is to be reached. Throws `CliError`. */
+  readonly initiatorName: () => string;
   /**
    * 16 hex digits: come as the initiator port that goes with this reservation key on this host, so that a registration made
    * by one command belongs to the next one too. Absent: a port of its own for each run.
@@ -86,6 +90,8 @@ export interface LunSettings {
 
 export interface LunAccess {
   readonly opener: LunOpener;
+  /** As in `LunSettings`. */
+  readonly initiatorName: () => string;
   /** LUNs behind an iSCSI portal (REPORT LUNS); `portal` is a URL without LUN. */
   reportLuns(portal: string, timeoutMs: number): Promise<readonly number[]>;
   /** Targets behind "host[:port]" (SendTargets), with their addresses "host:port,group". */

@@ -3,9 +3,11 @@ import type { SigningKey } from '../interface-block/signature.ts';
 import { operationsOf, type ArrayOperations } from '../host/operations.ts';
 import { CliError } from './cli-error.ts';
 import type { ArrayDefinition, Configuration } from './config/configuration.ts';
+import { NoConfigurationFile } from './config/find.ts';
+import { findInitiatorName, type InitiatorName } from './config/initiator-name.ts';
 import { loadSecrets, type SecretPlaces } from './config/secrets.ts';
 import type { CommandContext } from './context.ts';
-import type { ChapSecrets, LunAccess, LunSettings } from './services.ts';
+import type { LunAccess, LunSettings } from './services.ts';
 import { loadSigningKeys } from './signing-keys.ts';
 
 /** The arrays of the configuration, ready to be commanded; nothing is opened before the first command. */
@@ -26,7 +28,8 @@ export async function withSite<T>(
   const configuration = await context.configuration();
   const secrets = await loadSecrets(secretPlaces(context), configuration);
   const keys = await loadSigningKeys(context.services.files, configuration);
-  const access = await context.services.luns({ secrets, ...settings });
+  const initiatorName = (): string => initiatorNameOf(context, configuration).name;
+  const access = await context.services.luns({ secrets, initiatorName, ...settings });
   const clients = new Map(
     [...configuration.arrays.values()].map((array) => [
       array.name,
@@ -47,7 +50,7 @@ export async function withLuns<T>(
   use: (access: LunAccess) => Promise<T>,
   settings: Pick<LunSettings, 'reservationKey' | 'onlyReads'> = {},
 ): Promise<T> {
-  const access = await context.services.luns({ secrets: await secretsIfAny(context), ...settings });
+  const access = await context.services.luns({ ...(await identityIfAny(context)), ...settings });
   return closingOnAbort(
     context,
     () => access.close(),
@@ -71,8 +74,38 @@ async function closingOnAbort<T>(
   }
 }
 
-async function secretsIfAny(context: CommandContext): Promise<ChapSecrets> {
-  return loadSecrets(secretPlaces(context), await context.configuration().catch(() => undefined));
+/**
+ * A configuration that is named but cannot be used is an error only where something of it is needed: this host must come neither
+ * without the secret nor under another name than the ones that stand there, and a block device needs neither.
+ */
+async function identityIfAny(context: CommandContext): Promise<Pick<LunSettings, 'secrets' | 'initiatorName'>> {
+  let unusable: unknown;
+  const configuration = await context.configuration().catch((error: unknown) => {
+    if (!(error instanceof NoConfigurationFile)) unusable = error;
+    return undefined;
+  });
+  const secrets = await loadSecrets(secretPlaces(context), configuration);
+  const needed = <T>(value: T | undefined): T | undefined => {
+    if (value === undefined && unusable !== undefined) throw unusable;
+    return value;
+  };
+  return {
+    secrets: { get: (user) => needed(secrets.get(user)) },
+    initiatorName: () => {
+      const { name, from } = initiatorNameOf(context, configuration);
+      return needed(from === 'default' && unusable !== undefined ? undefined : name)!;
+    },
+  };
+}
+
+/** Throws `CliError`. */
+export function initiatorNameOf(context: CommandContext, configuration: Configuration | undefined): InitiatorName {
+  return findInitiatorName({
+    option: context.initiatorName,
+    environment: context.environment,
+    configured: configuration?.initiatorName,
+    hostName: context.services.hostName,
+  });
 }
 
 export function secretPlaces({ services, environment }: CommandContext): SecretPlaces {

@@ -35,3 +35,8 @@ export function isRetriableLoginStatus(status: number): boolean {
 export function isRedirect(status: number): boolean {
   return status >>> 8 === 1;
 }
+
+/** Class 2: what the initiator said or is, not what the target has. */
+export function isInitiatorsFault(status: number): boolean {
+  return status >>> 8 === 2;
+}

@@ -3,7 +3,12 @@ import { serialAdd } from '../base/serial.ts';
 import { decoded, describeViolation, type Violation } from '../base/violation.ts';
 import { appendPdu, NO_DIGESTS } from './framing.ts';
 import { createChapExchange, type ChapExchange, type InitiatorCredentials } from './initiator-chap.ts';
-import { describeLoginStatus, isRedirect, isRetriableLoginStatus } from './initiator-login-status.ts';
+import {
+  describeLoginStatus,
+  isInitiatorsFault,
+  isRedirect,
+  isRetriableLoginStatus,
+} from './initiator-login-status.ts';
 import type { SessionEnd } from './initiator.ts';
 import { decodeLoginResponse, encodeLoginRequest, LOGIN_STATUS, STAGE, type LoginResponse } from './login-pdus.ts';
 import {
@@ -192,7 +197,7 @@ class InitiatorLogin implements Login {
     const address = text.ok ? new Map(text.value).get('TargetAddress') : undefined;
     const end: SessionEnd = {
       reason: 'login-failed',
-      message: describeLoginStatus(status) + this.offeredWords(status),
+      message: describeLoginStatus(status) + this.offeredWords(status) + this.nameWords(status),
       retriable: isRetriableLoginStatus(status),
       waitMs: 0,
     };
@@ -206,6 +211,11 @@ class InitiatorLogin implements Login {
     return offered === undefined
       ? ''
       : `; it chose no CHAP algorithm: it may know none of those offered (${offered}), or not admit this initiator name`;
+  }
+
+  /** Targets admit initiators by name, and some say of all others that there is no such target. */
+  private nameWords(status: number): string {
+    return isInitiatorsFault(status) ? `; this host came as ${this.options.initiatorName}` : '';
   }
 
   private request(batch: Uint8Array[], pairs: readonly TextPair[], transit: boolean): void {

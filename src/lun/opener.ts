@@ -34,7 +34,7 @@ export interface OpenerParts {
   readonly values?: OperationalValues;
   readonly limits?: Partial<InitiatorLimits>;
   /** The initiator port of every session; else a random one for each (see `IscsiSessionParts`). */
-  readonly isid?: Uint8Array;
+  readonly isid?: Uint8Array | undefined;
   /** Before each attempt to connect again to a target that was lost; fewer tell callers sooner that it is gone. */
   readonly reconnectPausesMs?: readonly number[];
   /**

@@ -1,7 +1,7 @@
 import type { CommandContext } from '../context.ts';
 import type { CommandResult } from '../definition.ts';
 import { loadSecrets } from '../config/secrets.ts';
-import { secretPlaces } from '../site.ts';
+import { initiatorNameOf, secretPlaces } from '../site.ts';
 
 export interface ConfigCheck {
   readonly file: string;
@@ -14,6 +14,7 @@ export interface ConfigCheck {
 /** Everything that can be said of the file without asking an array; the secrets are looked for too. */
 export async function run(_request: object, context: CommandContext): Promise<CommandResult<ConfigCheck>> {
   const configuration = await context.configuration();
+  initiatorNameOf(context, configuration);
   await loadSecrets(secretPlaces(context), configuration);
   const groups = [...configuration.groups.values()];
   return {

@@ -4,6 +4,7 @@ import type { CommandResult } from '../definition.ts';
 import type { HostPlan } from '../demo/host-plan.ts';
 import { placeOf, STAMP_BYTES, stampBytes } from '../demo/stamp.ts';
 import { pauseUntil } from '../pause.ts';
+import { initiatorNameOf } from '../site.ts';
 
 export interface DemoHost {
   readonly writes: number;
@@ -18,7 +19,10 @@ export async function run(
   context: CommandContext,
 ): Promise<CommandResult<DemoHost>> {
   const plan = JSON.parse(await context.services.files.readText(request.plan)) as HostPlan;
-  const access = await context.services.luns({ secrets: new Map() });
+  const access = await context.services.luns({
+    secrets: new Map(),
+    initiatorName: () => initiatorNameOf(context, undefined).name,
+  });
   try {
     const luns = await Promise.all(
       plan.paths.map((path) => access.opener.open(path, { timeoutMs: context.timeoutMs })),

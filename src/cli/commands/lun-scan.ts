@@ -12,6 +12,8 @@ import { withLuns } from '../site.ts';
 
 export interface LunScan {
   readonly places: readonly ScannedPlace[];
+  /** Under which targets were asked; absent where none was. */
+  readonly initiatorName?: string;
 }
 
 /** A target behind a portal, the block devices of this machine, or a portal that did not answer. */
@@ -65,11 +67,15 @@ export async function run(
     const exit = classOfSeveral(classes);
     const first = [...places, ...places.flatMap(({ luns }) => luns)].find(({ error }) => error)?.error;
     return {
-      data: { places },
+      data: { places, ...([...where].some(isTarget) && { initiatorName: access.initiatorName() }) },
       exit,
       ...(first && { note: { what: 'not everything answered', where: first.where, why: first.why, next: first.next } }),
     };
   });
+}
+
+function isTarget(place: string): boolean {
+  return !place.startsWith('/');
 }
 
 /** The URL of a LUN stands for its target: whoever names two of one means one place. */

@@ -9,6 +9,8 @@ import { withLun, type OpenLun } from '../lun-selector.ts';
 
 export interface LunShow {
   readonly path: string;
+  /** Under which this host asked; absent where the path is no iSCSI path. */
+  readonly initiatorName?: string;
   readonly identity: LunIdentity;
   /** Absent where the unit does not tell it now. */
   readonly capacity?: LunCapacity;
@@ -43,6 +45,7 @@ async function show(
   return {
     data: {
       path: lun.path,
+      ...(lun.scsi && { initiatorName: access.initiatorName() }),
       identity,
       examination,
       all: request.all ?? false,

@@ -2,6 +2,7 @@ import type { GroupDefinition, PairDefinition } from '../../replication/definiti
 import { LUN_LIMIT } from '../values.ts';
 import { readChap, type ChapDefinition } from './chap.ts';
 import { ConfigurationError } from './configuration-error.ts';
+import { prepareInitiatorName } from './initiator-name.ts';
 import { parseLocated, type Located } from './located.ts';
 import { integerOf, MapReader, textOf } from './reader.ts';
 
@@ -21,6 +22,8 @@ export interface Configuration {
   readonly path: string;
   /** Tells apart arrays of the same serial on one machine, such as those of two labs; usually absent. */
   readonly installation: string | undefined;
+  /** Under which this host logs in to iSCSI targets; absent: the one made of its host name. */
+  readonly initiatorName: string | undefined;
   readonly arrays: ReadonlyMap<string, ArrayDefinition>;
   readonly groups: ReadonlyMap<string, GroupDefinition>;
   /** By user name of an `iscsi://user@...` URL. */
@@ -32,7 +35,7 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$/;
 const SERIAL = /^[A-Z0-9]{1,16}$/;
 const PATH = /^(?:\/dev\/\S+|\/\S+|iscsi:\/\/\S+)$/;
 
-const FILE_KEYS = ['version', 'installation', 'arrays', 'groups', 'chap'];
+const FILE_KEYS = ['version', 'installation', 'initiator-name', 'arrays', 'groups', 'chap'];
 const ARRAY_KEYS = ['serial', 'command-devices', 'portal', 'key'];
 const GROUP_KEYS = ['journals', 'pairs'];
 
@@ -41,11 +44,21 @@ export function parseConfiguration(source: string, path: string): Configuration 
   const top = new MapReader(path, 'the file', parseLocated(source, path), FILE_KEYS);
   top.integer('version', 1, 1);
   const installation = top.optionalText('installation');
+  const initiatorName = readInitiatorName(path, top.optional('initiator-name'));
   const arrays = readArrays(path, top.required('arrays'));
   const groupsValue = top.optional('groups');
   const groups = groupsValue === undefined ? new Map<string, GroupDefinition>() : readGroups(path, groupsValue, arrays);
   const chap = readChap(path, top.optional('chap'));
-  return { path, installation, arrays, groups, chap };
+  return { path, installation, initiatorName, arrays, groups, chap };
+}
+
+function readInitiatorName(path: string, value: Located | undefined): string | undefined {
+  if (value === undefined) return undefined;
+  const text = textOf(path, 'initiator-name', value);
+  const prepared = prepareInitiatorName(text);
+  if ('name' in prepared) return prepared.name;
+  const why = `initiator-name: ${JSON.stringify(text)} is no iSCSI name: ${prepared.why}`;
+  throw new ConfigurationError(path, value.line, why);
 }
 
 function readArrays(path: string, value: Located): Map<string, ArrayDefinition> {

@@ -6,6 +6,18 @@ import { parseConfiguration, type Configuration } from './configuration.ts';
 const SYSTEM_PATH = '/etc/cdctl/cdctl.yaml';
 const LOCAL_PATH = 'cdctl.yaml';
 
+/** Neither named nor there: what needs none goes on without. */
+export class NoConfigurationFile extends CliError {
+  constructor() {
+    super('configuration', {
+      what: 'no configuration file',
+      where: `./${LOCAL_PATH}, ${SYSTEM_PATH}`,
+      why: 'neither file exists, and neither --config nor CDCTL_CONFIG names one',
+      next: 'name one with --config FILE, or make a lab with one: cdctl lab up',
+    });
+  }
+}
+
 /** `--config` wins, then CDCTL_CONFIG, ./cdctl.yaml, /etc/cdctl/cdctl.yaml. */
 export async function loadConfiguration(
   files: Files,
@@ -21,12 +33,7 @@ export async function loadConfiguration(
 
 async function firstExisting(files: Files): Promise<string> {
   for (const path of [LOCAL_PATH, SYSTEM_PATH]) if (await files.exists(path)) return path;
-  throw new CliError('configuration', {
-    what: 'no configuration file',
-    where: `./${LOCAL_PATH}, ${SYSTEM_PATH}`,
-    why: 'neither file exists, and neither --config nor CDCTL_CONFIG names one',
-    next: 'name one with --config FILE, or make a lab with one: cdctl lab up',
-  });
+  throw new NoConfigurationFile();
 }
 
 function unreadable(path: string, error: unknown): CliError {

@@ -7,7 +7,7 @@ import type { View } from './view.ts';
 
 export function render(data: LunScan, view: View): string {
   const shared = sharedNames(data);
-  return data.places.map((place) => renderPlace(place, shared, view)).join('\n\n');
+  return data.places.map((place) => renderPlace(place, data, shared, view)).join('\n\n');
 }
 
 /** A world wide name that stands twice is one unit by several paths. */
@@ -20,11 +20,16 @@ function sharedNames({ places }: LunScan): ReadonlyMap<string, number> {
   return counts;
 }
 
-function renderPlace(place: ScannedPlace, shared: ReadonlyMap<string, number>, view: View): string {
+function renderPlace(
+  place: ScannedPlace,
+  { initiatorName }: LunScan,
+  shared: ReadonlyMap<string, number>,
+  view: View,
+): string {
   const title = view.strong(escapeText(place.place));
   const error = place.error && `${view.bad(place.error.class)}: ${escapeText(place.error.why)}`;
   if (place.luns.length === 0 && error) return `${title}\n${error}`;
-  if (place.luns.length === 0) return `${title}\n${view.faint('nothing there')}`;
+  if (place.luns.length === 0) return `${title}\n${view.faint(nothing(place, initiatorName))}`;
   const many = place.luns.some(({ worldWideName }) => (shared.get(worldWideName) ?? 0) > 1);
   const head = ['LUN', 'SIZE', 'BLOCK', 'KIND', 'ACCESS', 'PRODUCT', 'SERIAL', 'WORLD WIDE NAME'];
   const rows = place.luns.map((lun) => [
@@ -33,6 +38,11 @@ function renderPlace(place: ScannedPlace, shared: ReadonlyMap<string, number>, v
   ]);
   const table = renderRows(many ? [...head, 'PATHS'] : head, rows, view);
   return [title, table, ...(error ? [error] : [])].join('\n');
+}
+
+/** Targets show each initiator its own. */
+function nothing({ place }: ScannedPlace, initiatorName: string | undefined): string {
+  return place === '/dev' || initiatorName === undefined ? 'nothing there' : `nothing there for ${initiatorName}`;
 }
 
 function row({ place }: ScannedPlace, lun: ScannedLun, view: View): Cell[] {

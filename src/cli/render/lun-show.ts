@@ -24,7 +24,7 @@ export function render(data: LunShow, view: View): string {
   return sections.filter((section) => section !== '').join('\n\n');
 }
 
-function identitySection({ identity, examination, label, unfinishedCopy }: LunShow, view: View): string {
+function identitySection({ identity, examination, label, unfinishedCopy, initiatorName }: LunShow, view: View): string {
   const { inquiry, kernel } = examination;
   const facts: Fact[] = [
     ['vendor', identity.vendor || '-'],
@@ -43,6 +43,7 @@ function identitySection({ identity, examination, label, unfinishedCopy }: LunSh
     ],
     ['contents', unfinishedCopy ? 'a copy onto this LUN was begun and has not ended' : undefined],
     ['state', examination.state],
+    ['asked by', initiatorName],
   ];
   return renderSection('identity', facts, view);
 }

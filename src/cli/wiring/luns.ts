@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { hostname } from 'node:os';
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
 import { sharedTime } from '../../base/shared-time.ts';
@@ -15,16 +14,21 @@ export interface LunParts {
 
 /** LUNs of this machine: iSCSI through our own initiator, block devices where one is named. */
 export function createLunAccess({ clock, random, settings }: LunParts): LunAccess {
+  const { initiatorName, reservationKey } = settings;
   const opener = createLunOpener({
     transport: createTcpTransport(),
     clock,
     random,
-    initiatorName: initiatorName(),
+    get initiatorName() {
+      return initiatorName();
+    },
     credentials: (user) => {
       const known = settings.secrets.get(user);
       return known && { name: user, ...known };
     },
-    ...(settings.reservationKey !== undefined && { isid: portOf(settings.reservationKey) }),
+    get isid() {
+      return reservationKey === undefined ? undefined : portOf(initiatorName(), reservationKey);
+    },
     openBlockDevice: async (path, options) => {
       const { openBlockDevice } = await import('../../lun/block-device.ts');
       return openBlockDevice({ clock, onlyReads: settings.onlyReads ?? false }, path, options);
@@ -32,6 +36,7 @@ export function createLunAccess({ clock, random, settings }: LunParts): LunAcces
   });
   return {
     opener,
+    initiatorName,
     reportLuns: (portal, timeoutMs) => opener.reportLuns(portal, { timeoutMs }),
     listTargets: (portal, timeoutMs) => opener.listTargets(portal, { timeoutMs }),
     async listDevices() {
@@ -60,14 +65,7 @@ export function createLunAccess({ clock, random, settings }: LunParts): LunAcces
   };
 }
 
-/** RFC 7143 4.2.7.1 allows lower-case letters, digits, "-", "." and ":". */
-function initiatorName(): string {
-  return `iqn.2026-11.io.cdctl:host.${hostname()
-    .toLowerCase()
-    .replaceAll(/[^a-z0-9.-]/g, '-')}`;
-}
-
 /** An ISID for each key (RFC 7143 11.12.5, random format): the same key on the same host comes as the same port. */
-function portOf(reservationKey: string): Uint8Array {
-  return new Uint8Array(createHash('sha256').update(`${initiatorName()} ${reservationKey}`).digest().subarray(0, 6));
+function portOf(initiatorName: string, reservationKey: string): Uint8Array {
+  return new Uint8Array(createHash('sha256').update(`${initiatorName} ${reservationKey}`).digest().subarray(0, 6));
 }

@@ -19,6 +19,7 @@ export function createServices(surroundings: Surroundings): Services {
     random,
     files: realFiles,
     who: whoAmI(),
+    hostName: hostname(),
     luns: async (settings) => (await import('./luns.ts')).createLunAccess({ clock, random, settings }),
     locks: async () => (await import('./locks.ts')).createLocks(clock),
     arrays: async () => (await import('./array-keeper.ts')).createArrayKeeper({ clock, random, ...surroundings }),

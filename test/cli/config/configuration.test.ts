@@ -50,7 +50,7 @@ const MISTAKES: readonly (readonly [string, string, string, number, RegExp])[] =
     'chap:',
     'chaps:',
     18,
-    /unknown key "chaps" in the file; known are: version, installation, arrays, groups, chap/,
+    /unknown key "chaps" in the file; known are: version, installation, initiator-name, arrays, groups, chap/,
   ],
   ['a misspelt key that cannot be missing', 'arrays:', 'arays:', 2, /unknown key "arays" in the file/],
   ['an unknown key in an array', '    portal:', '    portals:', 5, /unknown key "portals" in arrays\.tokyo/],

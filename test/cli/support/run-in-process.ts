@@ -77,6 +77,7 @@ function createServices(around: Surroundings): Services {
     random: createRealRandom(),
     files: memoryFiles(around),
     who: 'tester@here:1',
+    hostName: 'Here_1',
     luns: unavailable,
     locks: unavailable,
     arrays: unavailable,
