@@ -1,7 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { CATALOGUE, FAMILIES } from './catalogue/all.ts';
 import { usageError } from './cli-error.ts';
-import { prepareInitiatorName } from './config/initiator-name.ts';
+import { prepareInitiatorName } from './initiator-name.ts';
 import { DEFAULT_TIMEOUT_MS, type CommandDefinition, type OptionDefinition, type OptionKind } from './definition.ts';
 import { exitClassLines } from './exit-classes.ts';
 import type { ColourChoice } from './render/terminal.ts';

@@ -4,7 +4,7 @@ import { operationsOf, type ArrayOperations } from '../host/operations.ts';
 import { CliError } from './cli-error.ts';
 import type { ArrayDefinition, Configuration } from './config/configuration.ts';
 import { NoConfigurationFile } from './config/find.ts';
-import { findInitiatorName, type InitiatorName } from './config/initiator-name.ts';
+import { findInitiatorName, type InitiatorName } from './initiator-name.ts';
 import { loadSecrets, type SecretPlaces } from './config/secrets.ts';
 import type { CommandContext } from './context.ts';
 import type { LunAccess, LunSettings } from './services.ts';

@@ -1,114 +1,106 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { NOTHING, serveTestArray, type ServedArray } from '../support/served-array.ts';
-import { program, temporaryDirectory, type Ended } from './support/run-program.ts';
+import { describe, expect, it } from 'vitest';
+import { findInitiatorName, prepareInitiatorName } from '../../src/cli/initiator-name.ts';
+import { parseConfiguration } from '../../src/cli/config/configuration.ts';
+import { EXAMPLE } from './support/example-configuration.ts';
+import { parseJson, run } from './support/run-in-process.ts';
 
-/** An array that shows each initiator LUNs of its own, and cdctl under several names. */
+const NAME = 'iqn.2001-04.com.example:db1';
+const file = (line: string) => ({ 'cdctl.yaml': EXAMPLE.replace('version: 1\n', `version: 1\n${line}\n`) });
 
-const DB = 'iqn.2001-04.com.example:db';
-const APP = 'iqn.2001-04.com.example:app';
-const place = temporaryDirectory();
-const config = join(place.path, 'cdctl.yaml');
-const image = join(place.path, 'image');
-let served: ServedArray;
-let portal = '';
-
-beforeAll(async () => {
-  served = await serveTestArray({
-    access: {
-      ...NOTHING,
-      initiators: [
-        { name: DB, luns: [10, 11] },
-        { name: APP, luns: [11] },
-      ],
-    },
-  });
-  portal = `127.0.0.1:${served.portal.port}`;
-  writeFileSync(
-    config,
-    `version: 1\ninitiator-name: ${APP}\narrays:\n  tokyo:\n    serial: TOKYO\n    command-devices: [${served.url}/0]\n`,
-  );
-  writeFileSync(image, Buffer.alloc(512, 0x5a));
-});
-
-afterAll(async () => {
-  await served.stop();
-  place.remove();
-});
-
-/** Run where no `cdctl.yaml` lies about. */
-const cdctl = (argv: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<Ended> =>
-  program(argv, { CDCTL_CONFIG: config, ...environment });
-
-async function lunsOf(argv: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<unknown> {
-  const { stdout } = await cdctl(['lun', 'scan', portal, '--json', ...argv], environment);
-  const { places, initiatorName } = JSON.parse(stdout) as {
-    places: { luns: { path: string }[] }[];
-    initiatorName: string;
-  };
-  return [initiatorName, ...places.flatMap(({ luns }) => luns.map(({ path }) => Number(path.split('/').at(-1))))];
-}
-
-describe('the LUNs that are shown', () => {
-  it('are those of the name in the file, the variable, the option', async () => {
-    expect(await lunsOf([])).toEqual([APP, 11]);
-    expect(await lunsOf([], { CDCTL_INITIATOR_NAME: DB })).toEqual([DB, 10, 11]);
-    expect(await lunsOf(['--initiator-name', APP.toUpperCase()], { CDCTL_INITIATOR_NAME: DB })).toEqual([APP, 11]);
+/** RFC 7143 sections 4.2.7.2 to 4.2.7.6; the examples are those of sections 4.2.7.4 to 4.2.7.6. */
+describe('an iSCSI name', () => {
+  it.each([
+    [
+      'iqn.2001-04.com.example:storage:diskarrays-sn-a8675309',
+      'iqn.2001-04.com.example:storage:diskarrays-sn-a8675309',
+    ],
+    ['iqn.2001-04.com.example', 'iqn.2001-04.com.example'],
+    ['IQN.2001-04.com.Example:DB1', NAME],
+    ['eui.02004567A425678D', 'eui.02004567a425678d'],
+    ['naa.52004567BA64678D', 'naa.52004567ba64678d'],
+    ['naa.62004567BA64678D0123456789ABCDEF', 'naa.62004567ba64678d0123456789abcdef'],
+    ['iqn.2001-04.com.example:größe', 'iqn.2001-04.com.example:größe'],
+    ['iqn.2001-04.com.example:gro\u0308\u00dfe', 'iqn.2001-04.com.example:größe'],
+    [`${NAME}${'x'.repeat(223 - NAME.length)}`, `${NAME}${'x'.repeat(223 - NAME.length)}`],
+  ])('%s goes out as %s', (text, name) => {
+    expect(prepareInitiatorName(text)).toEqual({ name });
   });
 
-  it('are shown with the name that asked', async () => {
-    const url = `${served.url}/11`;
-    expect((await cdctl(['lun', 'show', url])).stdout).toMatch(new RegExp(`asked by +${APP}\n`));
-    expect(JSON.parse((await cdctl(['lun', 'show', url, '--json'])).stdout)).toMatchObject({ initiatorName: APP });
+  it.each([
+    ['', 'begins with iqn., eui. or naa.'],
+    ['db1', 'begins with iqn., eui. or naa.'],
+    ['constructor.1', 'begins with iqn., eui. or naa.'],
+    ['iqn.db1', 'year and month'],
+    ['iqn.2001-13.com.example', 'year and month'],
+    ['iqn.2001-04.', 'year and month'],
+    ['iqn.2001-04.com.example:', 'year and month'],
+    ['eui.02004567A425678', '16 hexadecimal'],
+    ['naa.52004567BA64678D0', '16 or 32 hexadecimal'],
+    ['iqn.2001-04.com.example:db_1', '"_" is not allowed'],
+    ['iqn.2001-04.com.example: db1', '" " is not allowed'],
+    ['iqn.2001-04.com.example:db1\n', '"\\n" is not allowed'],
+    ['iqn.2001-04.com.example:db1\0TargetName=x', '"\\u0000" is not allowed'],
+    [`${NAME}${'x'.repeat(224 - NAME.length)}`, '224 bytes, 223 are allowed'],
+    [`${NAME}${'ß'.repeat(100)}`, '227 bytes, 223 are allowed'],
+  ])('%j is none', (text, why) => {
+    expect(prepareInitiatorName(text)).toEqual({ why: expect.stringContaining(why) });
   });
 });
 
-it('a name that is not admitted is told, refused or shown nothing', async () => {
-  const stranger = { CDCTL_INITIATOR_NAME: 'iqn.2001-04.com.example:stranger' };
-  const refused = await cdctl(['lun', 'show', `${served.url}/11`], stranger);
-  expect([refused.code, refused.stdout]).toEqual([4, '']);
-  expect(refused.stderr).toContain('this host came as iqn.2001-04.com.example:stranger');
-  const shown = await cdctl(['lun', 'scan', portal], stranger);
-  expect([shown.code, shown.stdout.trim().split('\n').at(-1)]).toEqual([
-    0,
-    'nothing there for iqn.2001-04.com.example:stranger',
-  ]);
-});
+describe('the name of this host', () => {
+  const places = { option: undefined, environment: {}, configured: undefined, hostName: 'Db_1.example' };
 
-it('a registration belongs to name and key: the same key under another name is another port', async () => {
-  const url = `${served.url}/11`;
-  const key = ['--key', '0xa1'];
-  expect((await cdctl(['lun', 'reserve', 'register', url, ...key])).code).toBe(0);
-  const take = await cdctl(['lun', 'reserve', 'take', url, ...key, '--type', 'write-exclusive']);
-  expect(take.code).toBe(0);
-  const write = ['lun', 'write', url, '--input', image, '--confirm', url, '--reservation-key', '0xa1'];
-  expect((await cdctl(write)).code).toBe(0);
-  expect((await cdctl(write, { CDCTL_INITIATOR_NAME: DB })).code).toBe(7);
-  expect((await cdctl(['lun', 'reserve', 'status', url])).stdout).toContain(APP);
-  expect((await cdctl(['lun', 'reserve', 'clear', url, ...key, '--confirm', url])).code).toBe(0);
-});
-
-describe('a configuration that is named and cannot be used', () => {
-  const broken = join(place.path, 'broken');
-  const environment = { CDCTL_CONFIG: join(broken, 'cdctl.yaml') };
-  beforeAll(() => {
-    mkdirSync(broken);
-    writeFileSync(environment.CDCTL_CONFIG, 'version: 1\ninitiator-nam: x\n');
+  it('comes from the option, the variable, the file, the host name, in this order', () => {
+    const environment = { CDCTL_INITIATOR_NAME: 'iqn.2001-04.com.example:VARIABLE' };
+    const configured = 'iqn.2001-04.com.example:file';
+    expect(findInitiatorName({ ...places, option: NAME, environment, configured })).toEqual({
+      name: NAME,
+      from: 'option',
+    });
+    expect(findInitiatorName({ ...places, environment, configured })).toEqual({
+      name: 'iqn.2001-04.com.example:variable',
+      from: 'environment',
+    });
+    expect(findInitiatorName({ ...places, configured })).toEqual({ name: configured, from: 'configuration' });
+    const made = findInitiatorName(places);
+    expect(made).toEqual({ name: 'iqn.2026-11.io.cdctl:host.db-1.example', from: 'default' });
+    expect(prepareInitiatorName(made.name)).toEqual({ name: made.name });
   });
 
-  it('is not passed over for another name than it may hold', async () => {
-    const ended = await cdctl(['lun', 'show', `${served.url}/11`], environment);
-    expect([ended.code, ended.stdout]).toEqual([3, '']);
-    expect(ended.stderr).toContain('unknown key "initiator-nam"');
-    const missing = { CDCTL_CONFIG: join(broken, 'nothing.yaml') };
-    expect((await cdctl(['lun', 'show', `${served.url}/11`], missing)).code).toBe(3);
+  it('stands in the configuration file in small letters', () => {
+    const { 'cdctl.yaml': source } = file('initiator-name: IQN.2001-04.com.example:db1');
+    expect(parseConfiguration(source, 'cdctl.yaml').initiatorName).toBe(NAME);
   });
 
-  it('is not needed where the name is given, nor for a block device', async () => {
-    const named = await cdctl(['lun', 'show', `${served.url}/11`, '--initiator-name', DB], environment);
-    expect([named.code, named.stderr]).toEqual([0, '']);
-    const device = await cdctl(['lun', 'show', '/dev/there-is-no-such-disk'], environment);
-    expect([device.code, device.stdout]).toEqual([4, '']);
+  it('is shown by config show, with what gave it', async () => {
+    const files = file(`initiator-name: ${NAME}`);
+    const environment = { CDCTL_INITIATOR_NAME: 'iqn.2001-04.com.example:other' };
+    expect((await run(['config', 'show'], { files })).stdout).toContain(`initiator  ${NAME} (this file)\n`);
+    const { initiatorName } = parseJson(await run(['config', 'show', '--json'], { files, environment }));
+    expect(initiatorName).toEqual({ name: 'iqn.2001-04.com.example:other', from: 'environment' });
+    const option = await run(['config', 'show', '--initiator-name', NAME], { files: file(''), environment });
+    expect(option.stdout).toContain(`initiator  ${NAME} (--initiator-name)\n`);
+    const made = await run(['config', 'show'], { files: file('') });
+    expect(made.stdout).toContain('initiator  iqn.2026-11.io.cdctl:host.here-1 (of the host name)\n');
+  });
+
+  it('is refused where it is none: wrong usage, a wrong variable, a wrong line of the file', async () => {
+    const option = await run(['config', 'show', '--initiator-name', 'db1'], { files: file('') });
+    expect([option.code, option.stdout]).toEqual([2, '']);
+    expect(option.stderr).toContain('an iSCSI name begins with iqn., eui. or naa.');
+    for (const [value, why] of [
+      ['iqn.2001-04.com.example:db_1', '"_" is not allowed in it'],
+      ['', 'it is empty'],
+    ] as const) {
+      const environment = { CDCTL_INITIATOR_NAME: value };
+      const variable = await run(['config', 'check'], { files: file(''), environment });
+      expect([variable.code, variable.stdout]).toEqual([3, '']);
+      expect(variable.stderr).toContain(why);
+      expect(variable.stderr).toContain('environment variable CDCTL_INITIATOR_NAME');
+    }
+    const line = await run(['config', 'check'], { files: file('initiator-name: eui.1') });
+    expect([line.code, line.stdout]).toEqual([3, '']);
+    expect(line.stderr).toContain('cdctl.yaml:2');
+    expect(line.stderr).toContain('initiator-name: "eui.1" is no iSCSI name');
   });
 });

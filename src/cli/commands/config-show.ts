@@ -2,7 +2,7 @@ import type { ArrayDefinition } from '../config/configuration.ts';
 import type { SecretSource } from '../config/chap.ts';
 import type { CommandContext } from '../context.ts';
 import type { CommandResult } from '../definition.ts';
-import type { InitiatorName } from '../config/initiator-name.ts';
+import type { InitiatorName } from '../initiator-name.ts';
 import { initiatorNameOf } from '../site.ts';
 import type { GroupDefinition } from '../../replication/definition.ts';
 

@@ -2,7 +2,7 @@ import type { GroupDefinition, PairDefinition } from '../../replication/definiti
 import { LUN_LIMIT } from '../values.ts';
 import { readChap, type ChapDefinition } from './chap.ts';
 import { ConfigurationError } from './configuration-error.ts';
-import { prepareInitiatorName } from './initiator-name.ts';
+import { prepareInitiatorName } from '../initiator-name.ts';
 import { parseLocated, type Located } from './located.ts';
 import { integerOf, MapReader, textOf } from './reader.ts';
 

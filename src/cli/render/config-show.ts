@@ -1,5 +1,5 @@
 import type { ConfigShow } from '../commands/config-show.ts';
-import { NAME_VARIABLE } from '../config/initiator-name.ts';
+import { NAME_VARIABLE } from '../initiator-name.ts';
 import { escapeText } from './escape.ts';
 import { renderTable } from './table.ts';
 import type { View } from './view.ts';

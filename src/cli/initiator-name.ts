@@ -1,5 +1,5 @@
-import { CliError } from '../cli-error.ts';
-import type { Environment } from '../render/terminal.ts';
+import { CliError } from './cli-error.ts';
+import type { Environment } from './render/terminal.ts';
 
 /** Under what name this host logs in to iSCSI targets, which admit initiators and show them LUNs by it. */
 export interface InitiatorName {
