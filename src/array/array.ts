@@ -8,6 +8,7 @@ import type { AccessDescription } from './access/description.ts';
 import { createCommandControl } from './access/control.ts';
 import { createLunMask } from './access/visibility.ts';
 import { concludeUnfinished, type AuditLog, type AuditParts } from './audit/audit-log.ts';
+import { createLoginRecords, type RefusedLogin } from './audit/login-records.ts';
 import { createRefusalRecords, type RefusalRecords } from './audit/refusal-records.ts';
 import { createManagementControl, type ManagementControl } from './audit/management-control.ts';
 import { createDeviceServer, type ChannelDeviceServer } from './channel/device-server.ts';
@@ -68,6 +69,8 @@ export interface EmulatedArray {
   readonly management: Management;
   /** What records the commands of the management terminal. */
   readonly managementControl: ManagementControl;
+  /** Tells the audit of a login that was refused. */
+  loginRefused(login: RefusedLogin): void;
   /** Resolves with the error when the array's tables cannot be made durable any more: it must not go on serving. */
   readonly failed: Promise<unknown>;
   /** Tells initiators that `access` answers otherwise from now on. */
@@ -86,7 +89,8 @@ export async function createArray(parts: ArrayParts): Promise<EmulatedArray> {
   // After the tables: a file beside an empty directory would tell of an array whose tables were lost.
   const audit = await parts.audit?.({ storage: parts.storage, clock: parts.clock });
   if (audit) await concludeUnfinished(audit, store.requests);
-  const refusals = audit && createRefusalRecords({ audit, clock: parts.clock, log });
+  const refusals = audit && createRefusalRecords({ audit, clock: parts.clock, log, by: 'initiator', sourceLimit: 64 });
+  const logins = audit && createLoginRecords({ audit, clock: parts.clock, log });
   const body = createBody({ ...parts, audit, refusals }, store, remote);
   for (const volume of store.state().volumes) {
     await body.prepare(volume);
@@ -109,6 +113,7 @@ export async function createArray(parts: ArrayParts): Promise<EmulatedArray> {
       random: parts.random,
       log,
     }),
+    loginRefused: (login) => logins?.refused(login),
     failed: store.failed,
     accessChanged: () => body.channel.lunListChanged(),
     async stop() {
@@ -124,6 +129,7 @@ export async function createArray(parts: ArrayParts): Promise<EmulatedArray> {
       for (const journal of body.journals.values()) journal.close();
       store.close();
       await refusals?.close();
+      await logins?.close();
       audit?.close();
     },
   };

@@ -201,6 +201,7 @@ export interface AuditLine {
   readonly lun?: number;
   readonly initiator?: string;
   readonly nexus?: string;
+  readonly address?: string;
   readonly key?: string;
   readonly host?: string;
   readonly manager?: string;

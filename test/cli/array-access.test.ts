@@ -60,12 +60,17 @@ async function serveFrom(from: string, ...more: string[]): Promise<{ readonly ur
   return { url: (user) => `iscsi://${user ? `${user}@` : ''}127.0.0.1:${facts.port}/${facts.targetName}` };
 }
 
-async function lunsOf(url: string, text?: string): Promise<readonly number[]> {
+async function auditRecords(): Promise<Record<string, unknown>[]> {
+  const shown = await program(['array', 'audit', 'show', array, '--last', '0', '--json']);
+  return (JSON.parse(shown.stdout) as { records: Record<string, unknown>[] }).records;
+}
+
+async function lunsOf(url: string, text?: string, initiatorName = DB): Promise<readonly number[]> {
   const opener = createLunOpener({
     transport: createTcpTransport(),
     clock: createRealClock(),
     random: createRealRandom(),
-    initiatorName: DB,
+    initiatorName,
     ...(text !== undefined && { credentials: (name: string) => ({ name, secret: text }) }),
   });
   try {
@@ -92,6 +97,36 @@ describe('an array without access.yaml', () => {
     expect(existsSync(join(array, 'store'))).toBe(false);
     const { url } = await serve('--listen', '0.0.0.0:0', '--allow-unauthenticated');
     expect(await lunsOf(url())).toEqual([0, 10, 20]);
+  });
+});
+
+describe('logins that are refused', () => {
+  it('are in the audit with address, name and reason, and a flood of them costs a few records', async () => {
+    const { url } = await serve();
+    const file = secret('db.secret', 'twelve bytes and more');
+    await grant('--initiator', DB, '--luns', '0,10', '--user', 'db', '--secret-file', file);
+    const before = (await auditRecords()).length;
+    await expect(lunsOf(url('db'), 'another secret of some bytes')).rejects.toThrow(/auth/i);
+    await expect(lunsOf(url('db'), 'twelve bytes and more', `${DB}.other`)).rejects.toThrow(/auth/i);
+    await expect(lunsOf(url())).rejects.toThrow(/auth/i);
+    await expect(lunsOf(url('db').replace('kyoto', 'nara'), 'twelve bytes and more')).rejects.toThrow(/no such target/);
+    expect(await lunsOf(url('db'), 'twelve bytes and more')).toEqual([10]);
+    const told = (await auditRecords()).slice(before);
+    const common = { event: 'refused', process: 'login', address: '127.0.0.1' };
+    const failed = { ...common, status: 'authentication-failure' };
+    expect(told).toMatchObject([
+      { ...failed, initiator: DB, why: 'wrong CHAP name or secret for "db"' },
+      { ...failed, initiator: `${DB}.other`, why: 'wrong CHAP name or secret for "db"' },
+      { ...failed, initiator: DB, why: 'CHAP is required' },
+      { ...common, status: 'target-not-found' },
+    ]);
+    for (let times = 0; times < 60; times += 1) {
+      await expect(lunsOf(url('db'), 'another secret of some bytes')).rejects.toThrow(/auth/i);
+    }
+    expect((await auditRecords()).length - before).toBeLessThan(30);
+    expect(await program(['array', 'audit', 'verify', array])).toMatchObject({ code: 0 });
+    expect((await program(['array', 'audit', 'show', array])).stdout).toContain(`${DB} at 127.0.0.1`);
+    expect(JSON.stringify(await auditRecords())).not.toContain('another secret');
   });
 });
 

@@ -14,6 +14,8 @@ export interface AuditEntry {
   /** iSCSI name, and the port behind it (RFC 7143 section 4.4.3). */
   readonly initiator?: string;
   readonly nexus?: string;
+  /** Of a login: where it came from. Its `initiator` is what it called itself, unproved. */
+  readonly address?: string;
   /** Name of the key that signed the block; absent where none did. */
   readonly key?: string;
   /** Who asks, in the host's own words; unverified. */

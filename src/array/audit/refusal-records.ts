@@ -1,17 +1,17 @@
 import type { Clock, Timer } from '../../base/clock.ts';
 import type { AuditLog, NewEntry } from './audit-log.ts';
 
-/** Refusals of one initiator that are told one by one; those behind them, within a second at first, are counted. */
+/** Refusals of one source that are told one by one; those behind them are counted. */
 export const TOLD_ONE_BY_ONE = 8;
+/** So often one more may be told: whoever is refused now and then, all day long, is counted, too. */
+export const TOLD_AGAIN_MS = 60_000;
 export const FIRST_WINDOW_MS = 1000;
 /** Whoever does not stop is counted for longer and longer. */
 export const LAST_WINDOW_MS = 64_000;
-/** Initiators that are counted for themselves; further ones together. */
-const INITIATORS = 64;
 const KINDS = 16;
 
 /**
- * What refused commands put into the audit: a host that sends them without end must neither fill the disk nor push the records
+ * What refusals put into the audit: a host that is refused without end must neither fill the disk nor push the records
  * of others out of it. That more are refused is durable before any of them is answered; how many, when the window ends.
  */
 export interface RefusalRecords {
@@ -21,10 +21,13 @@ export interface RefusalRecords {
   close(): Promise<void>;
 }
 
-interface Window {
-  readonly who: Pick<NewEntry, 'initiator' | 'why'>;
+interface Source {
+  readonly name: string;
+  readonly who: Pick<NewEntry, 'initiator' | 'address'>;
+  /** How many may be told one by one now, and since when it is so. */
+  budget: number;
+  budgetMs: number;
   lengthMs: number;
-  told: number;
   counted: number;
   kinds: Map<string, number>;
   announced: Promise<void> | undefined;
@@ -35,93 +38,111 @@ export function createRefusalRecords(parts: {
   readonly audit: Pick<AuditLog, 'append'>;
   readonly clock: Clock;
   readonly log: (text: string) => void;
+  /** What tells one source from another. */
+  readonly by: 'initiator' | 'address';
+  /** Sources that are counted for themselves; further ones together. */
+  readonly sourceLimit: number;
 }): RefusalRecords {
-  const { audit, clock, log } = parts;
-  const windows = new Map<string, Window>();
+  const { audit, clock, log, by, sourceLimit } = parts;
+  const sources = new Map<string, Source>();
 
-  function windowOf({ initiator = '' }: NewEntry): Window {
-    const known = windows.get(initiator);
+  function sourceOf(entry: NewEntry): Source {
+    const own = entry[by] ?? '';
+    const known = sources.get(own);
     if (known) return known;
-    const name = windows.size < INITIATORS ? initiator : 'several';
-    const shared = windows.get(name);
+    const name = sources.size < sourceLimit ? own : 'several';
+    const shared = sources.get(name);
     if (shared) return shared;
-    const window: Window = {
-      who: name === '' ? {} : { initiator: name },
+    const source: Source = {
+      name,
+      who: name === '' ? {} : { [by]: name },
+      budget: TOLD_ONE_BY_ONE,
+      budgetMs: clock.monotonicMs(),
       lengthMs: FIRST_WINDOW_MS,
-      told: 0,
       counted: 0,
       kinds: new Map(),
       announced: undefined,
       timer: undefined,
     };
-    windows.set(name, window);
-    run(name, window);
-    return window;
+    sources.set(name, source);
+    run(source, source.lengthMs);
+    return source;
   }
 
-  function run(name: string, window: Window): void {
-    window.timer = clock.setTimer(window.lengthMs, () => void endWindow(name, window), { background: true });
+  function run(source: Source, lengthMs: number): void {
+    source.timer?.cancel();
+    source.timer = clock.setTimer(lengthMs, () => void endWindow(source), { background: true });
   }
 
-  async function endWindow(name: string, window: Window): Promise<void> {
-    if (window.counted === 0) {
-      windows.delete(name);
-      return;
+  function refill(source: Source): void {
+    const earned = Math.floor((clock.monotonicMs() - source.budgetMs) / TOLD_AGAIN_MS);
+    source.budget = Math.min(TOLD_ONE_BY_ONE, source.budget + earned);
+    source.budgetMs += earned * TOLD_AGAIN_MS;
+  }
+
+  async function endWindow(source: Source): Promise<void> {
+    if (source.counted > 0) {
+      await tellCount(source);
+      source.lengthMs = Math.min(source.lengthMs * 2, LAST_WINDOW_MS);
+      return run(source, source.lengthMs);
     }
-    await tellCount(window);
-    window.lengthMs = Math.min(window.lengthMs * 2, LAST_WINDOW_MS);
-    // Whoever goes on is told of once in each window.
-    window.told = TOLD_ONE_BY_ONE - 1;
-    run(name, window);
+    // Not shorter again before it has been quiet for long: a pause after each window would make many of them.
+    refill(source);
+    if (source.budget === TOLD_ONE_BY_ONE) sources.delete(source.name);
+    else run(source, TOLD_AGAIN_MS);
   }
 
   /** What could not be written is counted on. */
-  async function tellCount(window: Window): Promise<void> {
-    const { counted: count, kinds } = window;
-    Object.assign(window, { counted: 0, kinds: new Map(), announced: undefined });
+  async function tellCount(source: Source): Promise<void> {
+    const { counted: count, kinds } = source;
+    Object.assign(source, { counted: 0, kinds: new Map(), announced: undefined });
     try {
-      await audit.append({ event: 'counted', ...window.who, count, why: wordsOf(count, kinds) });
+      await audit.append({ event: 'counted', ...source.who, count, why: wordsOf(count, kinds) });
     } catch (error) {
       log(`the audit lacks a count of refusals: ${String(error)}`);
-      window.counted += count;
-      for (const [kind, times] of kinds) window.kinds.set(kind, (window.kinds.get(kind) ?? 0) + times);
+      source.counted += count;
+      for (const [kind, times] of kinds) source.kinds.set(kind, (source.kinds.get(kind) ?? 0) + times);
     }
   }
 
   /** A record that failed is tried again with the next refusal. */
-  function announce(window: Window): Promise<void> {
-    window.announced ??= audit
+  function announce(source: Source): Promise<void> {
+    source.announced ??= audit
       .append({
         event: 'counting',
-        ...window.who,
-        why: `so many are refused: from here on they are counted for ${window.lengthMs / 1000} s`,
+        ...source.who,
+        why: `so many are refused: from here on they are counted for ${source.lengthMs / 1000} s`,
       })
       .catch((error: unknown) => {
-        window.announced = undefined;
+        source.announced = undefined;
         throw error;
       });
-    return window.announced;
+    return source.announced;
   }
 
   return {
     refused(entry) {
-      const window = windowOf(entry);
-      if (window.told < TOLD_ONE_BY_ONE) {
-        window.told += 1;
+      const source = sourceOf(entry);
+      refill(source);
+      if (source.budget > 0) {
+        // What was full until now begins to be refilled now.
+        if (source.budget === TOLD_ONE_BY_ONE) source.budgetMs = clock.monotonicMs();
+        source.budget -= 1;
         return audit.append(entry);
       }
-      window.counted += 1;
+      if (source.counted === 0) run(source, source.lengthMs);
+      source.counted += 1;
       const kind = `${entry.process ?? 'unknown'} ${entry.status ?? 'unknown'}`;
-      const known = window.kinds.has(kind) || window.kinds.size < KINDS ? kind : 'others';
-      window.kinds.set(known, (window.kinds.get(known) ?? 0) + 1);
-      return announce(window);
+      const known = source.kinds.has(kind) || source.kinds.size < KINDS ? kind : 'others';
+      source.kinds.set(known, (source.kinds.get(known) ?? 0) + 1);
+      return announce(source);
     },
     async close() {
-      for (const [name, window] of windows) {
-        window.timer?.cancel();
-        if (window.counted > 0) await tellCount(window);
-        windows.delete(name);
+      for (const source of sources.values()) {
+        source.timer?.cancel();
+        if (source.counted > 0) await tellCount(source);
       }
+      sources.clear();
     },
   };
 }

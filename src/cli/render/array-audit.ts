@@ -25,8 +25,9 @@ function showText({ records }: AuditShow, view: View): string {
   return renderTable(['SEQ', 'TIME', 'EVENT', 'WHO', 'SAYS', 'COMMAND', 'GROUP', 'STATUS', 'WHY'], rows, view);
 }
 
-function whoOf({ key, initiator, manager }: AuditShow['records'][number]): string {
+function whoOf({ key, initiator, address, manager }: AuditShow['records'][number]): string {
   if (manager !== undefined) return 'management';
+  if (address !== undefined) return initiator === undefined ? address : `${initiator} at ${address}`;
   return key ? `key ${key}` : (initiator ?? '-');
 }
 

@@ -21,6 +21,7 @@ import { accessChange } from './access-change.ts';
 import { credentialsOf, loadAccess, requireAuthentication, type LoadedAccess } from './array-access.ts';
 import { answerManagement, isQuery } from './management.ts';
 import { managementPath, openManagementSocket, type ManagementAnswer } from './management-socket.ts';
+import { refusedLogin } from './refused-login.ts';
 import { checkRedirect } from './redirect-loop.ts';
 import { undoAll } from './undo-all.ts';
 
@@ -195,7 +196,11 @@ async function openPortal(
       ...(redirectTo !== undefined && { movedTo: () => ({ address: redirectTo, permanent: false }) }),
       clock,
       random,
-      log: (event) => hooks.event({ from: 'portal', ...event }),
+      log(event) {
+        const refused = refusedLogin(event);
+        if (refused) array.loginRefused(refused);
+        hooks.event({ from: 'portal', ...event });
+      },
     });
   } catch (error) {
     throw new CliError('busy', {

@@ -175,7 +175,7 @@ export class TargetConnection implements TargetLink {
 
   private refuseLogin(request: LoginRequest, status: number, why: string, text: Uint8Array = NO_TEXT): void {
     this.sendLoginResponse(request, { transit: false, tsih: request.tsih, status, text });
-    this.close(why, 'login-refused', 'after-output');
+    this.close(why, 'login-refused', 'after-output', status);
   }
 
   private sendLoginResponse(
@@ -255,17 +255,18 @@ export class TargetConnection implements TargetLink {
     this.close(why, 'protocol-error', 'now');
   }
 
-  private close(why: string, kind: TargetEventKind, how: Closing): void {
+  private close(why: string, kind: TargetEventKind, how: Closing, status?: number): void {
     if (this.closing !== 'no') return;
     this.closing = how;
     this.parser.stop();
     this.session?.end();
-    this.log(kind, why);
+    this.log(kind, why, status);
     this.facts.wake();
   }
 
-  private log(kind: TargetEventKind, detail: string): void {
+  private log(kind: TargetEventKind, detail: string, status?: number): void {
     const { initiatorName } = this.login;
-    this.parts.host.log?.({ kind, remoteAddress: this.remoteAddress, initiatorName, detail });
+    const event = { kind, remoteAddress: this.remoteAddress, initiatorName, detail };
+    this.parts.host.log?.({ ...event, ...(status !== undefined && { status }) });
   }
 }

@@ -64,6 +64,8 @@ export interface TargetEvent {
   /** Empty before the initiator has given its name. */
   readonly initiatorName: string;
   readonly detail: string;
+  /** Of `login-refused`: the status that the initiator was told (`LOGIN_STATUS`). */
+  readonly status?: number;
 }
 
 /** What stands behind the target engine. Called from inside `feed`, `complete`, `tick` and `lost`. */

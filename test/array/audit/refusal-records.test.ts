@@ -4,6 +4,7 @@ import {
   createRefusalRecords,
   FIRST_WINDOW_MS,
   LAST_WINDOW_MS,
+  TOLD_AGAIN_MS,
   TOLD_ONE_BY_ONE,
 } from '../../../src/array/audit/refusal-records.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
@@ -25,7 +26,13 @@ function flooded() {
       told.push(entry);
     },
   };
-  const records = createRefusalRecords({ audit, clock, log: (text) => void state.log.push(text) });
+  const records = createRefusalRecords({
+    audit,
+    clock,
+    log: (text) => void state.log.push(text),
+    by: 'initiator',
+    sourceLimit: 64,
+  });
   const eventsOf = (initiator: string) =>
     told.filter((entry) => entry.initiator === initiator).map(({ event }) => event);
   return { clock, told, state, records, eventsOf };
@@ -67,12 +74,27 @@ describe('a host that is refused again and again', () => {
   it('is told of one by one again once it was quiet', async () => {
     const { clock, told, records } = flooded();
     for (let times = 0; times < 2 * TOLD_ONE_BY_ONE; times += 1) await records.refused(refusal('a'));
-    await clock.advance(4 * FIRST_WINDOW_MS);
+    await clock.advance((TOLD_ONE_BY_ONE + 1) * TOLD_AGAIN_MS);
     told.length = 0;
     for (let times = 0; times < TOLD_ONE_BY_ONE; times += 1) await records.refused(refusal('a'));
     expect(told.map(({ event }) => event)).toEqual(ONE_BY_ONE);
-    await clock.advance(FIRST_WINDOW_MS);
+    await clock.advance((TOLD_ONE_BY_ONE + 1) * TOLD_AGAIN_MS);
     expect(clock.pending()).toBe(0);
+  });
+
+  it('fills no disk either where it waits a little each time, and none of its refusals is missing', async () => {
+    for (const pauseMs of [FIRST_WINDOW_MS / TOLD_ONE_BY_ONE, FIRST_WINDOW_MS, 5 * FIRST_WINDOW_MS, LAST_WINDOW_MS]) {
+      const { clock, told, records } = flooded();
+      const sent = Math.floor(3_600_000 / pauseMs);
+      for (let times = 0; times < sent; times += 1) {
+        await records.refused(refusal('a'));
+        await clock.advance(pauseMs);
+      }
+      expect(told.length, `every ${pauseMs} ms`).toBeLessThan(350);
+      await records.close();
+      const counts = told.reduce((sum, { event, count = 0 }) => sum + (event === 'refused' ? 1 : count), 0);
+      expect(counts).toBe(sent);
+    }
   });
 
   it('by many names costs no more than so many names do', async () => {
