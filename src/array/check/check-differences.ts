@@ -2,7 +2,7 @@ import type { Storage } from '../../base/storage.ts';
 import { differenceFileName } from '../group/difference-maps.ts';
 import { localLun, type ArrayState, type GroupState } from '../store/array-state.ts';
 import { chunkBytesFor } from '../store/chunk-map.ts';
-import { checkGuardedFile } from './check-guarded.ts';
+import { checkGuardedFile, writtenPieces } from './check-guarded.ts';
 import type { Report } from './finding.ts';
 
 export function differenceFiles(group: GroupState): string[] {
@@ -27,7 +27,11 @@ export function checkDifferences(state: ArrayState, group: GroupState, storage: 
         meaning,
         next: `delete pair ${pair.name} and form it anew, which copies everything`,
       });
-    const map = checkGuardedFile(file, Math.ceil(chunkCount / 8), meaning, storage, report);
+    const mapBytes = Math.ceil(chunkCount / 8);
+    const map = checkGuardedFile(file, mapBytes, meaning, storage, report);
+    // All of it is durable before the pair is there (`prepareDifferences`).
+    const lost = map && writtenPieces(file, mapBytes, storage).find(({ written }) => !written);
+    if (lost) damage(`what stood at byte ${lost.at} is gone: the file was cut short, or overwritten with zeros`);
     if (!map) damage('the difference map is not there');
     else if (hasBitsBeyond(map, chunkCount))
       damage(`it marks chunks that a volume of ${chunkCount} chunks does not have`);

@@ -38,6 +38,22 @@ export function checkGuardedFile(
   }
 }
 
+/** For each piece where it begins, and whether it was ever written, as far as the file tells: some sector of it holds something. */
+export function writtenPieces(
+  name: string,
+  byteLength: number,
+  storage: Storage,
+): readonly { readonly at: number; readonly written: boolean }[] {
+  const file = storage.open(name);
+  try {
+    return readGuardedFile(file, byteLength).pieces.map(({ at, versions, invalid, unreadable }) => {
+      return { at, written: Math.max(...versions) > 0 || invalid.length + unreadable.length > 0 };
+    });
+  } finally {
+    file.close();
+  }
+}
+
 function reportUnreadable(name: string, offset: number, meaning: string, report: Report): void {
   report({
     severity: 'damage',

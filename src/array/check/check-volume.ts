@@ -2,7 +2,7 @@ import type { Storage } from '../../base/storage.ts';
 import type { VolumeDescription } from '../description.ts';
 import { chunkBytesFor } from '../store/chunk-map.ts';
 import { readSlots, slotFaults } from '../store/thin-file.ts';
-import { checkGuardedFile } from './check-guarded.ts';
+import { checkGuardedFile, writtenPieces } from './check-guarded.ts';
 import type { Report } from './finding.ts';
 
 /** A thin volume: its map, and whether the data file can hold what the map names. The data itself has no checksum. */
@@ -20,6 +20,8 @@ export function checkVolumeFiles(volume: VolumeDescription, storage: Storage, re
     if (map !== undefined || dataBytes !== undefined) reportMissing(who, map ? dataName : mapName, report);
     return;
   }
+  const pieces = writtenPieces(mapName, chunkCount * 4, storage);
+  if (dataBytes > 0 && !pieces.some(({ written }) => written)) reportEmpty(who, mapName, report);
   const slots = readSlots(map, chunkCount);
   for (const { what } of slotFaults(slots, Math.ceil(dataBytes / chunkBytes))) {
     report({
@@ -62,6 +64,18 @@ function reportMissing(who: string, file: string, report: Report): void {
     what: 'it is not there, though the other file of the volume is',
     meaning: `all data of ${who} is lost: it reads as zeros`,
     next: 'restore both files of the volume from a copy taken at one moment, or resync it from the other array',
+  });
+}
+
+/** The data file grows before the first entry of the map is durable, which comes before the first byte of data. */
+function reportEmpty(who: string, file: string, report: Report): void {
+  report({
+    severity: 'doubt',
+    file,
+    offset: null,
+    what: 'it was never written, or has lost what was in it, though the data file has room for chunks',
+    meaning: `${who} reads as zeros: right if a power cut came before the first write to it was answered, all its data is lost otherwise`,
+    next: 'nothing after a power cut; otherwise restore both files of the volume from a copy taken at one moment',
   });
 }
 

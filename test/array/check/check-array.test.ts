@@ -159,6 +159,13 @@ const DAMAGES: Readonly<Record<string, Damage>> = {
     severity: 'doubt',
     says: /wrong CRC-32/,
   },
+  'map, cut to nothing': {
+    array: 'tokyo',
+    file: MAP,
+    act: cut(MAP, 3),
+    severity: 'doubt',
+    says: /never written, or has lost/,
+  },
   'map, gone': { array: 'tokyo', file: MAP, act: remove(MAP), severity: 'damage', says: /not there/ },
   'data file, gone': { array: 'tokyo', file: DATA, act: remove(DATA), severity: 'damage', says: /not there/ },
   'data file, cut': {
@@ -167,6 +174,13 @@ const DAMAGES: Readonly<Record<string, Damage>> = {
     act: cut(DATA, 4096),
     severity: 'doubt',
     says: /ends before the slots/,
+  },
+  'difference map, cut to nothing': {
+    array: 'tokyo',
+    file: DIFFERENCES,
+    act: cut(DIFFERENCES, 0),
+    severity: 'damage',
+    says: /cut short/,
   },
   'difference map, gone': {
     array: 'tokyo',
