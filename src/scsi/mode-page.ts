@@ -32,10 +32,13 @@ const BUSY_TIMEOUT_PERIOD = 300;
 
 const SOFTWARE_WRITE_PROTECT = 0x08;
 
-/** Page 0Ah: one task set, fixed format sense, no log saving, unrestricted reordering; SWP as given. */
+const TASK_ABORTED_STATUS = 0x40;
+
+/** Page 0Ah: one task set, fixed format sense, no log saving, unrestricted reordering, TASK ABORTED told (TAS); SWP as given. */
 export function encodeControlPage(writeProtected: boolean): Uint8Array {
   const page = new Uint8Array(12);
   page.set([MODE_PAGE.control, page.length - 2, 0x02, 0x10, writeProtected ? SOFTWARE_WRITE_PROTECT : 0]);
+  page[5] = TASK_ABORTED_STATUS;
   writeU16(page, 8, BUSY_TIMEOUT_PERIOD);
   return page;
 }

@@ -14,7 +14,7 @@ const hex = (text: string) => text.replaceAll(' ', '');
 
 /** By hand from SPC-4 7.5 and SBC-3 6.4. */
 const CACHING = hex('08 12 04 00 0000 0000 0000 0000 00 00 0000 00 000000');
-const CONTROL = hex('0a 0a 02 10 00 00 0000 012c 0000');
+const CONTROL = hex('0a 0a 02 10 00 40 0000 012c 0000');
 const DATA = {
   deviceSpecific: 0x90,
   blockDescriptor: { blockCount: 0x20000, blockSize: 512 },
@@ -33,7 +33,7 @@ describe('mode parameters', () => {
   });
 
   it('have SWP in the control page, and in its changeable mask', () => {
-    expect(toHex(encodeControlPage(true))).toBe(hex('0a 0a 02 10 08 00 0000 012c 0000'));
+    expect(toHex(encodeControlPage(true))).toBe(hex('0a 0a 02 10 08 40 0000 012c 0000'));
     expect(toHex(writeProtectChangeable())).toBe(hex('0a 0a 00000800 00000000 0000'));
     expect([encodeControlPage(true), encodeControlPage(false), fromHex('0a00')].map(isWriteProtectSet)).toEqual([
       true,

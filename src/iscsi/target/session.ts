@@ -51,6 +51,7 @@ export interface SessionParts {
 /** Immediate commands are outside the command window; this bounds them. */
 const MAX_TASKS = 2 * COMMAND_WINDOW;
 const TEXT_TAG = 1;
+const TASK_ABORTED: TargetReply = { status: 0x40 };
 
 /** The full feature phase of a session (RFC 7143 section 4.2.2) with its one connection. */
 export class TargetSession {
@@ -137,16 +138,24 @@ export class TargetSession {
   /** The device server is done with a task; its answer goes out unless nobody waits for it any more. */
   complete(task: TargetTask, reply: TargetReply): void {
     if (task.state !== 'executing') return;
-    if (!task.aborted) {
-      this.forget(task);
-      sendReply(this.parts.link, task, reply);
-    }
+    if (this.tasks.get(task.initiatorTaskTag) === task) this.answer(task, task.aborted ? TASK_ABORTED : reply);
     task.end();
   }
 
   abort(task: TargetTask): void {
     this.forget(task);
     task.abort();
+  }
+
+  /** For another nexus: the initiator of the task is told so (TAS, SPC-4 7.5.8) once nothing happens on its behalf any more. */
+  abortForAnother(task: TargetTask): void {
+    task.abort();
+    if (task.state === 'ended') this.answer(task, TASK_ABORTED);
+  }
+
+  private answer(task: TargetTask, reply: TargetReply): void {
+    this.forget(task);
+    sendReply(this.parts.link, task, reply);
   }
 
   private forget(task: TargetTask): void {
@@ -187,8 +196,7 @@ export class TargetSession {
 
   private collected(task: TargetTask): void {
     if (!task.fault) return this.parts.execute(task);
-    this.forget(task);
-    sendReply(this.parts.link, task, { status: CHECK_CONDITION, sense: task.fault });
+    this.answer(task, { status: CHECK_CONDITION, sense: task.fault });
     task.end();
   }
 

@@ -1,8 +1,8 @@
-import { equalBytes } from '../../base/bytes.ts';
 import { serialLess } from '../../base/serial.ts';
 import { TASK_MANAGEMENT, type TaskManagementRequest } from '../initiator-pdus.ts';
 import { TASK_MANAGEMENT_RESPONSE } from '../target-pdus.ts';
 import type { SessionRegistry } from './registry.ts';
+import { sameUnit } from './same-unit.ts';
 import type { TargetSession } from './session.ts';
 import { onceAllEnded, type TargetTask } from './task.ts';
 import type { TargetHost } from './types.ts';
@@ -30,10 +30,10 @@ export function manageTasks(
   respond: (response: number) => void,
 ): void {
   const complete = (): void => respond(TASK_MANAGEMENT_RESPONSE.functionComplete);
+  const ofUnit = (task: TargetTask): boolean => sameUnit(task.lun, request.lun);
   const reset = (kind: 'logical-unit' | 'target', then: () => void): void => {
     if (scope.host.mayReset?.(kind, request.lun, session.nexus) === false) return respond(REFUSED_RESET[kind]);
-    const concerned = (task: TargetTask): boolean => kind === 'target' || equalBytes(task.lun, request.lun);
-    abortWhere(scope.registry.all(), concerned, () => {
+    abortWhere(session, scope.registry.all(), kind === 'target' ? () => true : ofUnit, () => {
       const done = scope.host.reset(kind, request.lun, session.nexus);
       if (done) done.then(then, () => respond(TASK_MANAGEMENT_RESPONSE.functionRejected));
       else then();
@@ -43,7 +43,12 @@ export function manageTasks(
     case TASK_MANAGEMENT.abortTask:
       return abortTask(session, request, respond);
     case TASK_MANAGEMENT.abortTaskSet:
-      return abortWhere([session], (task) => equalBytes(task.lun, request.lun), complete);
+      return abortWhere(session, [session], ofUnit, complete);
+    case TASK_MANAGEMENT.clearTaskSet:
+      if (scope.host.mayReset?.('logical-unit', request.lun, session.nexus) === false) {
+        return respond(TASK_MANAGEMENT_RESPONSE.lunDoesNotExist);
+      }
+      return abortWhere(session, scope.registry.all(), ofUnit, complete);
     case TASK_MANAGEMENT.logicalUnitReset:
       return reset('logical-unit', complete);
     case TASK_MANAGEMENT.targetWarmReset:
@@ -73,6 +78,7 @@ function abortTask(session: TargetSession, request: TaskManagementRequest, respo
 }
 
 function abortWhere(
+  asking: TargetSession,
   sessions: readonly TargetSession[],
   concerned: (task: TargetTask) => boolean,
   then: () => void,
@@ -80,8 +86,9 @@ function abortWhere(
   const aborted: TargetTask[] = [];
   for (const session of sessions) {
     for (const task of session.tasks.values()) {
-      if (!concerned(task)) continue;
-      session.abort(task);
+      if (!concerned(task) || !(session === asking || task.delivered)) continue;
+      if (session === asking) session.abort(task);
+      else session.abortForAnother(task);
       aborted.push(task);
     }
   }

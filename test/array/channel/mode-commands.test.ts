@@ -5,7 +5,7 @@ import { channelFixture, memoryUnit, type Fixture } from './channel-fixture.ts';
 
 /** By hand from SPC-4 7.5 and SBC-3 6.4: WCE 1, DPOFUA 1, fixed format sense. */
 const CACHING = '0812040000000000000000000000000000000000';
-const CONTROL = '0a0a021000000000012c0000';
+const CONTROL = '0a0a021000400000012c0000';
 const BLOCKS = '0000004000000200';
 
 const sense = async (fixture: Fixture, cdb: string) => toHex((await fixture.send(cdb)).dataIn!);
@@ -110,8 +110,8 @@ describe('MODE SELECT', () => {
     expect((await command.send(...select(swp))).verdict).toBe('5/26/00');
     for (const list of [
       '00000000' + CACHING.replace('081204', '081200'),
-      '000000000a0a021018000000012c0000',
-      '000000000a0a021008000000012d0000',
+      '000000000a0a021018400000012c0000',
+      '000000000a0a021008400000012d0000',
       '000000080000000000001000',
       '000000080000002000000200',
       '000000001c0a' + '00'.repeat(10),
@@ -121,7 +121,7 @@ describe('MODE SELECT', () => {
     }
   });
 
-  const protect = (on: boolean) => select(`000000000a0a0210${on ? '08' : '00'}0000000 12c0000`.replace(' ', ''));
+  const protect = (on: boolean) => select(`000000000a0a0210${on ? '08' : '00'}4000000 12c0000`.replace(' ', ''));
   const WRITE = ['2a 00 00000005 00 0001 00', { data: new Uint8Array(512) }] as const;
 
   it('sets SWP: writes are refused, the other nexuses are told', async () => {
@@ -129,8 +129,8 @@ describe('MODE SELECT', () => {
     const { send, settle } = await channelFixture([unit]);
     await settle('b');
     expect((await send(...protect(true))).verdict).toBe('good');
-    expect(toHex((await send('1a 08 0a 00 ff 00')).dataIn!)).toBe('0f0090000a0a021008000000012c0000');
-    expect(toHex((await send('1a 08 8a 00 ff 00')).dataIn!)).toBe('0f0090000a0a021000000000012c0000');
+    expect(toHex((await send('1a 08 0a 00 ff 00')).dataIn!)).toBe('0f0090000a0a021008400000012c0000');
+    expect(toHex((await send('1a 08 8a 00 ff 00')).dataIn!)).toBe('0f0090000a0a021000400000012c0000');
     expect((await send(...WRITE)).verdict).toBe('7/27/02');
     expect((await send('28 00 00000005 00 0001 00')).verdict).toBe('good');
     expect((await send('00 00 00 00 00 00', { nexus: 'b' })).verdict).toBe('6/2a/01');

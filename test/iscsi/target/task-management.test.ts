@@ -90,7 +90,88 @@ describe('task management', () => {
     other.connection.complete(other.tasks[0]!, { status: 0 });
     expect(bench.calls.at(-1)).toBe('reset logical-unit 0005000000000000');
     expect(wire.output().map((pdu) => [pdu.opcode, pdu.at(2, 1)])).toEqual([[OPCODES.management, 0]]);
-    expect(other.output()).toEqual([]);
+    // TASK ABORTED (TAS): it would wait for an answer for ever.
+    expect(other.output().map((pdu) => [pdu.opcode, pdu.at(16, 4), pdu.at(3, 1)])).toEqual([
+      [OPCODES.response, 1, 0x40],
+    ]);
+    expect(windowOf(other)).toEqual([sn(2), sn(128)]);
+  });
+
+  it('resets a LUN for who names it in the other way too', () => {
+    for (const [mine, others] of [
+      ['0005', '4005'],
+      ['4005', '0005'],
+    ] as const) {
+      const bench = createBench();
+      const [wire, other] = [join(bench), join(bench, 1)];
+      other.command({ tag: 1, flags: READ, length: 4, lun: others });
+      other.command({ tag: 2, flags: READ, length: 4, lun: '4105' });
+      wire.command({ tag: 1, flags: READ, length: 4, lun: others });
+      expect(wire.manage({ tag: 6, function: 2, lun: mine })).toEqual([]);
+      expect(wire.complete(wire.tasks[0]!, { status: 0 })[0]!.at(2, 1)).toBe(0);
+      expect(wire.manage({ tag: 7, function: 5, lun: mine })).toEqual([]);
+      expect(other.tasks.map((task) => task.aborted)).toEqual([true, false]);
+      other.complete(other.tasks[0]!, { status: 0 });
+      expect(wire.output().map((pdu) => pdu.at(2, 1))).toEqual([0]);
+    }
+  });
+
+  it('tells the host of a write that waits for data at once; what still comes is ignored', () => {
+    const bench = createBench();
+    const [wire, other] = [join(bench), join(bench, 1)];
+    const [r2t] = other.command({ tag: 5, flags: WRITE, length: 1024 });
+    expect(wire.manage({ tag: 6, function: 5 })[0]!.at(2, 1)).toBe(0);
+    expect(other.output().map((pdu) => [pdu.at(16, 4), pdu.at(3, 1)])).toEqual([[5, 0x40]]);
+    const data = { tag: 5, transferTag: r2t!.at(20, 4), dataSn: 0, offset: 0, data: new Uint8Array(1024), final: true };
+    expect(other.dataOut(data)).toEqual([]);
+    expect(other.tasks).toEqual([]);
+  });
+
+  it('of another nexus takes the answer from who aborts the command himself meanwhile', () => {
+    const bench = createBench();
+    const [wire, other] = [join(bench), join(bench, 1)];
+    other.command({ tag: 1, flags: READ, length: 4 });
+    wire.manage({ tag: 6, function: 5 });
+    expect(other.manage({ tag: 2, function: 1, referenced: 1 })).toEqual([]);
+    const answers = other.complete(other.tasks[0]!, { status: 0 });
+    expect(answers.map((pdu) => [pdu.opcode, pdu.at(16, 4), pdu.at(2, 1)])).toEqual([[OPCODES.management, 2, 0]]);
+    expect(wire.output().map((pdu) => pdu.at(2, 1))).toEqual([0]);
+  });
+
+  it('does not reach a command of another nexus whose turn has not come', () => {
+    const bench = createBench();
+    const [wire, other] = [join(bench), join(bench, 1)];
+    other.command({ tag: 1, flags: READ, length: 4, cmdSn: sn(1) });
+    expect(wire.manage({ tag: 6, function: 5 })[0]!.at(2, 1)).toBe(0);
+    other.command({ tag: 2, flags: READ, length: 4, cmdSn: sn(0) });
+    expect(other.tasks.map((task) => [task.initiatorTaskTag, task.aborted])).toEqual([
+      [2, false],
+      [1, false],
+    ]);
+  });
+
+  it('clears the task set of a LUN for every nexus, which is no reset', () => {
+    const bench = createBench();
+    const [wire, other] = [join(bench), join(bench, 1)];
+    wire.command({ tag: 1, flags: READ, length: 4 });
+    other.command({ tag: 1, flags: READ, length: 4 });
+    other.command({ tag: 2, flags: READ, length: 4, lun: '0006' });
+    expect(wire.manage({ tag: 6, function: 4 })).toEqual([]);
+    expect(other.tasks.map((task) => task.aborted)).toEqual([true, false]);
+    expect(outcomeOf(other.complete(other.tasks[0]!, { status: 0 })[0]).status).toBe(0x40);
+    expect(wire.complete(wire.tasks[0]!, { status: 0 }).map((pdu) => [pdu.opcode, pdu.at(2, 1)])).toEqual([
+      [OPCODES.management, 0],
+    ]);
+    expect(bench.calls.filter((call) => call.startsWith('reset'))).toEqual([]);
+  });
+
+  it('clears no task set of a LUN that the nexus may not know of', () => {
+    const bench = createBench();
+    bench.host.mayReset = () => false;
+    const [wire, other] = [join(bench), join(bench, 1)];
+    other.command({ tag: 1, flags: READ, length: 4 });
+    expect(wire.manage({ tag: 6, function: 4 })[0]!.at(2, 1)).toBe(2);
+    expect(other.tasks[0]!.aborted).toBe(false);
   });
 
   it('resets the target warm', () => {
@@ -112,7 +193,6 @@ describe('task management', () => {
 
   it.each([
     [3, 5],
-    [4, 5],
     [8, 4],
     [99, 5],
   ])('function %i is answered %i', (code, response) => {
