@@ -7,9 +7,10 @@ import type { DeviceServer } from '../scsi/task.ts';
 import type { AccessDescription } from './access/description.ts';
 import { createCommandControl } from './access/control.ts';
 import { createLunMask } from './access/visibility.ts';
-import { concludeUnfinished, type AuditLog, type AuditParts } from './audit/audit-log.ts';
-import { createLoginRecords, type RefusedLogin } from './audit/login-records.ts';
-import { createRefusalRecords, type RefusalRecords } from './audit/refusal-records.ts';
+import { openArrayAudit, type ArrayAudit } from './audit/array-audit.ts';
+import type { AuditLog, AuditParts } from './audit/audit-log.ts';
+import type { RefusedLogin } from './audit/login-records.ts';
+import type { ServedSettings } from './audit/served-settings.ts';
 import { createManagementControl, type ManagementControl } from './audit/management-control.ts';
 import { createDeviceServer, type ChannelDeviceServer } from './channel/device-server.ts';
 import { createCommandDevice } from './command-device/command-device.ts';
@@ -58,6 +59,8 @@ export interface ArrayParts {
   readonly keyOf?: (name: string) => Uint8Array | undefined;
   /** Opens what records every command; absent: nothing is recorded (simulations). */
   readonly audit?: (parts: AuditParts) => Promise<AuditLog>;
+  /** What is served by files that may have been edited while the array was stopped: the audit tells of it where it is otherwise. */
+  readonly settings?: ServedSettings;
 }
 
 /** A storage array (Fig. 2) in software: what serves its LUNs, and what its management terminal edits. */
@@ -75,6 +78,8 @@ export interface EmulatedArray {
   readonly failed: Promise<unknown>;
   /** Tells initiators that `access` answers otherwise from now on. */
   accessChanged(): void;
+  /** What is served is otherwise from now on, and the audit tells of it already. */
+  settingsChanged(settings: ServedSettings): Promise<void>;
   /** Flushes and closes; everything acknowledged is durable when it resolves. */
   stop(): Promise<void>;
 }
@@ -87,11 +92,8 @@ export async function createArray(parts: ArrayParts): Promise<EmulatedArray> {
   await store.update((state) => startAnew(state, parts.random));
   const remote = createRemoteInterface(parts.opener, () => store.state().remotes);
   // After the tables: a file beside an empty directory would tell of an array whose tables were lost.
-  const audit = await parts.audit?.({ storage: parts.storage, clock: parts.clock });
-  if (audit) await concludeUnfinished(audit, store.requests);
-  const refusals = audit && createRefusalRecords({ audit, clock: parts.clock, log, by: 'initiator', sourceLimit: 64 });
-  const logins = audit && createLoginRecords({ audit, clock: parts.clock, log });
-  const body = createBody({ ...parts, audit, refusals }, store, remote);
+  const audit = parts.audit && (await openArrayAudit(parts.audit, { ...parts, log, requests: store.requests }));
+  const body = createBody({ ...parts, audit }, store, remote);
   for (const volume of store.state().volumes) {
     await body.prepare(volume);
     body.open(volume);
@@ -108,14 +110,15 @@ export async function createArray(parts: ArrayParts): Promise<EmulatedArray> {
     units: body.core.units,
     management: createManagement(parts.description, store, remote, body),
     managementControl: createManagementControl({
-      audit,
+      audit: audit?.log,
       auditQueries: () => parts.access?.()?.auditQueries === true,
       random: parts.random,
       log,
     }),
-    loginRefused: (login) => logins?.refused(login),
+    loginRefused: (login) => audit?.logins.refused(login),
     failed: store.failed,
     accessChanged: () => body.channel.lunListChanged(),
+    settingsChanged: async (changed) => audit?.settingsChanged(changed),
     async stop() {
       for (const { lun } of store.state().lunMap) body.unmap(lun);
       body.groups.stop();
@@ -128,9 +131,7 @@ export async function createArray(parts: ArrayParts): Promise<EmulatedArray> {
       }
       for (const journal of body.journals.values()) journal.close();
       store.close();
-      await refusals?.close();
-      await logins?.close();
-      audit?.close();
+      await audit?.close();
     },
   };
 }
@@ -169,8 +170,7 @@ function reach(clock: Clock, unit: VirtualUnit, stopped: () => boolean, attempt 
 }
 
 type BodyParts = Omit<ArrayParts, 'audit'> & {
-  readonly audit: AuditLog | undefined;
-  readonly refusals: RefusalRecords | undefined;
+  readonly audit: ArrayAudit | undefined;
 };
 
 function createBody(parts: BodyParts, store: StateStore, remote: RemoteInterface): Body {
@@ -270,8 +270,8 @@ function createBody(parts: BodyParts, store: StateStore, remote: RemoteInterface
   const conduct = createCommandControl({
     access: () => parts.access?.(),
     keyOf: (keyName) => parts.keyOf?.(keyName),
-    audit: parts.audit,
-    refusals: parts.refusals,
+    audit: parts.audit?.log,
+    refusals: parts.audit?.refusals,
     known: (requestId) => store.requests.find(requestId) !== undefined,
     log,
   });

@@ -211,6 +211,7 @@ export interface AuditLine {
   readonly requestId?: string;
   readonly group?: string;
   readonly status?: string;
+  readonly digest?: string;
   readonly why?: string;
   readonly prev: string;
 }

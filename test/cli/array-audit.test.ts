@@ -106,7 +106,7 @@ describe('a host with a key', () => {
     const running = await verify();
     expect(running).toMatchObject({ code: 0 });
     const { anchor } = JSON.parse(running.stdout) as { anchor: string };
-    expect(anchor).toMatch(/^5:[0-9a-f]{64}$/);
+    expect(anchor).toMatch(/^6:[0-9a-f]{64}$/);
 
     await end(child, 'SIGKILL');
     expect(await verify('--anchor', anchor)).toMatchObject({ code: 0 });
@@ -114,6 +114,7 @@ describe('a host with a key', () => {
     const { records } = JSON.parse(shown.stdout) as { records: Record<string, unknown>[] };
     expect(records.map(({ event, status, key }) => [event, status ?? '', key ?? ''].join(' ').trim())).toEqual([
       'opened',
+      'configured',
       'refused not-authenticated',
       'refused not-authenticated runbook',
       'begun  runbook',
@@ -144,6 +145,60 @@ describe('a host with a key', () => {
   });
 });
 
+describe('what was edited while the array was stopped', () => {
+  interface Configured {
+    readonly event: string;
+    readonly why: string;
+    readonly digest: string;
+  }
+
+  /** What a start tells of what it is served with. */
+  async function told(): Promise<readonly Configured[]> {
+    const { child } = await serve();
+    await end(child, 'SIGTERM');
+    const shown = await program(['array', 'audit', 'show', array, '--last', '0', '--json']);
+    expect(shown.stdout).not.toContain('a key of thirty-two');
+    const { records } = JSON.parse(shown.stdout) as { records: Configured[] };
+    const opened = records.findLastIndex(({ event }) => event === 'opened');
+    return records.slice(opened + 1);
+  }
+
+  it('is in the audit at the next start, name by name, and what is as before is not', async () => {
+    const [first] = await told();
+    expect(first).toMatchObject({ event: 'configured', why: 'what was served before is not known' });
+    expect(await told()).toEqual([]);
+
+    const edit = (name: string, from: string, to: string): void => {
+      const path = join(array, name);
+      const text = readFileSync(path, 'utf8');
+      expect(text).toContain(from);
+      writeFileSync(path, text.replace(from, to));
+    };
+    edit('access.yaml', 'role: operator', 'role: administrator');
+    edit('access.yaml', 'luns: [0]', 'luns: all');
+    edit('array.yaml', 'name: kyoto', 'name: nara');
+    const [edited, ...others] = await told();
+    expect(others).toEqual([]);
+    expect(edited!.digest).toMatch(/^[0-9a-f]{64}$/);
+    expect(edited!.digest).not.toBe(first!.digest);
+    expect(edited!.why).toBe(
+      `array name: kyoto, now nara; initiator ${HOST} luns: [0], now all; key runbook role: operator, now administrator`,
+    );
+
+    keyFile('runbook.key', 'another key of thirty-two bytes or more');
+    const [key] = await told();
+    expect(key!.why).toMatch(/^secret file .*runbook\.key: written .*, now written [^;]*$/);
+  });
+
+  it('is told once more where it could not be noted, and a note that is damaged is none', async () => {
+    await told();
+    writeFileSync(join(array, 'store', 'served'), '{"format":1,"settings":');
+    expect(await told()).toMatchObject([{ why: 'what was served before is not known' }]);
+    expect(await told()).toEqual([]);
+    expect(await program(['array', 'check', array])).toMatchObject({ code: 0 });
+  });
+});
+
 describe('the management of an array', () => {
   it('is in the audit, with what it was asked, by whom, and what became of it', async () => {
     const { child } = await serve();
@@ -160,7 +215,7 @@ describe('the management of an array', () => {
     const shown = await program(['array', 'audit', 'show', array, '--json']);
     const { records } = JSON.parse(shown.stdout) as { records: Record<string, string>[] };
     expect(
-      records.map(({ event, process = '', status = '' }) => `${event} ${process} ${status}`.trim()).slice(1),
+      records.map(({ event, process = '', status = '' }) => `${event} ${process} ${status}`.trim()).slice(2),
     ).toEqual([
       'begun management volume-add',
       'ended management volume-add ok',
@@ -171,10 +226,15 @@ describe('the management of an array', () => {
       'refused management unmap refused',
       'refused management unknown refused',
     ]);
-    expect(records[1]).toMatchObject({ manager: expect.stringMatching(/^pid \d+, uid \d+$/) });
-    expect(JSON.parse(records[1]!['asked']!)).toMatchObject({ volume: { lun: 11, name: 'more' } });
-    expect(records[6]!['why']).toContain(`granted or changed: initiator ${HOST}; revoked: key runbook`);
-    expect(records[7]!['why']).toBe('the request came too late');
+    expect(records[2]).toMatchObject({ manager: expect.stringMatching(/^pid \d+, uid \d+$/) });
+    expect(JSON.parse(records[2]!['asked']!)).toMatchObject({ volume: { lun: 11, name: 'more' } });
+    const changed = [
+      `initiator ${HOST} role: signed, now monitor`,
+      'key runbook role: operator, now nothing',
+      `secret file ${directory.path}/runbook.key: written ${new Date().getUTCFullYear()}`,
+    ];
+    expect(records[7]!['why']).toContain(changed.join('; '));
+    expect(records[8]!['why']).toBe('the request came too late');
     expect(await program(['array', 'audit', 'show', array])).toMatchObject({
       stdout: expect.stringMatching(/management +pid \d+, uid \d+ +management volume-add/),
     });

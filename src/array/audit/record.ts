@@ -7,8 +7,17 @@ import { createHash } from 'node:crypto';
 export interface AuditEntry {
   /** Milliseconds since 1970, UTC. */
   readonly wallMs: number;
-  /** `begun` before execution, `ended` after it, `refused` instead of both; `opened` and `damage` are the array's own. */
-  readonly event: 'opened' | 'damage' | 'begun' | 'ended' | 'refused' | 'answered' | 'counting' | 'counted';
+  /** `begun` before execution, `ended` after it, `refused` instead of both; `opened`, `configured` and `damage` are the array's own. */
+  readonly event:
+    | 'opened'
+    | 'configured'
+    | 'damage'
+    | 'begun'
+    | 'ended'
+    | 'refused'
+    | 'answered'
+    | 'counting'
+    | 'counted';
   /** LUN of the command device. */
   readonly lun?: number;
   /** iSCSI name, and the port behind it (RFC 7143 section 4.4.3). */
@@ -32,6 +41,8 @@ export interface AuditEntry {
   readonly status?: string;
   /** Of `counted`: refusals that were not told one by one. */
   readonly count?: number;
+  /** Of `configured`: SHA-256 of what the array is served with, in hex. */
+  readonly digest?: string;
   /** What a refusal said; what an event of the array means. */
   readonly why?: string;
 }

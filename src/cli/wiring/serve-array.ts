@@ -6,6 +6,7 @@ import { ThinFileError } from '../../array/store/thin-file.ts';
 import { VolumeKeyError } from '../../array/store/volume-key.ts';
 import { mayDiscover } from '../../array/access/visibility.ts';
 import { openAuditLog } from '../../array/audit/audit-log.ts';
+import { settingsChange, type ServedSettings } from '../../array/audit/served-settings.ts';
 import type { ManagementCall } from '../../array/audit/management-control.ts';
 import type { ArrayDescription } from '../../array/description.ts';
 import type { Clock } from '../../base/clock.ts';
@@ -17,14 +18,16 @@ import { createTcpTransport } from '../../lun/socket.ts';
 import { CliError } from '../cli-error.ts';
 import type { ManagementRequest, ServeHooks } from '../services.ts';
 import { lockDirectory, storeOf } from './array-directory.ts';
-import { accessChange } from './access-change.ts';
 import { credentialsOf, loadAccess, requireAuthentication, type LoadedAccess } from './array-access.ts';
 import { answerManagement, isQuery } from './management.ts';
 import { managementPath, openManagementSocket, type ManagementAnswer } from './management-socket.ts';
 import { refusedLogin } from './refused-login.ts';
 import { checkRedirect } from './redirect-loop.ts';
+import { servedSettings } from './served-settings.ts';
 import { undoAll } from './undo-all.ts';
 
+/** Characters that the record of a reload has for what it changed. */
+const NOTE_LENGTH = 480;
 const REMOTE_RECONNECT_PAUSES_MS: readonly number[] = [50, 100];
 
 export interface ServeSettings {
@@ -48,7 +51,7 @@ export async function serveArray(settings: ServeSettings, parts: ServeParts, hoo
   const undo: (() => Promise<void>)[] = [() => lock.release()];
   let ended: unknown;
   try {
-    const access = { current: await loadAccess(directory) };
+    const access = await loadServed(settings);
     requireAuthentication(settings.listen, access.current, directory);
     const array = await openArray(settings, access, parts, hooks);
     undo.push(() => array.stop());
@@ -93,29 +96,43 @@ function callOf(request: { readonly operation: string }, by: string): Management
 
 /** Takes over the access file as it is now; sessions of initiators whose grant or secret is another end at once. */
 async function reloadAccess(
-  { directory, listen }: ServeSettings,
-  access: { current: LoadedAccess },
+  settings: ServeSettings,
+  access: Served,
   array: EmulatedArray,
   portal: Portal,
 ): Promise<ManagementAnswer> {
-  const before = access.current;
+  const { directory, listen } = settings;
+  const before = { ...access };
   try {
-    const after = await loadAccess(directory);
-    requireAuthentication(listen, after, directory);
-    access.current = after;
+    const after = await loadServed(settings);
+    requireAuthentication(listen, after.current, directory);
+    Object.assign(access, after);
   } catch (error) {
     if (!(error instanceof CliError)) throw error;
     const { what, why, where = directory } = error.text;
     return { ok: false, message: `${what} (${where}): ${why}; what held before still holds` };
   }
-  portal.drop((initiator) => credentialsOf(before, initiator) !== credentialsOf(access.current, initiator));
+  portal.drop((initiator) => credentialsOf(before.current, initiator) !== credentialsOf(access.current, initiator));
   array.accessChanged();
-  return { ok: true, result: { changed: true }, note: accessChange(before.description, access.current.description) };
+  const note = settingsChange(before.settings, access.settings, NOTE_LENGTH) || 'read anew; nothing is otherwise';
+  await array.settingsChanged(access.settings);
+  return { ok: true, result: { changed: true }, note };
+}
+
+/** Who may do what at this moment, and what the audit knows of it. */
+interface Served {
+  current: LoadedAccess;
+  settings: ServedSettings;
+}
+
+async function loadServed(settings: ServeSettings): Promise<Served> {
+  const current = await loadAccess(settings.directory);
+  return { current, settings: await servedSettings(settings, current.description) };
 }
 
 async function openArray(
   settings: ServeSettings,
-  access: { readonly current: LoadedAccess },
+  access: Served,
   parts: ServeParts,
   hooks: ServeHooks,
 ): Promise<EmulatedArray> {
@@ -141,6 +158,7 @@ async function openArray(
     backings,
     keyOf: (name) => access.current.keys.get(name),
     audit: openAuditLog,
+    settings: access.settings,
     storage: createFileStorage(store),
     log: (text) => hooks.event({ from: 'array', text }),
   }).catch((error: unknown) => unusable(directory, description, error));
