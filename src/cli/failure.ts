@@ -114,6 +114,7 @@ const LUN_ADVICE: Readonly<Partial<Record<LunErrorKind, string>>> = {
 const ABOUT_ADVICE: Readonly<Record<NonNullable<LunError['about']>, string>> = {
   secret: 'name a file with it under chap in the configuration, or set CDCTL_CHAP_SECRET',
   'device-type': 'see which LUNs are disks: cdctl lun scan HOST',
+  'other-unit': 'find out what the target has there now; it was left alone',
   'needs-scsi': 'name it as iscsi://host:port/iqn/lun, or ask the kernel: sg_persist',
 };
 

@@ -82,11 +82,16 @@ async function openOne(
 ): Promise<OpenLun> {
   const { timeoutMs } = context;
   if (!site || isPath(selector)) {
-    return { lun: await access.opener.open(selector, { timeoutMs }), selector, volume: undefined, access };
+    return {
+      lun: await access.opener.open(selector, { timeoutMs, steadfast: true }),
+      selector,
+      volume: undefined,
+      access,
+    };
   }
   const [array, name] = splitSelector(selector);
   const { path, volume } = await locate(site, array, name, timeoutMs);
-  const lun = await access.opener.open(path, { timeoutMs });
+  const lun = await access.opener.open(path, { timeoutMs, steadfast: true });
   try {
     await checkCapacity(lun, volume, timeoutMs);
     return { lun, selector, volume, access };

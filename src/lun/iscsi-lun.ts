@@ -37,6 +37,7 @@ import { watchPieces } from './partly-done.ts';
 import { createPassThrough } from './pass-through.ts';
 import { createScsiUnit, type ScsiUnit } from './scsi-unit.ts';
 import { runSplit } from './split.ts';
+import { createSteadfastUnit } from './steadfast-unit.ts';
 
 export interface IscsiLunParts {
   /** As the operator wrote it. */
@@ -55,6 +56,8 @@ export interface IscsiLunParts {
   readonly bound?: boolean;
   /** Bound, and left alone with its unit attentions: they are for whoever's commands are passed on. */
   readonly passesThrough?: boolean;
+  /** See `OpenOptions`. */
+  readonly steadfast?: boolean;
 }
 
 /** Bytes of one READ or WRITE where the device names no limit of its own. */
@@ -84,6 +87,7 @@ class IscsiLun implements Lun {
   readonly scsi: ScsiAccess = { execute: (request) => this.command(request) };
   private readonly parts: IscsiLunParts;
   passThrough?: PassThrough;
+  interruptions?: () => number;
   private unit: ScsiUnit;
   private knownGeometry: Promise<Geometry> | undefined;
   private forceUnitAccessRefused = false;
@@ -111,7 +115,17 @@ class IscsiLun implements Lun {
     if (!passesThrough) await this.drainAttentions(deadlineMs);
     const connection = session.connectionNumber();
     if (bound || passesThrough) this.unit = boundUnit(this.unit, connection);
+    else if (this.parts.steadfast) await this.holdFast(deadlineMs);
     if (passesThrough) this.passThrough = createPassThrough({ path, lun, session, clock, connection });
+  }
+
+  private async holdFast(deadlineMs: number): Promise<void> {
+    const { path, session } = this.parts;
+    const { unit } = this;
+    const identify = (untilMs: number): Promise<LunIdentity> => this.askIdentity(unit, untilMs);
+    const steadfast = await createSteadfastUnit({ path, unit, session, identify }, deadlineMs);
+    this.unit = steadfast;
+    this.interruptions = () => steadfast.interruptions();
   }
 
   /** A unit that is not ready or reserved can still be looked at. */
@@ -125,10 +139,14 @@ class IscsiLun implements Lun {
   }
 
   async identify(options: IoOptions = {}): Promise<LunIdentity> {
-    const deadlineMs = this.deadline(options);
-    const inquiry = this.decode(decodeStandardInquiry(await this.readData('INQUIRY', inquiryCdb(96), 96, deadlineMs)));
-    const serial = await this.vital(VPD_PAGE.unitSerialNumber, decodeUnitSerial, deadlineMs);
-    const designators = await this.vital(VPD_PAGE.deviceIdentification, decodeDeviceIdentification, deadlineMs);
+    return this.askIdentity(this.unit, this.deadline(options));
+  }
+
+  private async askIdentity(unit: ScsiUnit, deadlineMs: number): Promise<LunIdentity> {
+    const bytes = await this.readData('INQUIRY', inquiryCdb(96), 96, deadlineMs, unit);
+    const inquiry = this.decode(decodeStandardInquiry(bytes));
+    const serial = await this.vital(VPD_PAGE.unitSerialNumber, decodeUnitSerial, deadlineMs, unit);
+    const designators = await this.vital(VPD_PAGE.deviceIdentification, decodeDeviceIdentification, deadlineMs, unit);
     return {
       vendor: inquiry.vendor,
       product: inquiry.product,
@@ -275,10 +293,12 @@ class IscsiLun implements Lun {
     page: number,
     decode: (bytes: Uint8Array) => Decoded<T>,
     deadlineMs: number,
+    unit = this.unit,
   ): Promise<T | undefined> {
     const what = `INQUIRY of VPD page ${page.toString(16).padStart(2, '0')}h`;
     try {
-      const bytes = await this.readData(what, inquiryCdb(ALLOCATION_BYTES, page), ALLOCATION_BYTES, deadlineMs);
+      const cdb = inquiryCdb(ALLOCATION_BYTES, page);
+      const bytes = await this.readData(what, cdb, ALLOCATION_BYTES, deadlineMs, unit);
       return this.decode(decode(bytes));
     } catch (error) {
       if (isIllegalRequest(error)) return undefined;
@@ -286,9 +306,15 @@ class IscsiLun implements Lun {
     }
   }
 
-  private async readData(what: string, cdb: Uint8Array, length: number, deadlineMs: number): Promise<Uint8Array> {
+  private async readData(
+    what: string,
+    cdb: Uint8Array,
+    length: number,
+    deadlineMs: number,
+    unit = this.unit,
+  ): Promise<Uint8Array> {
     const dataIn = new Uint8Array(length);
-    const answer = await this.unit.execute({ what, cdb, dataIn, deadlineMs, repeatable: true });
+    const answer = await unit.execute({ what, cdb, dataIn, deadlineMs, repeatable: true });
     return dataIn.subarray(0, answer.receivedLength);
   }
 

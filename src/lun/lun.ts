@@ -100,6 +100,11 @@ export interface Lun {
   /** Everything written before is durable when this resolves (SYNCHRONIZE CACHE, fsync). */
   flush(options?: IoOptions): Promise<void>;
   close(): Promise<void>;
+  /**
+   * Changes whenever the unit may have been reset: what was written and not flushed before may be lost then. Only where it was opened
+   * `steadfast` over a path that can be interrupted.
+   */
+  interruptions?(): number;
   /** Absent where the path carries no SCSI commands: a block device of the kernel, a LUN in memory. */
   readonly scsi?: ScsiAccess;
   /** Only where it was opened with `initiatorPort`. */
@@ -140,6 +145,8 @@ export interface SenseFacts {
   readonly ascq: number;
 }
 
+export type LunErrorSubject = 'secret' | 'device-type' | 'needs-scsi' | 'other-unit';
+
 export class LunError extends Error {
   override readonly name = 'LunError';
   readonly kind: LunErrorKind;
@@ -147,8 +154,8 @@ export class LunError extends Error {
   /** Whether a write may have been done: `unknown` after a lost connection or timeout with the command sent. */
   readonly outcome: 'not-done' | 'unknown';
   readonly sense: SenseFacts | undefined;
-  /** What a bad argument is about, where that is not the form of the path or a range. */
-  readonly about: 'secret' | 'device-type' | 'needs-scsi' | undefined;
+  /** What a bad argument or a refusal is about, where that is not the form of the path, a range, or who uses the LUN. */
+  readonly about: LunErrorSubject | undefined;
 
   constructor(
     kind: LunErrorKind,
@@ -158,7 +165,7 @@ export class LunError extends Error {
       outcome?: 'not-done' | 'unknown';
       sense?: SenseFacts;
       cause?: unknown;
-      about?: 'secret' | 'device-type' | 'needs-scsi';
+      about?: LunErrorSubject;
     } = {},
   ) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -176,6 +183,11 @@ export interface OpenOptions extends IoOptions {
    * same port. The LUN then fails for good once the connection is lost, and no unit attention is answered or thrown away here.
    */
   readonly initiatorPort?: Uint8Array;
+  /**
+   * It has to stay the unit that it is now: before anything is sent over a new connection or after a unit attention it is asked who it is, and
+   * another one is refused (`refused-for-safety`). A block device that is open stays the same one anyhow.
+   */
+  readonly steadfast?: boolean;
 }
 
 /** Opens LUNs by path; wiring provides the one that knows block devices and iSCSI, tests provide others. */

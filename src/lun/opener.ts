@@ -81,10 +81,10 @@ class Opener implements PathOpener {
   async open(path: string, options: OpenOptions = {}): Promise<Lun> {
     const parsed = parseLunPath(path);
     if (parsed.kind === 'block-device') return this.openDevice(path, options);
-    const { initiatorPort } = options;
+    const { initiatorPort, steadfast = false } = options;
     const { session, release } = this.acquire(path, parsed, initiatorPort);
     const { clock } = this.parts;
-    const ways = { bound: this.isBound(), passesThrough: initiatorPort !== undefined };
+    const ways = { bound: this.isBound(), passesThrough: initiatorPort !== undefined, steadfast };
     try {
       return await openIscsiLun(
         { path, lun: parsed.lun, session, clock, timeoutMs: this.timeout({}), release, ...ways },

@@ -22,7 +22,8 @@ export function watchPieces(): PieceWatch {
     },
     failure(error) {
       if (!touched || !(error instanceof LunError) || error.outcome === 'unknown') return error;
-      const details = { outcome: 'unknown' as const, cause: error, ...(error.sense && { sense: error.sense }) };
+      const { sense, about } = error;
+      const details = { outcome: 'unknown' as const, cause: error, ...(sense && { sense }), ...(about && { about }) };
       return new LunError(
         error.kind,
         error.path,

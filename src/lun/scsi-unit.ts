@@ -65,12 +65,13 @@ export function createScsiUnit(parts: {
 }
 
 /** A write that was tried before may have been executed then, whatever became of the last try. */
-function withDoubt({ dataOut }: UnitCommand, error: unknown): unknown {
+export function withDoubt({ what, dataOut }: Pick<UnitCommand, 'what' | 'dataOut'>, error: unknown): unknown {
   if (!dataOut || !(error instanceof LunError) || error.outcome === 'unknown') return error;
-  return new LunError(error.kind, error.path, `${error.message} (an earlier try of it may have been done)`, {
+  return new LunError(error.kind, error.path, `${error.message} (an earlier try of ${what} may have been done)`, {
     outcome: 'unknown',
     cause: error,
     ...(error.sense && { sense: error.sense }),
+    ...(error.about && { about: error.about }),
   });
 }
 

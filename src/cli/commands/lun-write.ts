@@ -79,6 +79,7 @@ async function write(
     resume: false,
     verify: false,
     verb: 'written',
+    repeatable: false,
     stopped: () => context.stop.aborted,
     progress: (_phase, doneBytes) => pace.show('wrote', doneBytes),
   });

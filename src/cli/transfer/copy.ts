@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { equalBytes, isAllZero } from '../../base/bytes.ts';
 import { CliError } from '../cli-error.ts';
+import { durably } from './durably.ts';
 import type { Destination, Endpoint } from './endpoint.ts';
 import { OneDiskGuard } from './one-disk.ts';
 import { cellsOf, placeOf, type Range } from './range.ts';
@@ -19,6 +20,8 @@ export interface CopyParts {
   readonly marker?: Uint8Array;
   /** What failures say of what was done; 'copied' where it is absent. */
   readonly verb?: 'copied' | 'read' | 'written';
+  /** False: nothing is written twice, since somebody else may have written there in between; true where it is absent. */
+  readonly repeatable?: boolean;
   readonly stopped: () => boolean;
   readonly progress: (phase: 'copied' | 'verified', doneBytes: number) => void;
 }
@@ -82,9 +85,12 @@ class Copy {
     const ends = from.runAt ? [{ end: from, offset: range.fromOffset }] : [];
     // Without a marker the first cell is a cell like the others.
     const first = marker ? 1 : 0;
-    const next = cellsOf(range, first, ends);
-    const whole = await pump({ next, work: (cells) => this.#copy(cells), depth: DEPTH, stopped });
-    await to.flush();
+    const work = (again: boolean): Promise<boolean> => {
+      this.figures.doneBytes = 0;
+      const next = cellsOf(range, first, ends);
+      return pump({ next, work: (cells) => this.#copy(cells, again), depth: DEPTH, stopped });
+    };
+    const whole = await durably(to, work, this.#parts);
     if (!whole || stopped()) return { ...this.figures, whole: false };
     if (!(await this.#verify(first, range.cellCount))) return { ...this.figures, whole: false };
     if (marker && range.cellCount > 0) {
@@ -104,22 +110,22 @@ class Copy {
     if (resume && (await this.#isThere(0, length, bytes))) this.figures.sameBytes += length;
     else {
       await this.#mark();
-      if (length > marker.length) await to.write(range.toOffset + marker.length, bytes.subarray(marker.length));
-      await to.flush();
-      await to.write(range.toOffset, bytes.subarray(0, marker.length));
-      await to.flush();
+      const rest = bytes.subarray(marker.length);
+      if (rest.length > 0) await durably(to, () => to.write(range.toOffset + marker.length, rest));
+      await durably(to, () => to.write(range.toOffset, bytes.subarray(0, marker.length)));
       this.figures.writtenBytes += length;
     }
     this.figures.doneBytes += length;
     progress('copied', this.figures.doneBytes);
   }
 
-  async #copy(cells: Cells): Promise<void> {
+  /** `again`: the cells were copied already, and only what has been lost is written. */
+  async #copy(cells: Cells, again: boolean): Promise<void> {
     const { to, range, resume, progress } = this.#parts;
     const { at, length } = placeOf(range, cells);
     const bytes = cells.zeros ? undefined : await this.#readSource(range.fromOffset + at, length);
     this.#note(cells, bytes, length);
-    if (resume && (await this.#isThere(at, length, bytes))) this.figures.sameBytes += length;
+    if ((resume || again) && (await this.#isThere(at, length, bytes))) this.figures.sameBytes += again ? 0 : length;
     else {
       await this.#mark();
       await this.#write(to, range.toOffset + at, length, bytes);

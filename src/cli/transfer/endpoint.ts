@@ -22,6 +22,8 @@ export interface Destination extends Endpoint {
   writeZeros?(offset: number, length: number): Promise<void>;
   /** Everything written before is durable when this resolves. */
   flush(): Promise<void>;
+  /** Changes whenever what was written and not flushed may have been lost, without any write or flush failing. */
+  interruptions?(): number;
 }
 
 export interface LunEndpointParts {
@@ -47,6 +49,7 @@ export function lunEndpoint(parts: LunEndpointParts): Destination {
     read: (offset, length) => lun.read(offset / blockSize, length / blockSize, options),
     write: (offset, bytes) => lun.write(offset / blockSize, bytes, { ...options, repeatable }),
     flush: () => lun.flush(options),
+    ...(lun.interruptions && { interruptions: () => lun.interruptions!() }),
     ...(runAt && {
       runAt: async (offset: number) => {
         const run = await runAt(offset / blockSize, options);

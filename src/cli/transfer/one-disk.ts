@@ -1,6 +1,7 @@
 import { LunError } from '../../lun/lun.ts';
 import { equalBytes } from '../../base/bytes.ts';
 import { CliError } from '../cli-error.ts';
+import { durably } from './durably.ts';
 import type { Destination, Endpoint } from './endpoint.ts';
 import { isUnfinished, markerHead } from './marker.ts';
 import type { Range } from './range.ts';
@@ -44,8 +45,7 @@ export class OneDiskGuard {
     this.#original = original;
     let place: number | undefined;
     try {
-      await this.#to.write(toOffset, this.#marker);
-      await this.#to.flush();
+      await durably(this.#to, () => this.#to.write(toOffset, this.#marker));
       place = await this.#search();
     } catch (error) {
       // Nobody knows whether they are one, and nothing else was written: it is to be as it was.
@@ -66,8 +66,8 @@ export class OneDiskGuard {
   /** Puts back what the marker took the place of. */
   async #restore(): Promise<void> {
     if (!this.#original) return;
-    await this.#to.write(this.#range.toOffset, this.#original);
-    await this.#to.flush();
+    const original = this.#original;
+    await durably(this.#to, () => this.#to.write(this.#range.toOffset, original));
   }
 
   async #refusal(place: number, done: string): Promise<CliError> {

@@ -341,3 +341,51 @@ describe('a comparison', () => {
     });
   });
 });
+
+describe('a destination that is reset meanwhile', () => {
+  /** Loses at the given call, unseen, what was written and not flushed. */
+  function forgetful(name: string, byteLength: number, resetAt: number): Disk {
+    let resets = 0;
+    const to = filled(disk(name, byteLength, { interruptions: () => resets }), 3);
+    let durable = to.bytes.slice();
+    let count = 0;
+    to.before = (call) => {
+      count += 1;
+      if (count === resetAt) {
+        resets += 1;
+        to.bytes.set(durable);
+      }
+      if (call === 'flush') durable = to.bytes.slice();
+    };
+    return to;
+  }
+
+  it('at any moment gets everything all the same, and is never taken for whole before', async () => {
+    const from = filled(disk('from', 3 * MIB + 512), 5);
+    const probe = forgetful('probe', 4 * MIB, 0);
+    await copyRange(parts(from, probe));
+    const calls = probe.calls.length;
+    expect(calls).toBeGreaterThan(10);
+    for (let resetAt = 1; resetAt <= calls; resetAt += 1) {
+      const to = forgetful('to', 4 * MIB, resetAt);
+      expect((await copyRange(parts(from, to))).whole).toBe(true);
+      const same = Buffer.compare(to.bytes.subarray(0, from.byteLength), from.bytes) === 0;
+      expect(same, `reset at call ${resetAt}`).toBe(true);
+    }
+  });
+
+  it('is not written to a second time where somebody else may have written there', async () => {
+    const from = filled(disk('from', 2 * MIB), 5);
+    const { marker: _, ...plain } = parts(from, forgetful('to', 2 * MIB, 2));
+    const ended = await copyRange({ ...plain, repeatable: false }).catch((error: unknown) => error);
+    expect(ended).toBeInstanceOf(TransferError);
+    expect((ended as TransferError).cause as CliError).toMatchObject({ exit: 'outcome-unknown' });
+  });
+
+  it('again and again ends with an error, marked as unfinished', async () => {
+    const from = filled(disk('from', 2 * MIB), 5);
+    let resets = 0;
+    const to = disk('to', 2 * MIB, { interruptions: () => (resets += 1) });
+    await expect(copyRange(parts(from, to))).rejects.toBeInstanceOf(TransferError);
+  });
+});
