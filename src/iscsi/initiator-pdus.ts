@@ -13,6 +13,9 @@ const READ = 0x40;
 const WRITE = 0x20;
 export const CDB_LENGTH = 16;
 
+/** ATTR (11.3.1). */
+export const TASK_ATTRIBUTE = { untagged: 0, simple: 1, ordered: 2, headOfQueue: 3, aca: 4 } as const;
+
 /** SCSI Command (11.3). */
 export interface ScsiCommand {
   readonly immediate: boolean;
@@ -20,7 +23,7 @@ export interface ScsiCommand {
   readonly final: boolean;
   readonly read: boolean;
   readonly write: boolean;
-  /** 0 untagged, 1 simple, 2 ordered, 3 head of queue, 4 ACA. */
+  /** One of `TASK_ATTRIBUTE`, or reserved. */
   readonly attribute: number;
   readonly lun: Uint8Array;
   readonly initiatorTaskTag: number;

@@ -1,7 +1,7 @@
 import { decoded, violated, type Decoded } from '../base/violation.ts';
 import { appendPdu, type Digests } from './framing.ts';
 import { NO_TAG } from './header.ts';
-import { encodeDataOut, encodeScsiCommand } from './initiator-pdus.ts';
+import { encodeDataOut, encodeScsiCommand, TASK_ATTRIBUTE } from './initiator-pdus.ts';
 import type { CommandOutcome, CommandRequest } from './initiator.ts';
 import type { DataIn, ReadyToTransfer } from './target-pdus.ts';
 
@@ -16,8 +16,6 @@ export interface TransferRules {
   readonly maxOutstandingR2T: number;
   readonly digests: Digests;
 }
-
-const SIMPLE_TASK = 1;
 
 /** One command between its request and its outcome: how far its data has come, in either direction. */
 export interface Task {
@@ -79,7 +77,7 @@ export function sendCommand(task: Task, context: SendContext): void {
     final: unsolicited === immediate,
     read: request.dataIn !== undefined && byteLength > 0,
     write: data !== undefined && byteLength > 0,
-    attribute: SIMPLE_TASK,
+    attribute: TASK_ATTRIBUTE.simple,
     lun: request.lun,
     initiatorTaskTag: task.tag,
     expectedDataTransferLength: byteLength,

@@ -193,7 +193,7 @@ export const COMMANDS = {
   unmap: {
     title: 'UNMAP',
     opcode: OPCODE.unmap,
-    usage: '42000000000000ffff04',
+    usage: '42010000000000ffff04',
     effect: 'write',
     reservedAs: 'write',
     needsMedium: true,
@@ -265,7 +265,7 @@ export const COMMANDS = {
   persistentRegister: {
     title: 'PERSISTENT RESERVE OUT, REGISTER',
     serviceAction: SERVICE_ACTION.register,
-    usage: '5f00ff0000ffffffff04',
+    usage: '5f00000000ffffffff04',
     ...PERSISTENT_OUT,
   },
   persistentReserve: {
@@ -283,7 +283,7 @@ export const COMMANDS = {
   persistentClear: {
     title: 'PERSISTENT RESERVE OUT, CLEAR',
     serviceAction: SERVICE_ACTION.clear,
-    usage: '5f03ff0000ffffffff04',
+    usage: '5f03000000ffffffff04',
     ...PERSISTENT_OUT,
   },
   persistentPreempt: {
@@ -301,13 +301,13 @@ export const COMMANDS = {
   persistentRegisterAndIgnore: {
     title: 'PERSISTENT RESERVE OUT, REGISTER AND IGNORE EXISTING KEY',
     serviceAction: SERVICE_ACTION.registerAndIgnoreExistingKey,
-    usage: '5f06ff0000ffffffff04',
+    usage: '5f06000000ffffffff04',
     ...PERSISTENT_OUT,
   },
   persistentRegisterAndMove: {
     title: 'PERSISTENT RESERVE OUT, REGISTER AND MOVE',
     serviceAction: SERVICE_ACTION.registerAndMove,
-    usage: '5f07ff0000ffffffff04',
+    usage: '5f07000000ffffffff04',
     ...PERSISTENT_OUT,
   },
   extendedCopy: {
@@ -371,7 +371,7 @@ export const COMMANDS = {
   writeAtomic16: {
     title: 'WRITE ATOMIC(16)',
     opcode: OPCODE.writeAtomic16,
-    usage: '9cf8ffffffffffffffff0000ffff0004',
+    usage: '9cf8ffffffffffffffffffffffff0004',
     ...ATOMIC,
     lengthLimit: 'atomic',
     demands: 'atomic-write',

@@ -72,7 +72,7 @@ export class DataOutCollector {
 
   /** Takes the next step for a task that has been delivered: waits, asks for more, or reports it collected. */
   proceed(task: TargetTask): void {
-    if (task.burst || !task.delivered || task.state !== 'collecting') return;
+    if (task.burst || !task.delivered || task.held || task.state !== 'collecting') return;
     if (task.fault || task.received === task.expectedDataOut) return this.collected(task);
     if (task.reserved > 0 || (this.waiting.length === 0 && this.reserve(task))) this.solicit(task);
     else this.waiting.push(task);

@@ -2,6 +2,7 @@ import { toHex } from '../../base/bytes.ts';
 import type { Random } from '../../base/random.ts';
 import type { TargetSession } from './session.ts';
 import { onceAllEnded, type TargetTask } from './task.ts';
+import { TaskOrder } from './task-order.ts';
 
 /** Names an initiator port (RFC 7143 section 4.4.3): `iqn...,i,0x<isid>`. */
 export function nexusName(initiatorName: string, isid: Uint8Array): string {
@@ -10,6 +11,7 @@ export function nexusName(initiatorName: string, isid: Uint8Array): string {
 
 /** The sessions of one target over all its connections. */
 export class SessionRegistry {
+  readonly order = new TaskOrder();
   private readonly sessions = new Map<number, TargetSession>();
   /** Tasks of sessions that are gone, which the device server has not let go of yet; by nexus. */
   private readonly lingering = new Map<string, TargetTask[]>();

@@ -191,7 +191,9 @@ export class TargetSession {
     task.delivered = true;
     task.counted = !task.immediate;
     if (task.counted) this.window.commandStarted();
-    this.collector.proceed(task);
+    const { registry } = this.parts;
+    if (registry.order.isTurn(task)) this.collector.proceed(task);
+    else registry.order.onceItsTurn(task, registry.all(), () => this.collector.proceed(task));
   }
 
   private collected(task: TargetTask): void {

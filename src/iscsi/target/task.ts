@@ -1,5 +1,5 @@
 import { NO_TAG } from '../header.ts';
-import type { ScsiCommand } from '../initiator-pdus.ts';
+import { TASK_ATTRIBUTE, type ScsiCommand } from '../initiator-pdus.ts';
 
 const NOTHING = new Uint8Array(0);
 
@@ -21,10 +21,14 @@ export class TargetTask {
 
   readonly initiatorTaskTag: number;
   readonly immediate: boolean;
+  readonly ordered: boolean;
+  readonly headOfQueue: boolean;
   /** Executing and then aborted still counts as executing until the device server is done with it. */
   state: 'collecting' | 'executing' | 'ended' = 'collecting';
   /** Its turn by CmdSN has come. */
   delivered = false;
+  /** Others come before it (`TaskOrder`). */
+  held = false;
   aborted = false;
   /** Sense data of a fault in the data transfer: the task will not be executed. */
   fault: Uint8Array | undefined;
@@ -48,6 +52,8 @@ export class TargetTask {
     this.cdb = command.cdb;
     this.initiatorTaskTag = command.initiatorTaskTag;
     this.immediate = command.immediate;
+    this.ordered = command.attribute === TASK_ATTRIBUTE.ordered;
+    this.headOfQueue = command.attribute === TASK_ATTRIBUTE.headOfQueue;
     const length = command.expectedDataTransferLength;
     this.expectedDataOut = command.write ? length : 0;
     this.expectedDataIn = command.read ? (command.write ? (bidirectionalReadLength ?? 0) : length) : 0;

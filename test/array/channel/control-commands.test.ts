@@ -1,9 +1,31 @@
 import { describe, expect, it } from 'vitest';
 import { fromHex, readU16, readU32, toHex } from '../../../src/base/bytes.ts';
 import { reportOpcodesCdb } from '../../../src/scsi/cdb.ts';
-import { cdbLength } from '../../../src/scsi/opcode.ts';
-import { COMMAND_LIST, commandsOf } from '../../../src/scsi/opcode-table.ts';
+import { cdbLength, OPCODE } from '../../../src/scsi/opcode.ts';
+import { COMMAND_LIST, commandsOf, type Command } from '../../../src/scsi/opcode-table.ts';
 import { channelFixture, EVERYTHING, memoryUnit } from './channel-fixture.ts';
+
+/** One that is carried out, of one block where it has a length. */
+function plainCdb(command: Command): Uint8Array {
+  const length = cdbLength(command.opcode)!;
+  const cdb = new Uint8Array(length);
+  cdb.set([command.opcode, command.serviceAction ?? 0]);
+  if (command.name.startsWith('modeSense')) cdb[2] = 0x0a;
+  if (command.name.startsWith('modeSelect')) cdb[1] = 0x10;
+  if (command.name === 'inquiry') cdb[4] = 0xff;
+  if (command.opcode === OPCODE.persistentReserveOut) cdb[8] = 24;
+  if (command.checksLba) cdb[{ 6: 4, 10: 8, 12: 9, 16: 13 }[length]!] = 1;
+  return cdb;
+}
+
+/** Byte and bit of all that the usage data leaves out, behind the operation code and the service action. */
+function unusedBits({ serviceAction, usage }: Command): (readonly [byte: number, bit: number])[] {
+  return [...fromHex(usage)].flatMap((bits, byte) => {
+    const named = byte === 1 && serviceAction !== undefined ? bits | 0x1f : bits;
+    const unused = byte === 0 ? [] : [0, 1, 2, 3, 4, 5, 6, 7].filter((bit) => ((named >>> bit) & 1) === 0);
+    return unused.map((bit) => [byte, bit] as const);
+  });
+}
 
 describe('REPORT SUPPORTED OPERATION CODES', () => {
   it('lists every row of the opcode table, with and without timeouts', async () => {
@@ -50,6 +72,26 @@ describe('REPORT SUPPORTED OPERATION CODES', () => {
       );
     }
   });
+
+  it('names every bit of a CDB that makes a difference', async () => {
+    const answerTo = async (command: Command, cdb: Uint8Array) => {
+      const data = new Uint8Array(command.effect === 'write' ? (command.name === 'compareAndWrite' ? 1024 : 512) : 24);
+      const { send, units } = await channelFixture([memoryUnit(EVERYTHING)]);
+      const { verdict, dataIn, wantedDataOut } = await send(cdb, { data });
+      return JSON.stringify([verdict, dataIn && toHex(dataIn), wantedDataOut, units[0]!.calls]);
+    };
+    for (const command of COMMAND_LIST) {
+      // Of a command that destroys everything the reserved bits are looked at, too.
+      if (command.name.startsWith('sanitize')) continue;
+      const plain = plainCdb(command);
+      const answer = await answerTo(command, plain);
+      for (const [byte, bit] of unusedBits(command)) {
+        const cdb = plain.slice();
+        cdb[byte]! ^= 1 << bit;
+        expect([command.title, byte, bit, await answerTo(command, cdb)]).toEqual([command.title, byte, bit, answer]);
+      }
+    }
+  }, 60_000);
 
   it('says of every other operation code that there is none', async () => {
     const { send } = await channelFixture();

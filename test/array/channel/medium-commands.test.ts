@@ -51,6 +51,26 @@ describe('a removable unit', () => {
     expect([unit.calls, await verdict(READY)]).toEqual([[], '2/3a/02']);
   });
 
+  it('has in its medium what it was given once it is stopped, unless it is told not to', async () => {
+    // STOP; STOP and NO_FLUSH; START; STANDBY; STANDBY and NO_FLUSH; ACTIVE; IDLE.
+    for (const [byte4, calls] of [
+      ['00', ['flush']],
+      ['04', []],
+      ['01', []],
+      ['30', ['flush']],
+      ['34', []],
+      ['10', []],
+      ['20', []],
+    ] as const) {
+      unit.calls.length = 0;
+      expect(await verdict(`1b 00 00 00 ${byte4} 00`)).toBe('good');
+      expect([byte4, unit.calls]).toEqual([byte4, calls]);
+    }
+    expect(await verdict(EJECT)).toBe('good');
+    unit.calls.length = 0;
+    expect([await verdict('1b 00 00 00 00 00'), unit.calls]).toEqual(['good', []]);
+  });
+
   it('has its medium moved by no power condition, and by no START without LOEJ', async () => {
     for (let power = 1; power < 16; power++) expect(await verdict(`1b010000${power.toString(16)}200`)).toBe('good');
     for (const byte4 of ['00', '01', '04', '05']) expect(await verdict(`1b 01 00 00 ${byte4} 00`)).toBe('good');
