@@ -1,12 +1,11 @@
 import type { ReplyOf, RequestOf } from '../../interface-block/process-table.ts';
 import type { ArrayCore } from '../core.ts';
-import { flushVolumes } from '../group/restoration.ts';
 import { removePair } from '../group/transitions.ts';
 import { localLun, withoutGroup, type ArrayState, type GroupState } from '../store/array-state.ts';
 import { withGroup } from '../store/state-store.ts';
 import type { Commit } from './handler-types.ts';
 import { groupChange } from './group-change.ts';
-import { needRuntime, needVolume } from './group-queries.ts';
+import { needRuntime } from './group-queries.ts';
 
 /**
  * Dissolves pairs: the volumes keep what they hold and are on their own again. What restoration wrote is made durable
@@ -46,8 +45,8 @@ async function dissolve(
   const open = runtime.gate.close();
   const resume = runtime.haltWork();
   try {
-    if (group.role === 'primary') await runtime.settleVolumes();
-    else await flushVolumes({ volume: (lun) => needVolume(core, lun) }, group);
+    // Whatever the role by now: a swap may have come before. What a journal still has for its volumes reaches them too.
+    await runtime.settleVolumes();
     const names = leaving.map((pair) => pair.name);
     await commit(
       (state) => withoutPairs(state, group.name, names),
