@@ -1,5 +1,6 @@
 import type { Clock } from '../../src/base/clock.ts';
-import { LunError, type Lun, type LunErrorKind, type SenseFacts } from '../../src/lun/lun.ts';
+import { checkExtent, checkWholeBlocks } from '../../src/lun/extent.ts';
+import { LunError, type Lun, type LunCapacity, type LunErrorKind, type SenseFacts } from '../../src/lun/lun.ts';
 
 /** A disk behind a path: a volatile cache, connections that break, and faults on demand. */
 export interface VolatileLun {
@@ -21,10 +22,13 @@ export interface VolatileLun {
   readonly counts: { writes: number; flushes: number; opens: number };
 }
 
-const BLOCK = 512;
 const MEDIUM_ERROR: SenseFacts = { key: 0x03, asc: 0x0c, ascq: 0x00 };
 
-export function createVolatileLun(clock: Clock, blocks: number, latencyMs = 1): VolatileLun {
+export function createVolatileLun(
+  clock: Clock,
+  blocks: number,
+  { latencyMs = 1, blockSize: BLOCK = 512 }: { latencyMs?: number; blockSize?: number } = {},
+): VolatileLun {
   let durable = new Uint8Array(blocks * BLOCK);
   let cached = durable.slice();
   let connection = 0;
@@ -39,6 +43,8 @@ export function createVolatileLun(clock: Clock, blocks: number, latencyMs = 1): 
   const fault = (kind: LunErrorKind, path: string, outcome: 'not-done' | 'unknown', sense?: SenseFacts): LunError =>
     new LunError(kind, path, `${path}: ${kind}`, { outcome, ...(sense && { sense }) });
   const wait = (): Promise<void> => new Promise((resolve) => clock.setTimer(latencyMs, resolve));
+
+  const capacity = (): LunCapacity => ({ blockSize: BLOCK, blockCount });
 
   function breakConnections(options = { powerCut: false }): void {
     connection += 1;
@@ -63,11 +69,16 @@ export function createVolatileLun(clock: Clock, blocks: number, latencyMs = 1): 
     return {
       path,
       identify: () => carryOut(() => ({ vendor: 'TEST', product: 'DISK', revision: '1', serial, worldWideName })),
-      capacity: () => carryOut(() => ({ blockSize: BLOCK, blockCount })),
-      read: (lba, count) => carryOut(() => cached.slice(lba * BLOCK, (lba + count) * BLOCK)),
+      capacity: () => carryOut(capacity),
+      read: (lba, count) =>
+        carryOut(() => {
+          checkExtent(path, capacity(), lba, count);
+          return cached.slice(lba * BLOCK, (lba + count) * BLOCK);
+        }),
       write: (lba, data) =>
         carryOut(() => {
           counts.writes += 1;
+          checkExtent(path, capacity(), lba, checkWholeBlocks(path, capacity(), data));
           const covers = refused && refused.lba >= lba && refused.lba < lba + data.length / BLOCK;
           if (covers) throw fault('check-condition', path, 'unknown', refused!.sense);
           cached.set(data, lba * BLOCK);

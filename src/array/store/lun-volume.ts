@@ -9,6 +9,7 @@ import { askHole } from './hole-question.ts';
 import { createLunLink, type LunLink } from './lun-link.ts';
 import type { BackingCondition, Volume, VolumeBacking } from './volume.ts';
 import { oneForMany } from './one-for-many.ts';
+import { sendBlocks } from './send-blocks.ts';
 import type { Hole } from './unstored.ts';
 import { createWriteBehind, type WriteBehind } from './write-behind.ts';
 
@@ -41,7 +42,6 @@ const HELD_BYTES_LIMIT = 16 * 1024 * 1024;
 const HELD_WRITES_LIMIT = 2048;
 const IO_TIMEOUT_MS = 10_000;
 const FLUSH_TIMEOUT_MS = 30_000;
-const ZERO_BYTES = 1024 * 1024;
 
 export function createLunVolume(parts: LunVolumeParts): LunVolume {
   const { description } = parts;
@@ -81,6 +81,7 @@ export function createLunVolume(parts: LunVolumeParts): LunVolume {
 
   function writesToIt(): WriteBehind {
     return createWriteBehind({
+      blockBytes: blockSize,
       isOpen: () => link.state() === 'open',
       isRefusal: (error) => !isLoss(error),
       isUndone: (error) => error instanceof LunError && error.outcome === 'not-done' && error.kind !== 'timeout',
@@ -93,7 +94,7 @@ export function createLunVolume(parts: LunVolumeParts): LunVolume {
 
   async function send(offset: number, length: number, data: Uint8Array | undefined, alone: boolean): Promise<void> {
     const lun = link.lun()!;
-    if (!alone || !data) return carryOut(lun, backing, offset, length, data);
+    if (!alone || !data) return sendBlocks(lun, backing, { offset, length }, data, { timeoutMs: IO_TIMEOUT_MS });
     const [lba, blockCount] = [offset / backing.blockSize, length / backing.blockSize];
     return writeAtomically(lun, lba, blockCount, data, { timeoutMs: IO_TIMEOUT_MS });
   }
@@ -325,24 +326,6 @@ async function lookAt(lun: Lun): Promise<Backing> {
   } catch (error) {
     await lun.close().catch(() => undefined);
     throw error;
-  }
-}
-
-/** Without data the range becomes zeros. */
-async function carryOut(
-  lun: Lun,
-  { blockSize, giveBack }: Backing,
-  offset: number,
-  length: number,
-  data: Uint8Array | undefined,
-): Promise<void> {
-  const options = { timeoutMs: IO_TIMEOUT_MS };
-  if (data) return lun.write(offset / blockSize, data, options);
-  if (giveBack) return giveBack(offset / blockSize, length / blockSize, options);
-  const zeros = new Uint8Array(Math.min(length, ZERO_BYTES));
-  for (let at = 0; at < length; at += zeros.length) {
-    const piece = zeros.subarray(0, Math.min(zeros.length, length - at));
-    await lun.write((offset + at) / blockSize, piece, options);
   }
 }
 

@@ -50,6 +50,8 @@ export interface ReadUnderWay {
 }
 
 export interface WriteBehindParts {
+  /** Writes that share a block of so many bytes go out one after the other: a part of one is written as the whole. */
+  readonly blockBytes: number;
   /** Carries out one write; `data` undefined: zeros. */
   readonly send: (offset: number, length: number, data: Uint8Array | undefined, atomic: boolean) => Promise<void>;
   /** Whether anything may be sent at this moment. */
@@ -70,6 +72,8 @@ const DEPTH = 16;
 const WINDOW = 64;
 
 interface HeldWrite extends ByteRange {
+  /** The whole blocks in which it lies. */
+  readonly blocks: ByteRange;
   readonly number: number;
   readonly data: Uint8Array | undefined;
   readonly atomic: boolean;
@@ -84,6 +88,12 @@ interface HeldWrite extends ByteRange {
 
 function overlap(a: ByteRange, b: ByteRange): boolean {
   return a.offset < b.offset + b.length && b.offset < a.offset + a.length;
+}
+
+function wholeBlocks({ offset, length }: ByteRange, blockBytes: number): ByteRange {
+  const from = Math.floor(offset / blockBytes) * blockBytes;
+  const to = Math.ceil((offset + length) / blockBytes) * blockBytes;
+  return { offset: from, length: to - from };
 }
 
 export function createWriteBehind(parts: WriteBehindParts): WriteBehind {
@@ -106,7 +116,7 @@ export function createWriteBehind(parts: WriteBehindParts): WriteBehind {
       if (write.state === 'waiting') {
         if (inFlight >= DEPTH || looked >= WINDOW) return;
         looked += 1;
-        if (write.behind.size === 0 && !before.some((other) => overlap(other, write))) start(write);
+        if (write.behind.size === 0 && !before.some((other) => overlap(other.blocks, write.blocks))) start(write);
       }
       before.push(write);
     }
@@ -174,6 +184,7 @@ export function createWriteBehind(parts: WriteBehindParts): WriteBehind {
     const write: HeldWrite = {
       offset,
       length,
+      blocks: wholeBlocks(range, parts.blockBytes),
       number: added,
       data,
       atomic,
