@@ -43,6 +43,8 @@ export interface ArrayPairOptions {
   /** What stands behind a volume, by its path; `openBacking` opens it. */
   readonly backing?: (array: ArrayName, volume: VolumeName) => string | undefined;
   readonly openBacking?: (path: string) => Promise<Lun>;
+  /** Each array is reached over a second portal, too, `memory:SERIAL-b`; nothing of the other's goes over one that is down. */
+  readonly isDown?: (portal: string) => boolean;
   /** Of the volume `data`. */
   readonly volumeOptions?: Pick<VolumeDescription, 'sanitizeMinimum' | 'encrypted'>;
 }
@@ -102,7 +104,13 @@ export function describeArray(
         blockCount: options.journalBlocks ?? 8 + 9 * 64,
       },
     ],
-    remotes: [{ serial: peer[1], name: peer[0], portals: [`memory:${peer[1]}`] }],
+    remotes: [
+      {
+        serial: peer[1],
+        name: peer[0],
+        portals: [`memory:${peer[1]}`, ...(options.isDown ? [`memory:${peer[1]}-b`] : [])],
+      },
+    ],
     lunMap: [{ lun: 1, name: `${peer[0]}-command`, targetSerial: peer[1], targetLun: 0 }],
     commandDevices: [
       { deviceSerial: serial, deviceName: name, lun: 0 },
@@ -165,10 +173,11 @@ export async function createArrayPair(options: ArrayPairOptions): Promise<ArrayP
   const running = new Map<string, EmulatedArray>();
   const opener = (nexus: string): LunOpener => ({
     async open(path) {
-      const [, serial, lun] = /^memory:([A-Z0-9]+)\/(\d+)$/.exec(path) ?? [];
+      const [, portal = '', serial, lun] = /^(memory:([A-Z0-9]+)(?:-b)?)\/(\d+)$/.exec(path) ?? [];
       const server = () => {
         const array = running.get(serial ?? '');
-        if (!array) throw new LunError('no-path', path, `${serial} is not running`);
+        if (!array || (nexus !== 'host' && options.isDown?.(portal)))
+          throw new LunError('no-path', path, `${serial} is not running`);
         return array.deviceServer;
       };
       server();

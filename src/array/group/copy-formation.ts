@@ -118,7 +118,13 @@ async function copySome(
   const group = context.state();
   const source = await context.remote.open(group.peerSerial, pair.primaryLun);
   const sourceBlockSize = before.pairs.find((row) => row.slot === pair.slot)?.blockSize ?? JOURNAL_BLOCK_SIZE;
-  await inParallel(runs, DEPTH, (run) => copyRun({ context, epoch, pair, volume, source, sourceBlockSize }, run));
+  try {
+    await inParallel(runs, DEPTH, (run) => copyRun({ context, epoch, pair, volume, source, sourceBlockSize }, run));
+  } catch (error) {
+    // Opened anew it may be reached through another portal.
+    context.remote.forget(group.peerSerial, pair.primaryLun);
+    throw error;
+  }
   if (epoch !== context.epoch()) return;
   await volume.flush();
   const after = await readPeerHeader(context);

@@ -19,6 +19,7 @@ export interface WorldOptions {
   readonly backing?: NonNullable<ArrayPairOptions['backing']>;
   /** Called once the clock is there; what opens the backings. */
   readonly backings?: (clock: FakeClock) => (path: string) => Promise<Lun>;
+  readonly isDown?: NonNullable<ArrayPairOptions['isDown']>;
   readonly volumeOptions?: NonNullable<ArrayPairOptions['volumeOptions']>;
 }
 
