@@ -5,7 +5,7 @@ import { receivedData, writeBlocks, type CommandContext, type CommandResult } fr
 import { invalidFieldInCdb, miscompare } from './faults.ts';
 import { atomicGranularity, blockLimits } from './limits.ts';
 import { deallocate } from './provisioning-commands.ts';
-import { forcesUnitAccess, wholeBlocks } from './transfer-commands.ts';
+import { forcesUnitAccess } from './transfer-commands.ts';
 import { isThin } from './unit-support.ts';
 import { firstDifference } from './verify-commands.ts';
 
@@ -30,14 +30,14 @@ export async function compareAndWrite(context: CommandContext): Promise<CommandR
   return { wantedDataOut: 2 * half };
 }
 
-/** The range is locked, as for COMPARE AND WRITE. Of data cut short by the initiator, whole blocks count. */
+/** The range is locked, as for COMPARE AND WRITE. Data that the initiator cut short change what they reach. */
 export async function orWrite(context: CommandContext): Promise<CommandResult> {
   const { fields, task, unit } = context;
   const wantedDataOut = fields.blockCount * unit.blockSize;
-  const data = wholeBlocks(receivedData(task, wantedDataOut), unit.blockSize);
+  const data = receivedData(task, wantedDataOut);
   if (data.length === 0) return { wantedDataOut };
-  const stored = await unit.read(fields.lba, data.length / unit.blockSize);
-  const merged = stored.map((byte, index) => byte | data[index]!);
+  const stored = await unit.read(fields.lba, Math.ceil(data.length / unit.blockSize));
+  const merged = stored.map((byte, index) => byte | (data[index] ?? 0));
   await writeBlocks(context, fields.lba, merged, forcesUnitAccess(context));
   return { wantedDataOut };
 }

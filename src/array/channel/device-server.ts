@@ -13,6 +13,7 @@ import { answerWithoutUnit } from './identity-commands.ts';
 import { passOn } from './passed-commands.ts';
 import type { RangeLock } from './range-lock.ts';
 import { checkReservation } from './reservation-check.ts';
+import { endsInBlock } from './transfer-commands.ts';
 
 /** The channel of the array (Fig. 2): a SCSI device server over the array's logical units. */
 
@@ -119,12 +120,12 @@ async function admit(channel: Channel, task: ScsiTask, unit: LogicalUnit): Promi
   return { channel, task, lun: unit.lun, unit, command, fields: checkedFields(task, unit, command) };
 }
 
-/** Commands that move blocks share their range; an atomic one has it alone. */
+/** Commands that move blocks share their range; one that writes what it has read before has it alone. */
 async function withLock(context: CommandContext, lock: RangeLock): Promise<CommandResult> {
   const { command, fields, task } = context;
   const handler = HANDLERS[command.name];
   if (!command.checksLba || command.effect === 'neutral' || fields.blockCount === 0) return handler(context);
-  const release = await lock.acquire(fields.lba, fields.blockCount, command.atomic ?? false);
+  const release = await lock.acquire(fields.lba, fields.blockCount, command.atomic === true || endsInBlock(context));
   try {
     throwIfAborted(context.channel, task);
     return await handler(context);

@@ -12,19 +12,35 @@ export async function read(context: CommandContext): Promise<CommandResult> {
 }
 
 /**
- * Where the initiator announced less data than the CDB names, the whole blocks that arrived are written, in one call;
- * the residual count tells the initiator (RFC 7143 11.4.5.2).
+ * Where the initiator announced less data than the CDB names, what arrived is written, in one call, and the rest of a block that
+ * it ends in stays; the residual count tells the initiator (RFC 7143 11.4.5.2).
  */
 export async function write(context: CommandContext): Promise<CommandResult> {
   const { unit, fields } = context;
   const wantedDataOut = fields.blockCount * unit.blockSize;
-  const data = wholeBlocks(receivedData(context.task, wantedDataOut), unit.blockSize);
+  const received = receivedData(context.task, wantedDataOut);
+  // Whole blocks go on in this turn: commands start in the order in which they came.
+  const data = received.length % unit.blockSize === 0 ? received : await filledUp(context, received);
   if (data.length > 0) await writeBlocks(context, fields.lba, data, forcesUnitAccess(context));
   return { wantedDataOut };
 }
 
-export function wholeBlocks(data: Uint8Array, blockSize: number): Uint8Array {
-  return data.subarray(0, data.length - (data.length % blockSize));
+/** Data that end within a block, and the rest of that block as it stands on the unit; needs the range for itself. */
+export async function filledUp({ fields, unit }: CommandContext, data: Uint8Array): Promise<Uint8Array> {
+  const begun = data.length % unit.blockSize;
+  if (begun === 0) return data;
+  const last = await unit.read(fields.lba + (data.length - begun) / unit.blockSize, 1);
+  const whole = new Uint8Array(data.length - begun + unit.blockSize);
+  whole.set(data, 0);
+  whole.set(last.subarray(begun), data.length);
+  return whole;
+}
+
+/** A write of which the initiator announced a part that ends within a block. */
+export function endsInBlock({ command, fields, task, unit }: CommandContext): boolean {
+  const announced = task.expectedDataOut;
+  const cutShort = announced < fields.blockCount * unit.blockSize;
+  return command.effect === 'write' && cutShort && announced % unit.blockSize !== 0;
 }
 
 export function forcesUnitAccess(context: CommandContext): boolean {

@@ -8,7 +8,7 @@ import {
 } from './command-context.ts';
 import { invalidFieldInCdb, miscompare } from './faults.ts';
 import { blockLimits } from './limits.ts';
-import { wholeBlocks } from './transfer-commands.ts';
+import { filledUp } from './transfer-commands.ts';
 
 /**
  * VERIFY and WRITE AND VERIFY. BYTCHK 0 reads the blocks, BYTCHK 1 also compares them with the Data-Out buffer, and BYTCHK 3,
@@ -29,7 +29,7 @@ export async function verify(context: CommandContext): Promise<CommandResult> {
     throw invalidFieldInCdb(lengthByte(context), undefined, 'longer than the maximum transfer length');
   }
   const wantedDataOut = fields.blockCount * unit.blockSize;
-  await compare(context, wholeBlocks(receivedData(context.task, wantedDataOut), unit.blockSize));
+  await compare(context, receivedData(context.task, wantedDataOut));
   return { wantedDataOut };
 }
 
@@ -37,7 +37,7 @@ export async function writeAndVerify(context: CommandContext): Promise<CommandRe
   const { fields, unit } = context;
   const mode = checkedMode(context, [BYTE_CHECK.medium, BYTE_CHECK.compare]);
   const wantedDataOut = fields.blockCount * unit.blockSize;
-  const data = wholeBlocks(receivedData(context.task, wantedDataOut), unit.blockSize);
+  const data = await filledUp(context, receivedData(context.task, wantedDataOut));
   if (data.length > 0) {
     await writeBlocks(context, fields.lba, data, true);
     if (mode === BYTE_CHECK.compare) await compare(context, data);
@@ -59,8 +59,8 @@ function lengthByte(context: CommandContext): number {
 async function compare(context: CommandContext, expected: Uint8Array): Promise<void> {
   const { fields, unit } = context;
   if (expected.length === 0) return;
-  const stored = await unit.read(fields.lba, expected.length / unit.blockSize);
-  const offset = firstDifference(stored, expected);
+  const stored = await unit.read(fields.lba, Math.ceil(expected.length / unit.blockSize));
+  const offset = firstDifference(stored.subarray(0, expected.length), expected);
   if (offset !== undefined) throw miscompare(offset);
 }
 

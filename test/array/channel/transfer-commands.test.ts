@@ -75,21 +75,50 @@ describe('WRITE', () => {
   /** reference/iscsi.md 2.5: EDTL shorter than the CDB's length writes what came, longer only what the CDB names. */
   it.each([
     [0, ''],
-    [200, ''],
+    [200, 'read 5+1,write 5+1'],
     [512, 'write 5+1'],
-    [1000, 'write 5+1'],
+    [1000, 'read 6+1,write 5+2'],
     [1024, 'write 5+2'],
     [10000, 'write 5+2'],
   ])('with %i bytes announced for two blocks', async (announced, call) => {
     const unit = memoryUnit();
     const { send } = await channelFixture([unit]);
+    unit.content.fill(0xee);
     const data = pattern(announced);
     const reply = await send(blockCdb(OPCODE.write10, 5, 2), { data, announced });
     expect(reply).toMatchObject({ verdict: 'good', wantedDataOut: 1024 });
     expect(unit.calls.join()).toBe(call);
-    const written = announced >= 1024 ? 1024 : announced - (announced % 512);
+    const written = Math.min(announced, 1024);
     expect(unit.content.subarray(5 * 512, 5 * 512 + written)).toEqual(data.subarray(0, written));
-    expect(unit.content.subarray(5 * 512 + written).every((byte) => byte === 0)).toBe(true);
+    expect(unit.content.subarray(5 * 512 + written).every((byte) => byte === 0xee)).toBe(true);
+  });
+
+  /** Each of 8 hosts writes the first bytes of a block, one more than the one before; none may put back what another has written. */
+  it('has the block for itself in which the data end', async () => {
+    const content = new Uint8Array(512);
+    const unit = memoryUnit({
+      read: async () => {
+        const seen = content.slice();
+        await Promise.resolve();
+        return seen;
+      },
+      write: async (_lba, data) => {
+        await Promise.resolve();
+        content.set(data);
+      },
+    });
+    const { send } = await channelFixture([unit]);
+    const opcodes = [...WRITES, OPCODE.writeAndVerify10].filter((opcode) => opcode !== OPCODE.write6);
+    const lengths = opcodes.map((_opcode, index) => 100 - index);
+    await Promise.all(
+      opcodes.map((opcode, index) => {
+        const data = new Uint8Array(lengths[index]!).fill(index + 1);
+        return send(blockCdb(opcode, 0, 1), { data, announced: data.length });
+      }),
+    );
+    const expected = new Uint8Array(512);
+    lengths.forEach((length, index) => expected.fill(index + 1, 0, length));
+    expect(content).toEqual(expected);
   });
 
   it('takes nothing from data that broke off', async () => {

@@ -173,10 +173,15 @@ describe('ORWRITE', () => {
     for (let at = 0; at < 1024; at++) expect(unit.content[5 * 512 + at]).toBe(DATA[at]! | bits[at]!);
   });
 
-  it('takes whole blocks of data that the initiator cut short', async () => {
+  it('changes as much as the initiator announced of data that it cut short', async () => {
     const { send, unit } = await filled();
-    expect((await send(blockCdb(OPCODE.orWrite16, 5, 2), { data: new Uint8Array(800) })).verdict).toBe('good');
-    expect(unit.calls).toEqual(['read 5+1', 'write 5+1']);
+    const before = unit.content.slice();
+    expect((await send(blockCdb(OPCODE.orWrite16, 5, 2), { data: new Uint8Array(800).fill(0xff) })).verdict).toBe(
+      'good',
+    );
+    expect(unit.calls).toEqual(['read 5+2', 'write 5+2']);
+    before.fill(0xff, 5 * 512, 5 * 512 + 800);
+    expect(unit.content).toEqual(before);
   });
 
   /** Each of 8 commands adds its own bit; one that read before another wrote would lose it. */
