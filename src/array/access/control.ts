@@ -9,6 +9,7 @@ import type { CommandOutcome } from '../command-device/types.ts';
 import type { AccessDescription } from './description.ts';
 import { denialOf, groupOf, reachedGroups, type CommandOrigin } from './guard.ts';
 import { narrowedAnswer } from './narrowed-answer.ts';
+import { createQueryReplay } from './query-replay.ts';
 import { initiatorOf } from './visibility.ts';
 
 /** What was written into a slot: who, the bytes, and what they say where they can be read. */
@@ -48,6 +49,7 @@ const DENIALS_KEPT = 1024;
 export function createCommandControl(parts: ControlParts): ConductCommand {
   const { access, keyOf, audit, refusals, known, log } = parts;
   const denied = new Map<string, CommandOutcome>();
+  const replays = createQueryReplay();
 
   function denial({ origin, block, request, unsound }: Submission): CommandOutcome | undefined {
     if (unsound) return unsound;
@@ -56,11 +58,17 @@ export function createCommandControl(parts: ControlParts): ConductCommand {
     if (earlier) return earlier;
     const description = access();
     const found = description && denialOf(description, keyOf, { origin, block, ...pick(request) });
-    if (!found) return undefined;
+    if (!found) return description && replay({ origin, block, request }, description);
     // A signature that is wrong may be anybody's: it must not speak for the holder of the key.
     if (found.status === STATUS['not-authenticated'] && signatureNameOf(block) !== undefined) return found;
     keep(denied, DENIALS_KEPT, asker, found);
     return found;
+  }
+
+  function replay({ origin, block, request }: Submission, description: AccessDescription): CommandOutcome | undefined {
+    const keyName = signatureNameOf(block);
+    if (keyName === undefined || processByNumber(request.process)?.changes !== false) return undefined;
+    return replays.refusalOf({ origin, requestId: request.requestId, keyName }, description);
   }
 
   async function refuse(submission: Submission, outcome: CommandOutcome): Promise<CommandOutcome> {

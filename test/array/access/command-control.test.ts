@@ -188,6 +188,57 @@ describe('a signature', () => {
   });
 });
 
+describe('a signed query that is written again', () => {
+  const HEARD = '00112233445566778899aabbccddeeff';
+  const ask = (from: ArrayClient, requestId: string) =>
+    from.call('array.show', { header: {}, rows: [] }, { requestId });
+
+  /** The status that each slot answers to the very same block. */
+  async function written(initiator: string, block: Uint8Array, slots: readonly number[]): Promise<readonly string[]> {
+    const lun = await served.opener(initiator).open(`${served.url}/0`);
+    await lun.capacity();
+    const statuses: string[] = [];
+    for (const slot of slots) statuses.push(await writeBlock(lun, block, slot));
+    return statuses;
+  }
+
+  function overheard(): Uint8Array {
+    const block = encodeRequestPart({
+      process: PROCESSES['array.show'].number,
+      editedDataWanted: true,
+      requestId: HEARD,
+      arraySerial: 'TOKYO',
+      admissionNumber: 0,
+      page: 0,
+      host: 'root@db1:7',
+      input: encodeRequest('array.show', { header: {}, rows: [] }),
+    });
+    signRequestPart(block, SIGNING);
+    return block;
+  }
+
+  it('is answered to the one who asked, over each of its paths, and to nobody else', async () => {
+    expect(await written(OPERATOR, overheard(), [1, 2])).toEqual(['ok', 'ok']);
+    expect(await written(MONITOR, overheard(), [3])).toEqual(['request-expired']);
+    expect(await written(NEAR, overheard(), [4])).toEqual(['request-expired']);
+    expect(await written(OPERATOR, overheard(), [5]), 'from another port of the same host').toEqual(['ok']);
+    expect(audit().map(({ event, status, initiator }) => `${event} ${status} ${initiator}`)).toEqual([
+      `refused request-expired ${MONITOR}`,
+      `refused request-expired ${NEAR}`,
+    ]);
+  });
+
+  it('is answered to the same host port alone behind an array, whose hosts all have its name', async () => {
+    expect(await written(NEAR, overheard(), [1, 2])).toEqual(['ok', 'ok']);
+    expect(await written(NEAR, overheard(), [3])).toEqual(['request-expired']);
+  });
+
+  it('is asked anew by a host that has changed to a path through another array', async () => {
+    await ask(client(OPERATOR, SIGNING), HEARD);
+    expect((await ask(client(NEAR, SIGNING), HEARD)).header).toMatchObject({ serial: 'TOKYO' });
+  });
+});
+
 async function signedSplit(lun: Lun, group: string, admissionNumber?: number): Promise<Uint8Array> {
   await lun.capacity();
   const label = decodeLabel((await lun.read(0, 8)).subarray(0, 512));
