@@ -59,7 +59,9 @@ export interface Portal {
 }
 
 const MAX_CONNECTIONS = 128;
-/** Logins under way at once; the oldest gives way, so that nobody who only connects keeps others out. */
+/** What one address may have of them: the rest is left to others. */
+const SHARE_OF_ONE_ADDRESS = 3 / 4;
+/** Logins under way at once; the oldest of the address that has most of them gives way, so that nobody who only connects keeps others out. */
 const MAX_LOGINS = 32;
 const LOGIN_TIMEOUT_MS = 15_000;
 const KEEPALIVE_MS = 30_000;
@@ -129,7 +131,11 @@ class ListeningPortal implements Portal {
 
   private accept(stream: Connection): void {
     const limit = this.parts.maxConnections ?? MAX_CONNECTIONS;
-    if (this.connections.size >= limit) return this.refuse(stream, limit);
+    if (this.connections.size >= limit) return this.refuse(stream, `${limit} connections are open`);
+    const share = Math.ceil(limit * SHARE_OF_ONE_ADDRESS);
+    const address = hostOf(stream.remoteAddress);
+    const own = [...this.connections].filter((connection) => connection.address === address).length;
+    if (own >= share) return this.refuse(stream, `${own} connections of ${address} are open`);
     this.boundLogins();
     const connection = new PortalConnection(this.parts, this.target, stream, () => {
       this.connections.delete(connection);
@@ -140,20 +146,27 @@ class ListeningPortal implements Portal {
 
   private boundLogins(): void {
     const logins = [...this.connections].filter((connection) => connection.isLoggingIn());
-    if (logins.length >= MAX_LOGINS) logins[0]!.giveWay(MAX_LOGINS);
+    if (logins.length < MAX_LOGINS) return;
+    const countOf = (address: string): number => logins.filter((login) => login.address === address).length;
+    const most = Math.max(...logins.map(({ address }) => countOf(address)));
+    logins.find(({ address }) => countOf(address) === most)!.giveWay(MAX_LOGINS);
   }
 
-  private refuse(stream: Connection, limit: number): void {
+  private refuse(stream: Connection, detail: string): void {
     const { remoteAddress } = stream;
     stream.handlers = { data: () => undefined, drained: () => undefined, closed: () => undefined };
     this.parts.log?.({
       kind: 'too-many-connections',
       remoteAddress,
       initiatorName: '',
-      detail: `${limit} connections are open`,
+      detail,
     });
     stream.destroy();
   }
+}
+
+function hostOf(address: string): string {
+  return address.replace(/:\d+$/, '');
 }
 
 function configurationOf(parts: PortalParts): TargetConfiguration {
@@ -174,6 +187,8 @@ function configurationOf(parts: PortalParts): TargetConfiguration {
 
 /** One connection: carries bytes and time into the engine and its output out, one batch a turn. */
 class PortalConnection {
+  /** Without the port. */
+  readonly address: string;
   private readonly parts: PortalParts;
   private readonly stream: Connection;
   private readonly engine: TargetConnection;
@@ -187,6 +202,7 @@ class PortalConnection {
   constructor(parts: PortalParts, target: IscsiTarget, stream: Connection, gone: () => void) {
     this.parts = parts;
     this.stream = stream;
+    this.address = hostOf(stream.remoteAddress);
     this.gone = gone;
     this.engine = target.accept({
       localAddress: stream.localAddress,

@@ -99,12 +99,12 @@ class Peer {
     };
   }
 
-  static async connect(at: Stage): Promise<Peer> {
-    return new Peer(await at.transport.connect(at.portal.host, at.portal.port, { timeoutMs: 1000 }));
+  static async connect(at: Stage, from = at.portal.host): Promise<Peer> {
+    return new Peer(await at.transport.connect(from, at.portal.port, { timeoutMs: 1000 }));
   }
 
-  static async login(at: Stage, number = 1): Promise<Peer> {
-    const peer = await Peer.connect(at);
+  static async login(at: Stage, number = 1, from = at.portal.host): Promise<Peer> {
+    const peer = await Peer.connect(at, from);
     const [answer] = await peer.exchange(loginPdu(number));
     if (answer?.at(36, 2) !== 0) throw new Error('the login was refused');
     return peer;
@@ -222,6 +222,32 @@ describe('the portal', () => {
     first.stream.destroy();
     await settle();
     await Peer.login(at, 3);
+  });
+
+  it('leaves a quarter of its room to others than the address that has the rest', async () => {
+    const at = await stage({ maxConnections: 8 });
+    const greedy: Peer[] = [];
+    for (let number = 1; number <= 6; number += 1) greedy.push(await Peer.login(at, number, '192.0.2.1'));
+    const seventh = await Peer.connect(at, '192.0.2.1');
+    expect(await seventh.exchange(loginPdu(7))).toEqual([]);
+    expect(at.events.at(-1)).toMatchObject({
+      kind: 'too-many-connections',
+      detail: '6 connections of 192.0.2.1 are open',
+    });
+    await Peer.login(at, 8, '192.0.2.2');
+    greedy[0]!.stream.destroy();
+    await settle();
+    await Peer.login(at, 9, '192.0.2.1');
+  });
+
+  it('lets a slow login be, however many half-done ones come from another address', async () => {
+    const at = await stage();
+    const slow = await Peer.connect(at, '192.0.2.2');
+    for (let count = 0; count < 500; count += 1) await Peer.connect(at, '192.0.2.1');
+    await settle();
+    expect(slow.closed).toBe(false);
+    const [answer] = await slow.exchange(loginPdu(1));
+    expect(answer!.at(36, 2)).toBe(0);
   });
 
   it('keeps at most 32 who have not logged in: the oldest gives way, and who comes to log in is let in', async () => {

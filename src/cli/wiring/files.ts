@@ -1,6 +1,8 @@
 import { constants } from 'node:fs';
 import { access, mkdir, open, readFile, rename, stat, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { randomHex } from '../../base/random.ts';
+import { createRealRandom } from '../../lun/real-random.ts';
 import { createRealClock } from '../../lun/real-clock.ts';
 import { readToEnd } from '../bounded-input.ts';
 import { CliError } from '../cli-error.ts';
@@ -126,13 +128,19 @@ async function writeWhole(file: FileHandle, offset: number, bytes: Uint8Array): 
 
 async function writeAtomically(path: string, content: Uint8Array | string, mode = 0o644): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
-  const temporary = `${path}.${process.pid}.new`;
-  const file: FileHandle = await open(temporary, 'w', mode);
+  // Under a name that nobody can guess, and only where nothing is: in a directory of others a link may lie in wait.
+  const temporary = `${path}.${randomHex(createRealRandom(), 8)}.new`;
+  const file: FileHandle = await open(temporary, 'wx', mode);
   try {
-    await file.writeFile(content);
-    await file.sync();
-  } finally {
-    await file.close();
+    try {
+      await file.writeFile(content);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await unlink(temporary).catch(() => undefined);
+    throw error;
   }
-  await rename(temporary, path);
 }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { LONGEST_UNMEASURED, readToEnd } from '../../../src/cli/bounded-input.ts';
@@ -49,4 +49,17 @@ it('an input that tells no length is held in memory whole, and one without end i
   const told = await realFiles.open('/proc/self/status');
   expect(told.byteLength).toBeGreaterThan(100);
   await told.close();
+});
+
+it('a file is replaced by way of a name that nobody can guess, and nothing of it is left where that fails', async () => {
+  const folder = join(place.path, 'replaced');
+  mkdirSync(folder);
+  const victim = join(place.path, 'victim');
+  // What the name would be if it could be guessed.
+  symlinkSync(victim, join(folder, `file.${process.pid}.new`));
+  await realFiles.write(join(folder, 'file'), 'content', 0o600);
+  expect(existsSync(victim)).toBe(false);
+  mkdirSync(join(folder, 'directory'));
+  await expect(realFiles.write(join(folder, 'directory'), 'content')).rejects.toThrow();
+  expect(readdirSync(folder).toSorted()).toEqual(['directory', 'file', `file.${process.pid}.new`]);
 });

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { IscsiTarget } from '../../../src/iscsi/target/target.ts';
+import { createRealRandom } from '../../../src/lun/real-random.ts';
 import { slowPdu } from '../slow-pdu.ts';
-import { createBench, INITIATOR, join, TARGET, type Wire } from './wire.ts';
+import { createBench, INITIATOR, join, TARGET, Wire } from './wire.ts';
 
 interface LoginCase {
   readonly name: string;
@@ -127,7 +129,41 @@ describe('before the login', () => {
     }
   });
 
-  it('challenges of two logins differ, and so do those of two targets', () => {
+  it.each([
+    ['a name of 65,535 bytes', `InitiatorName=${'a'.repeat(65_535)}\0TargetName=${TARGET}\0`],
+    ['10,000 keys', `InitiatorName=${INITIATOR}\0TargetName=${TARGET}\0${'a=\0'.repeat(10_000)}`],
+    [
+      'one key 10,000 times',
+      `InitiatorName=${INITIATOR}\0TargetName=${TARGET}\0${'HeaderDigest=None\0'.repeat(10_000)}`,
+    ],
+    ['a text without end', 'a=\0'.repeat(1_000_000)],
+  ])('%s, over as many PDUs as it takes, is refused after 64 KiB at the most', (_name, text) => {
+    const wire = createBench().connect();
+    const bytes = Buffer.from(text);
+    let fed = 0;
+    while (fed < bytes.length && outcome(wire) === 'not let in') {
+      const segment = bytes.subarray(fed, fed + 8192);
+      fed += segment.length;
+      const pdu = loginPdu([1, 3], segment);
+      if (fed < bytes.length) pdu[1] = 0x44;
+      for (const answer of wire.feed(pdu)) expect(answer.data.length).toBeLessThanOrEqual(8192);
+    }
+    expect(outcome(wire)).toBe('refused');
+    expect(fed).toBeLessThanOrEqual(64 * 1024 + 8192);
+  });
+
+  it('challenges of two runs differ', () => {
+    const challenge = (): string => {
+      const parts = { random: createRealRandom(), host: createBench().host };
+      const configuration = { targetName: TARGET, portalGroupTag: 1, loginTimeoutMs: 1, keepaliveMs: 1, chap: CHAP };
+      const wire = new Wire(new IscsiTarget({ ...parts, configuration }));
+      wire.loginStep([0], [`InitiatorName=${INITIATOR}`, `TargetName=${TARGET}`, 'AuthMethod=CHAP']);
+      return wire.loginStep([0], ['CHAP_A=7']).text.find((pair) => pair.startsWith('CHAP_C='))!;
+    };
+    expect(challenge()).not.toBe(challenge());
+  });
+
+  it('challenges of two logins differ, and all have one length', () => {
     const challenge = (wire: Wire): string => {
       wire.loginStep([0], [`InitiatorName=${INITIATOR}`, `TargetName=${TARGET}`, 'AuthMethod=CHAP']);
       return wire.loginStep([0], ['CHAP_A=7']).text.find((pair) => pair.startsWith('CHAP_C='))!;

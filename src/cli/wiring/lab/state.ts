@@ -1,3 +1,4 @@
+import { lstat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { CliError } from '../../cli-error.ts';
@@ -35,7 +36,21 @@ export function labPlace(directory: string | undefined): LabPlace {
   return { directory: join(tmpdir(), `cdctl-lab-${process.getuid?.() ?? 0}`), temporary: true };
 }
 
+/** Its name can be guessed: what somebody else has put there names processes to end and files to remove. */
+async function requireOwn(directory: string): Promise<void> {
+  if (directory !== labPlace(undefined).directory) return;
+  const facts = await lstat(directory).catch(() => undefined);
+  if (!facts || (facts.isDirectory() && facts.uid === process.getuid?.() && (facts.mode & 0o022) === 0)) return;
+  throw new CliError('configuration', {
+    what: "the directory of the lab may be somebody else's",
+    where: directory,
+    why: 'it is no directory of yours that only you can write to',
+    next: 'remove it, or name another one with --directory',
+  });
+}
+
 export async function readState(directory: string): Promise<LabState | undefined> {
+  await requireOwn(directory);
   const path = join(directory, FILE_NAME);
   if (!(await realFiles.exists(path))) return undefined;
   const text = await realFiles.readText(path);
