@@ -1,6 +1,7 @@
 import type { GroupDefinition } from './definition.ts';
 import { handoverOf, holdsEverything } from './handover.ts';
 import { lastSequence } from './lineage.ts';
+import { misfitsOf } from './misfits.ts';
 import { isPresent, type GroupObservation, type PresentSide } from './observe.ts';
 import { showAuxiliary } from './plan-cycle.ts';
 import { planned, refused, step, type Plan, type StepOf } from './plan.ts';
@@ -41,10 +42,15 @@ export function planSwap(group: GroupDefinition, observation: GroupObservation, 
   const verdict = verdictOf(observation);
   const [first, second] = observation.sides;
   if (!isPresent(first) || !isPresent(second)) return refuseByVerdict(verdict, what);
-  if (verdict.kind === 'handing-over') return planFinish(first, second, verdict, intent, what);
+  const misfits = misfitsOf(group, observation);
+  if (verdict.kind === 'handing-over') return withNotes(planFinish(first, second, verdict, intent, what), misfits);
   if (verdict.kind !== 'replicating' && verdict.kind !== 'copying') return refuseByVerdict(verdict, what);
-  if (intent.to === verdict.primary) return planned([]);
-  return planFromStart(observation, verdict, what);
+  if (intent.to === verdict.primary) return planned([], misfits);
+  return withNotes(planFromStart(observation, verdict, what), misfits);
+}
+
+function withNotes(plan: Plan, notes: readonly string[]): Plan {
+  return plan.refused ? plan : { ...plan, notes: [...plan.notes, ...notes] };
 }
 
 function planFromStart(observation: GroupObservation, verdict: Verdict, what: string): Plan {

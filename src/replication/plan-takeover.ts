@@ -3,6 +3,7 @@ import type { RequestOf } from '../interface-block/process-table.ts';
 import type { GroupDefinition } from './definition.ts';
 import { lastSeenSequence, lastSequence } from './lineage.ts';
 import { givenUpWords } from './loss.ts';
+import { misfitsOf } from './misfits.ts';
 import {
   isPresent,
   type ArrayObservation,
@@ -63,14 +64,14 @@ export function planTakeover(group: GroupDefinition, observation: GroupObservati
   if (misfit) return misfit;
   const [side, peer] = sidesFrom(observation, intent.at);
   const action = takeoverAction(side, peer);
-  if (action === 'nothing') return planned([]);
+  if (action === 'nothing') return planned([], misfitsOf(group, observation));
   if (!isPresent(side) || action === 'impossible') return notThere(side, observation, what);
   if (action === 'take-over' && !peer.reachable && peer.denied && intent.peerIsLost !== true) {
     return livesOn(peer, what);
   }
   if (action === 'swap-instead' && intent.peerIsLost !== true) return swapInstead(observation, what, intent.at);
   const opposed = wouldGiveUp(side, intent, what) ?? wouldBeInconsistent(side, peer, intent, what);
-  return opposed ?? planned(takeoverSteps(group.name, side, peer, intent));
+  return opposed ?? planned(takeoverSteps(group.name, side, peer, intent), misfitsOf(group, observation));
 }
 
 function wouldGiveUp({ array, journal }: PresentSide, intent: TakeoverIntent, what: string): Plan | undefined {

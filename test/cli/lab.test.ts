@@ -270,6 +270,21 @@ describe('a pair', () => {
     expect((await cdctl(['pair', 'wait', 'oradb', '--until', 'empty'])).code).toBe(0);
   });
 
+  it('of the configuration that the arrays do not have is told, and the group does not pass for sound', async () => {
+    const wider = join(lab, 'wider.yaml');
+    const source = readFileSync(join(lab, 'tokyo.yaml'), 'utf8');
+    const vault = source.replace(/^( +)log: .*$/m, '$&\n$1vault: { tokyo: 30, osaka: 30 }');
+    writeFileSync(wider, vault);
+    const checked = await cdctl(['pair', 'check', 'oradb', '--config', wider]);
+    expect(checked.code).toBe(1);
+    expect(checked.stdout).toMatch(/fails {2}pairs: pair vault of the configuration is not formed at tokyo: LUN 30/);
+    const shown = await cdctl(['pair', 'show', 'oradb', '--config', wider]);
+    expect([shown.code, shown.stdout]).toEqual([0, expect.stringMatching(/note: pair vault .* at osaka/)]);
+    const planned = await cdctl(['swap', 'oradb', '--to', 'osaka', '--dry-run', '--config', wider]);
+    expect([planned.code, planned.stdout]).toEqual([0, expect.stringMatching(/note: pair vault .* at osaka/)]);
+    expect((await cdctl(['pair', 'check', 'oradb'])).code).toBe(0);
+  });
+
   it('draws its journals, in ASCII where there is nothing else', async () => {
     await cdctl(['lun', 'write', 'tokyo/data', '--input', image, '--confirm', 'tokyo/data']);
     const unicode = await cdctl(['journal', 'show', 'oradb']);

@@ -1,3 +1,4 @@
+import { misfitsOf } from '../../replication/misfits.ts';
 import { observeGroup } from '../../replication/observe.ts';
 import { verdictOf, type VerdictKind } from '../../replication/verdict.ts';
 import type { CommandContext } from '../context.ts';
@@ -29,7 +30,8 @@ export interface Check {
 export async function run(request: Request, context: CommandContext): Promise<CommandResult<PairCheck>> {
   return withGroup(context, request.group, async ({ replication, group }) => {
     const observation = await observeGroup(replication, group);
-    const state = { group: group.name, observation, verdict: verdictOf(observation) };
+    const misfits = misfitsOf(group, observation);
+    const state = { group: group.name, observation, verdict: verdictOf(observation), misfits };
     const checks = checksOf(request, state);
     const failed = checks.filter((check) => !check.holds);
     const data = { ...state, holds: failed.length === 0, checks };
@@ -39,7 +41,7 @@ export async function run(request: Request, context: CommandContext): Promise<Co
   });
 }
 
-function checksOf(request: Request, { verdict }: GroupState): Check[] {
+function checksOf(request: Request, { verdict, misfits }: GroupState): Check[] {
   const checks = [check('state', request.state, verdict.kind, verdict.kind === request.state)];
   if (request.primary !== undefined) {
     checks.push(check('primary', request.primary, verdict.primary ?? 'unknown', verdict.primary === request.primary));
@@ -53,6 +55,7 @@ function checksOf(request: Request, { verdict }: GroupState): Check[] {
     const holds = lagMs !== undefined && lagMs <= request.maxLag;
     checks.push(check('lag', `at most ${request.maxLag} ms`, lagMs === undefined ? 'unknown' : `${lagMs} ms`, holds));
   }
+  if (misfits.length > 0) checks.push(check('pairs', 'those of the configuration', misfits.join('; '), false));
   return checks;
 }
 

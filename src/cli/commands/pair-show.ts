@@ -1,3 +1,4 @@
+import { misfitsOf } from '../../replication/misfits.ts';
 import { observeGroup, type GroupObservation } from '../../replication/observe.ts';
 import { verdictOf, type Verdict } from '../../replication/verdict.ts';
 import type { CommandContext } from '../context.ts';
@@ -10,6 +11,8 @@ export interface GroupState {
   readonly group: string;
   readonly observation: GroupObservation;
   readonly verdict: Verdict;
+  /** In what the arrays' pairs differ from those of the configuration. */
+  readonly misfits: readonly string[];
 }
 
 export interface PairShow {
@@ -27,7 +30,12 @@ export async function run(
     const groups = await Promise.all(
       wanted.map(async (group) => {
         const observation = await observeGroup(replication, group);
-        return { group: group.name, observation, verdict: verdictOf(observation) };
+        return {
+          group: group.name,
+          observation,
+          verdict: verdictOf(observation),
+          misfits: misfitsOf(group, observation),
+        };
       }),
     );
     const exit = exitOf(groups);

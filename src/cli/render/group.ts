@@ -47,6 +47,10 @@ export function lagText(lag: Lag): string {
   return parts.join(', ');
 }
 
+export function renderMisfits({ misfits }: GroupState, view: View): string {
+  return misfits.map((text) => `${view.warn('note:')} ${escapeText(text)}`).join('\n');
+}
+
 export function renderPairs({ observation }: GroupState, view: View): string {
   const rows = observation.sides.filter(isPresent).flatMap((side) => side.pairs.map((pair) => pairRow(side, pair)));
   if (rows.length === 0) return '';
@@ -69,7 +73,7 @@ function pairRow(side: PresentSide, pair: PairRow): Cell[] {
 }
 
 /** Both journals, the primary one first. */
-export function renderJournals({ observation }: GroupState, view: View): string {
+export function renderJournals({ observation }: Pick<GroupState, 'observation'>, view: View): string {
   const sides = [...observation.sides].sort((left, right) => rank(left) - rank(right));
   const auxiliary = sides.find((side): side is PresentSide => isPresent(side) && side.journal.role === 'auxiliary');
   return sides.map((side) => renderJournal(side, auxiliary, view)).join('\n');
