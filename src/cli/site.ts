@@ -159,10 +159,19 @@ export function arrayNamed(site: Site, name: string): ArrayDefinition {
   const arrays = [...site.configuration.arrays.values()];
   const array = arrays.find((entry) => entry.name === name || entry.serial === name);
   if (array) return array;
-  throw new CliError('usage', {
-    what: `no array "${name}"`,
-    where: site.configuration.path,
-    why: `the configuration names ${arrays.map((entry) => entry.name).join(', ')}`,
-    next: 'name one of them',
-  });
+  throw new UnknownArray(
+    name,
+    site.configuration.path,
+    arrays.map((entry) => entry.name),
+  );
+}
+
+export class UnknownArray extends CliError {
+  readonly array: string;
+
+  constructor(name: string, where: string, known: readonly string[]) {
+    const why = `the configuration names ${known.join(', ')}`;
+    super('usage', { what: `no array "${name}"`, where, why, next: 'name one of them' });
+    this.array = name;
+  }
 }

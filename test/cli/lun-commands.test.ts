@@ -342,3 +342,20 @@ describe('lun copy and pairs', () => {
     });
   });
 });
+
+describe('what may be a file or a LUN', () => {
+  it('is told apart in words: a path below a directory, and - for a pipe', async () => {
+    const path = await cdctl(['lun', 'copy', 'tokyo/data', 'images/data.img']);
+    expect([path.code, path.stderr]).toEqual([
+      2,
+      expect.stringMatching(/no array "images".*a file of that path is \.\/images\/data\.img/s),
+    ]);
+    for (const argv of [
+      ['lun', 'copy', 'tokyo/data', '-'],
+      ['lun', 'compare', '-', 'tokyo/data'],
+    ]) {
+      const pipe = await cdctl(argv);
+      expect([pipe.code, pipe.stderr]).toEqual([2, expect.stringContaining('cdctl lun read LUN --output -')]);
+    }
+  });
+});

@@ -2,6 +2,7 @@ import { usageError } from '../cli-error.ts';
 import type { CommandContext } from '../context.ts';
 import type { CommandResult } from '../definition.ts';
 import { withSelected, type OpenLun } from '../lun-selector.ts';
+import { orMeantAsFile } from '../meant-as-file.ts';
 import { optionalKey } from '../reservation-change.ts';
 import { compareRange, type Comparison } from '../transfer/compare.ts';
 import type { Endpoint } from '../transfer/endpoint.ts';
@@ -53,17 +54,13 @@ export async function run(request: Request, context: CommandContext): Promise<Co
     );
   }
   const options = { reservationKey: optionalKey(request.reservationKey) };
-  return withSelected(
-    context,
-    selectors,
-    async (opened) => {
-      const rest = [...opened];
-      return withEnd(context, ends[0], rest, (left) =>
-        withEnd(context, ends[1], rest, (right) => compare(request, context, left, right)),
-      );
-    },
-    options,
-  );
+  const work = async (opened: readonly OpenLun[]): Promise<CommandResult<LunCompare>> => {
+    const rest = [...opened];
+    return withEnd(context, ends[0], rest, (left) =>
+      withEnd(context, ends[1], rest, (right) => compare(request, context, left, right)),
+    );
+  };
+  return orMeantAsFile(ends, () => withSelected(context, selectors, work, options));
 }
 
 async function withEnd<T>(

@@ -5,6 +5,7 @@ import type { CommandContext } from '../context.ts';
 import type { CommandResult } from '../definition.ts';
 import { refuseAuxiliary, refuseCommandDevice } from '../destination-guard.ts';
 import { withSelected, type OpenLun } from '../lun-selector.ts';
+import { orMeantAsFile } from '../meant-as-file.ts';
 import { optionalKey } from '../reservation-change.ts';
 import { copyRange, type CopyFigures } from '../transfer/copy.ts';
 import { imageEndpoint, inWords, type Destination, type Endpoint } from '../transfer/endpoint.ts';
@@ -58,7 +59,8 @@ export async function run(request: Request, context: CommandContext): Promise<Co
     throw usageError('neither end is a LUN', `${request.from} and ${request.to} are files`, 'use cp, or name a LUN');
   }
   const options = { reservationKey: optionalKey(request.reservationKey) };
-  return withSelected(context, selectors, (opened) => new Job(request, context, from, to, opened).carryOut(), options);
+  const job = (opened: readonly OpenLun[]) => new Job(request, context, from, to, opened).carryOut();
+  return orMeantAsFile([from, to], () => withSelected(context, selectors, job, options));
 }
 
 class Job {

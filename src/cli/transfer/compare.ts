@@ -1,14 +1,9 @@
 import { equalBytes } from '../../base/bytes.ts';
+import { DifferenceList, type DifferentRange } from './difference-list.ts';
 import type { Endpoint } from './endpoint.ts';
 import { cellsOf, placeOf, type Range } from './range.ts';
 import { pump, type Cells } from './pump.ts';
 import { TransferError } from './transfer-error.ts';
-
-/** Bytes from the beginning of the range. */
-export interface DifferentRange {
-  readonly offset: number;
-  readonly length: number;
-}
 
 export interface Comparison {
   /** False: it was stopped before the end. */
@@ -40,8 +35,10 @@ const LISTED_RANGES = 16;
 /** Rejects with `TransferError`. */
 export async function compareRange(parts: CompareParts): Promise<Comparison> {
   const { left, right, range, firstOnly, stopped, progress } = parts;
-  const found: { index: number; first: number; blocks: number; ranges: DifferentRange[] }[] = [];
+  const list = new DifferenceList(LISTED_RANGES);
   let comparedBytes = 0;
+  let differentBlocks = 0;
+  let firstDifference = Infinity;
 
   const work = async (cells: Cells): Promise<void> => {
     const { at, length } = placeOf(range, cells);
@@ -50,7 +47,12 @@ export async function compareRange(parts: CompareParts): Promise<Comparison> {
         left.read(range.fromOffset + at, length),
         right.read(range.toOffset + at, length),
       ]);
-      if (!equalBytes(one, other)) found.push({ index: cells.index, ...differences(one, other, at, parts.blockBytes) });
+      if (!equalBytes(one, other)) {
+        const { first, blocks, ranges } = differences(one, other, at, parts.blockBytes);
+        firstDifference = Math.min(firstDifference, first);
+        differentBlocks += blocks;
+        for (const different of ranges) list.add(different);
+      }
     }
     comparedBytes += length;
     progress(comparedBytes);
@@ -60,15 +62,14 @@ export async function compareRange(parts: CompareParts): Promise<Comparison> {
     { end: right, offset: range.toOffset },
   ];
   try {
-    const enough = (): boolean => stopped() || (firstOnly && found.length > 0);
+    const enough = (): boolean => stopped() || (firstOnly && differentBlocks > 0);
     const whole = await pump({ next: cellsOf(range, 0, ends), work, depth: DEPTH, stopped: enough });
-    found.sort((one, other) => one.index - other.index);
     return {
       whole,
       comparedBytes,
-      ...(found[0] && { firstDifference: found[0].first }),
-      differentBlocks: found.reduce((sum, { blocks }) => sum + blocks, 0),
-      ranges: joined(found.flatMap(({ ranges }) => ranges)).slice(0, LISTED_RANGES),
+      ...(differentBlocks > 0 && { firstDifference }),
+      differentBlocks,
+      ranges: list.first(),
     };
   } catch (error) {
     throw new TransferError(error, 'compared', comparedBytes, range.length);
@@ -91,16 +92,4 @@ function differences(one: Uint8Array, other: Uint8Array, at: number, blockBytes:
     } else if (ranges.length <= LISTED_RANGES) ranges.push({ offset: at + offset, length: left.length });
   }
   return { first, blocks, ranges };
-}
-
-/** Across the edges of cells too. */
-function joined(ranges: readonly DifferentRange[]): DifferentRange[] {
-  const whole: DifferentRange[] = [];
-  for (const range of ranges) {
-    const last = whole.at(-1);
-    if (last && last.offset + last.length === range.offset) {
-      whole[whole.length - 1] = { offset: last.offset, length: last.length + range.length };
-    } else whole.push(range);
-  }
-  return whole;
 }

@@ -13,6 +13,10 @@ export type End =
  * a slash, and `file:PATH` are files.
  */
 export function parseEnd(text: string): End {
+  if (text === '-') {
+    const next = 'cdctl lun read LUN --output -, cdctl lun write LUN --input -; a file of that name is ./-';
+    throw usageError('- is no end of a copy or comparison', 'both ends are read or written at any place', next);
+  }
   if (text.startsWith('file:')) return { kind: 'file', path: text.slice('file:'.length) };
   if (text.startsWith('/dev/') || text.startsWith('iscsi://')) return { kind: 'lun', selector: text };
   if (isPath(text) || /^\.{1,2}\//.test(text) || !text.includes('/')) return { kind: 'file', path: text };
