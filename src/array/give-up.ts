@@ -1,12 +1,19 @@
 import type { ArrayCore } from './core.ts';
 import { differenceFileName } from './group/difference-maps.ts';
 import type { GroupRuntime } from './group/group-runtime.ts';
-import { lostWrites, withoutLostWrites } from './group/recover.ts';
+import { lostWrites, withoutLostWrites, type LostRange } from './group/recover.ts';
 import { removePair, withoutDebt } from './group/transitions.ts';
 import type { GroupKeeper } from './group-keeper.ts';
 import { JOURNAL_BLOCK_SIZE } from './journal/geometry.ts';
 import { journalChain } from './journal/recovery.ts';
-import { localLun, withoutGroup, type ArrayState, type GroupState, type PairState } from './store/array-state.ts';
+import {
+  isActive,
+  localLun,
+  withoutGroup,
+  type ArrayState,
+  type GroupState,
+  type PairState,
+} from './store/array-state.ts';
 import { withGroup } from './store/state-store.ts';
 
 /** A pair that is given up on this array because the backing of its volume will not come back. */
@@ -32,7 +39,7 @@ interface Found {
   readonly group: GroupState;
   readonly pair: PairState;
   /** The volume is there, and these writes cannot be given to it. */
-  readonly lost?: { readonly from: number; readonly to: number };
+  readonly lost?: LostRange;
 }
 
 /** The way out of a group that waits for a backing for ever: see "Storage that was there before" in README.md. */
@@ -58,13 +65,15 @@ export function createGiveUp(core: ArrayCore, groups: GroupKeeper): GiveUp {
   function lostOf(group: GroupState, { slot }: PairState): Found['lost'] {
     const journal = core.journal(group.localJournalLun);
     const concerned = group.role === 'primary' && (!group.owed || group.owed.slots.includes(slot));
+    // Of a group at work the volumes have, or get from memory, what its journal may lack.
+    if (isActive(group) && !group.journalLost && core.runtime(group.name)) return undefined;
     return journal && concerned ? lostWrites(journal, group) : undefined;
   }
 
   function report(lun: number, { group, pair, lost }: Found): GivenUp {
     const volume = core.volume(lun)!.description.name;
     if (lost) {
-      const writes = lost.to - lost.from + 1;
+      const { count: writes } = lost;
       return { volume, group: group.name, pair: pair.name, role: group.role, writes, bytes: 0, unreadable: true };
     }
     const lacking = group.role === 'primary' ? lackingOf(core, group, pair) : { writes: 0, bytes: 0 };
@@ -124,7 +133,8 @@ export function createGiveUp(core: ArrayCore, groups: GroupKeeper): GiveUp {
   async function acceptLoss(lun: number, found: Found, lost: NonNullable<Found['lost']>): Promise<GivenUp> {
     const given = report(lun, found);
     await goOnWithout(found, lost);
-    core.log(`group ${given.group} goes on without writes ${lost.from} to ${lost.to}: they were given up`);
+    const which = lost.count === 1 ? `write ${lost.from}` : `${lost.count} of the writes ${lost.from} to ${lost.to}`;
+    core.log(`group ${given.group} goes on without ${which}: given up`);
     return given;
   }
 
@@ -161,7 +171,7 @@ function lackingOf(core: ArrayCore, group: GroupState, pair: PairState): { write
     lacking.bytes += record.length * JOURNAL_BLOCK_SIZE;
   }
   const lost = lostWrites(journal, group);
-  if (lost) lacking.writes += lost.to - lost.from + 1;
+  if (lost) lacking.writes += lost.count;
   return lacking;
 }
 

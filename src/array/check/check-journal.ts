@@ -4,9 +4,9 @@ import type { Storage } from '../../base/storage.ts';
 import { JOURNAL_BLOCK_SIZE, metadataLba, type JournalGeometry } from '../journal/geometry.ts';
 import type { StoredRecord } from '../journal/journal-reader.ts';
 import { openJournalVolume, type JournalVolume } from '../journal/journal-volume.ts';
-import { lostWrites } from '../group/recover.ts';
+import { lostWrites, type LostRange } from '../group/recover.ts';
 import { decodeRecord } from '../journal/record.ts';
-import { isOfLineage, scanJournal } from '../journal/recovery.ts';
+import { isOfLineage, journalEnd } from '../journal/recovery.ts';
 import { isActive, type GroupState, type Position } from '../store/array-state.ts';
 import type { Finding, Report } from './finding.ts';
 
@@ -86,27 +86,18 @@ function emptyFile(name: string): Parameters<typeof openJournalVolume>[0] {
 /** The chain from the last record freed must reach what is known to have been stored; what lies behind its end is in doubt. */
 function checkPrimary(check: Check): number {
   const { group, journal, name, report } = check;
-  const lost = lostWrites(journal, group);
+  const isAtWork = isActive(group) && !group.journalLost;
+  const end = isAtWork ? journalEnd(journal, group.purged, group) : undefined;
+  const lost = end ? end.lost : lostWrites(journal, group);
   if (lost) reportLost(check, lost);
   // Of a journal that failed nothing is believed at the next start: the difference maps name what it held.
-  if (!isActive(group) || group.journalLost) return 0;
-  const tail = scanJournal(journal, group.purged, group);
-  const known = knownStored(group);
-  const broken = placeOf(journal, tail.sequence + 1);
-  if (tail.sequence < known) {
-    report({
-      severity: 'damage',
-      file: name,
-      offset: broken,
-      what: `record ${tail.sequence + 1} ${faultOf(journal, tail)}, though the array has stored up to record ${known}`,
-      meaning: `writes to group ${group.name} that were acknowledged may be in no volume yet; the next start would go on without them`,
-      next: 'do not serve it: restore the directory from a copy, or take over on the other array, which may have acquired them',
-    });
-  } else if (hasTornRecord(check, tail) || hasOrphan(check, tail)) {
+  if (!end) return 0;
+  const { tail } = end;
+  if (!lost && (hasTornRecord(check, tail) || hasOrphan(check, tail))) {
     report({
       severity: 'doubt',
       file: name,
-      offset: broken,
+      offset: placeOf(journal, tail.sequence + 1),
       what: `record ${tail.sequence + 1} ${faultOf(journal, tail)}, and something was stored there or behind it`,
       meaning:
         'a power cut loses records that were not flushed, acknowledged but not promised to survive it; without one, these writes are damaged',
@@ -117,21 +108,17 @@ function checkPrimary(check: Check): number {
 }
 
 /** Of a suspended group nobody needs the journal, unless volumes lack what it holds. */
-function reportLost({ group, journal, name, report }: Check, { from, to }: { from: number; to: number }): void {
+function reportLost({ group, journal, name, report }: Check, { from, to, count, why }: LostRange): void {
+  const reason = why === undefined ? '' : ` (${why})`;
+  const which = from === to ? `write ${to} of group ${group.name} is` : `writes up to ${to} of group ${group.name} are`;
   report({
     severity: 'damage',
     file: name,
     offset: placeOf(journal, from),
-    what: `record ${from} cannot be read, and hosts were told that writes up to ${to} of group ${group.name} are done`,
-    meaning: `a volume may lack these ${to - from + 1} writes; the group is not served before somebody accepts that, everything else is`,
+    what: `record ${from} cannot be read${reason}, and hosts may have been told that ${which} done`,
+    meaning: `a volume may lack ${count === 1 ? 'this write' : `these ${count} writes`}; the group is not served before somebody accepts that, everything else is`,
     next: 'take over on the other array, which may have them, or serve it and accept the loss: cdctl array volume give-up',
   });
-}
-
-/** Where the last start ended, and where each generation begins: the journal had all of that, durably. */
-function knownStored({ purged, recovered, lineage, followFrom }: GroupState): number {
-  const newest = lineage.at(-1)?.startSequence ?? 0;
-  return Math.max(purged.sequence, recovered?.sequence ?? 0, newest, followFrom.sequence);
 }
 
 /** Behind the last record stand zeros, or whole records that the ring has come round to; anything else was one, or began to be. */

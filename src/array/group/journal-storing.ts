@@ -26,7 +26,7 @@ export interface JournalStoring {
   flush(): Promise<void>;
   /** Everything appended before has reached the volumes; with `journalLost` without waiting for the journal. */
   drain(options?: { journalLost: boolean }): Promise<void>;
-  /** Continues behind `tail`, with nothing on its way: after a restart or a change of role. */
+  /** Continues behind `tail`, up to which everything is durable, with nothing on its way: after a restart or a change of role. */
   continueFrom(tail: Position): void;
 }
 
@@ -49,6 +49,12 @@ const PENDING_WRITES_LIMIT = 2048;
 
 const bytesOf = (change: VolumeChange): number => change.data?.length ?? 0;
 
+/** What flushes of the journal have confirmed since the last `continueFrom`; nothing more once one of them has failed. */
+interface Flushed {
+  upTo: number;
+  failed: boolean;
+}
+
 export function createJournalStoring(parts: {
   journal: JournalVolume;
   clock: Clock;
@@ -58,6 +64,7 @@ export function createJournalStoring(parts: {
 }): JournalStoring {
   const { journal, clock } = parts;
   let tail: Position = { sequence: 0, offset: 0 };
+  let flushed: Flushed = { upTo: 0, failed: false };
   let pending: VolumeWrite[] = [];
   let pendingBytes = 0;
   let scheduled = false;
@@ -71,6 +78,18 @@ export function createJournalStoring(parts: {
       scheduled = false;
       drain().catch(parts.onJournalLost);
     });
+  }
+
+  async function flush(): Promise<void> {
+    const of = flushed;
+    const { sequence } = tail;
+    try {
+      await journal.flush();
+    } catch (error) {
+      of.failed = true;
+      throw error;
+    }
+    if (!of.failed) of.upTo = Math.max(of.upTo, sequence);
   }
 
   /** One drain at a time; a caller that comes during one gets a further one, which covers its writes. */
@@ -87,7 +106,7 @@ export function createJournalStoring(parts: {
 
   async function drainOnce(journalLost: boolean): Promise<void> {
     const batch = pending.slice();
-    if (!journalLost) await journal.flush();
+    if (!journalLost) await flush();
     // One after the other: a deallocation may take away the room that was announced for a write behind it.
     for (const { volume, change } of batch) {
       const alone = journalLost && change.atomic === true && volume.atomic !== undefined;
@@ -106,7 +125,8 @@ export function createJournalStoring(parts: {
       const lba = change.offset / JOURNAL_BLOCK_SIZE;
       const length = change.length / JOURNAL_BLOCK_SIZE;
       const { lun } = write.volume.description;
-      tail = journal.append({ slot, lun, lba, length, ...(change.data ? { data: change.data } : {}) }, tail, stamp);
+      const record = { slot, lun, lba, length, ...(change.data ? { data: change.data } : {}) };
+      tail = journal.append(record, tail, { ...stamp, durable: flushed.upTo });
       pending.push(write);
       pendingBytes += bytesOf(change);
       schedule();
@@ -129,10 +149,11 @@ export function createJournalStoring(parts: {
       if (pendingBytes < PENDING_BYTES_LIMIT && pending.length < PENDING_WRITES_LIMIT) return undefined;
       return drain();
     },
-    flush: () => journal.flush(),
+    flush,
     drain,
     continueFrom(position) {
       tail = position;
+      flushed = { upTo: position.sequence, failed: false };
       pending = [];
       pendingBytes = 0;
     },

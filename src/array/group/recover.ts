@@ -2,7 +2,7 @@ import { randomHex, type Random } from '../../base/random.ts';
 import { describeViolation } from '../../base/violation.ts';
 import type { StoredRecord } from '../journal/journal-reader.ts';
 import type { JournalVolume } from '../journal/journal-volume.ts';
-import { journalChain, scanJournal } from '../journal/recovery.ts';
+import { journalChain, journalEnd, type JournalEnd, type LostRecords } from '../journal/recovery.ts';
 import { isActive, localLun, type GroupState, type PairState, type Position } from '../store/array-state.ts';
 import { changeOf, redoChange, type VolumeChange } from './change.ts';
 import type { FollowerContext } from './follower.ts';
@@ -24,6 +24,7 @@ export async function recover(parts: RecoveryParts): Promise<void> {
   const group = parts.runtime.state();
   if (group.role === 'auxiliary') return recoverAuxiliary(parts, group);
   if (group.journalLost) return recoverLostJournal(parts, group);
+  if (isActive(group) && group.givenUpTo !== undefined) return recoverGivenUp(parts, group);
   await payDebts(parts);
   const tail = isActive(group) ? await redoWrites(parts, group) : group.purged;
   // Whatever the journal holds behind this place was left by a crash: only records stored from now on are to follow it.
@@ -78,19 +79,24 @@ export async function catchUp(parts: RecoveryParts): Promise<void> {
 
 /**
  * Hosts were told that writes are done, and neither the journal nor, for all that is known, a volume has them: its flush had
- * failed when a volume's backing was, or may have been, away. Nothing of the group is served before somebody has accepted that.
+ * failed when a volume's backing was, or may have been, away, or what it held has rotted. Nothing of the group is served before
+ * somebody has accepted that.
  */
 export class LostWrites extends Error {
   override readonly name = 'LostWrites';
 
-  constructor(group: string, { from, to }: { readonly from: number; readonly to: number }) {
+  constructor(group: string, { from, to, why }: LostRange) {
     const which = from === to ? `write ${to} is` : `writes ${from} to ${to} are`;
-    super(
-      `group ${group}: its journal had failed, and ${which} no longer in it, though hosts were told that they are done; the other ` +
-        'array may have them (takeover there), else: cdctl array volume give-up',
-    );
+    const what =
+      why === undefined
+        ? `its journal had failed, and ${which} no longer in it, though hosts were told that they are done`
+        : `record ${from} of its journal is damaged (${why}), and hosts may have been told that ${which} done`;
+    super(`group ${group}: ${what}; the other array may have them (takeover there), else: cdctl array volume give-up`);
   }
 }
+
+/** Writes that are lost: `count` of those from one number to another; `why` where their records have rotted. */
+export type LostRange = Omit<LostRecords, 'why'> & Partial<Pick<LostRecords, 'why'>>;
 
 /** The first record behind `from`, up to `to`, that cannot be read; undefined where all can. */
 export function firstUnreadable(journal: JournalVolume, from: number, to: number): number | undefined {
@@ -102,19 +108,24 @@ export function firstUnreadable(journal: JournalVolume, from: number, to: number
   return undefined;
 }
 
-/** What a primary owes its volumes, or acknowledged before its journal failed, and cannot give them; undefined: nothing. */
-export function lostWrites(journal: JournalVolume, group: GroupState): { from: number; to: number } | undefined {
+/**
+ * What a primary owes its volumes, or acknowledged before its journal failed or rotted, and cannot give them; undefined: nothing. Of an
+ * active group it is asked before it works: what its journal lacks then it lacks after a restart.
+ */
+export function lostWrites(journal: JournalVolume, group: GroupState): LostRange | undefined {
   const { journalLost, journalLostTo: to = 0, owed } = group;
   if (journalLost) {
-    const end = scanJournal(journal, group.purged, group).sequence;
-    return end < to ? { from: end + 1, to } : undefined;
+    const end = journalEnd(journal, group.purged, group).tail.sequence;
+    return end < to ? { from: end + 1, to, count: to - end } : undefined;
   }
+  if (isActive(group)) return journalEnd(journal, group.purged, group).lost;
   const from = owed && firstUnreadable(journal, owed.from.sequence, owed.to);
-  return owed && from !== undefined ? { from, to: owed.to } : undefined;
+  return owed && from !== undefined ? { from, to: owed.to, count: owed.to - from + 1 } : undefined;
 }
 
 /** The same is given up: what can be read is all that the volumes will get. */
-export function withoutLostWrites(group: GroupState, { from }: { readonly from: number }): GroupState {
+export function withoutLostWrites(group: GroupState, { from, to }: LostRange): GroupState {
+  if (isActive(group) && !group.journalLost) return { ...group, givenUpTo: to };
   const { journalLostTo: _to, owed, ...rest } = group;
   if (!owed) return rest;
   return owed.from.sequence < from - 1 ? { ...rest, owed: { ...owed, to: from - 1 } } : rest;
@@ -148,7 +159,7 @@ async function payDebts(parts: RecoveryParts): Promise<void> {
 async function recoverLostJournal(parts: RecoveryParts, group: GroupState): Promise<void> {
   const { context, runtime, update, incarnation, log } = parts;
   requireWrites(parts, group);
-  const tail = await redoChain(parts, group, () => undefined);
+  const { tail } = await redoChain(parts, group, () => undefined);
   await flushVolumes(context, group);
   const recovered = { sequence: tail.sequence, incarnation };
   const generation = randomHex(parts.random, 8);
@@ -160,13 +171,36 @@ async function recoverLostJournal(parts: RecoveryParts, group: GroupState): Prom
 const pairOf = (group: GroupState, { record }: StoredRecord): PairState | undefined =>
   group.pairs.find((pair) => pair.slot === record.slot && record.sequence > pair.startSequence);
 
-/** The journal must be durable before the volumes take what it holds: it may come from the page cache of a killed process. */
+/**
+ * Somebody has accepted that records of the journal have rotted. Nobody knows which chunks they had changed: all may differ. The
+ * volumes get everything else in its order; a generation of their own says that the peer's data is only an ancestor.
+ */
+async function recoverGivenUp(parts: RecoveryParts, group: GroupState): Promise<void> {
+  const { context, runtime, update, incarnation, log } = parts;
+  for (const pair of group.pairs) {
+    await runtime.differences(pair.slot).mark(0, context.volume(pair.primaryLun).byteLength);
+  }
+  const tail = await redoWrites(parts, group);
+  await flushVolumes(context, group);
+  const recovered = { sequence: tail.sequence, incarnation };
+  const generation = randomHex(parts.random, 8);
+  await update((current) => ({ ...startTracking(suspend(current, 'error', tail), generation), recovered }));
+  runtime.storing.continueFrom(tail);
+  log(`group ${group.name} suspended: its journal was damaged, and what it lacks was given up`);
+}
+
+/**
+ * The journal must be durable before the volumes take what it holds: it may come from the page cache of a killed process. Where
+ * it turns out to be damaged they have had what stands before that: nobody sees them before they have had all that is left.
+ */
 async function redoWrites(parts: RecoveryParts, group: GroupState): Promise<Position> {
   const { runtime } = parts;
   await runtime.journal.flush();
-  return redoChain(parts, group, (pair, { offset, length }) => {
+  const { tail, lost } = await redoChain(parts, group, (pair, { offset, length }) => {
     if (pair.progress === 'copy') runtime.differences(pair.slot).note(offset, length);
   });
+  if (lost) throw new LostWrites(group.name, lost);
+  return tail;
 }
 
 /** Everything that the journal shows, up to its end. */
@@ -174,19 +208,18 @@ async function redoChain(
   { runtime, context }: RecoveryParts,
   group: GroupState,
   note: (pair: PairState, change: VolumeChange) => void,
-): Promise<Position> {
-  let tail = group.purged;
-  for (const stored of journalChain(runtime.journal, group.purged, group)) {
-    const pair = pairOf(group, stored);
-    if (pair) {
-      const volume = context.volume(pair.primaryLun);
-      const change = changeOf(stored.record, stored.data, volume);
-      note(pair, change);
-      await redoChange(volume, change);
-    }
-    tail = stored.end;
+): Promise<JournalEnd> {
+  const chain = journalChain(runtime.journal, group.purged, group);
+  for (;;) {
+    const { done, value } = chain.next();
+    if (done) return value;
+    const pair = pairOf(group, value);
+    if (!pair) continue;
+    const volume = context.volume(pair.primaryLun);
+    const change = changeOf(value.record, value.data, volume);
+    note(pair, change);
+    await redoChange(volume, change);
   }
-  return tail;
 }
 
 /** Behind `from` up to number `to`, those of the pairs of `group`. */

@@ -120,7 +120,7 @@ export function withoutDebt(group: GroupState, slot: number): GroupState {
 
 /** From here on the journal is no matter any more: nothing in it is to follow. */
 export function withoutLoss(group: GroupState): GroupState {
-  const { journalLost: _lost, journalLostTo: _to, ...rest } = withoutDamage(group);
+  const { journalLost: _lost, journalLostTo: _to, givenUpTo: _given, ...rest } = withoutDamage(group);
   return rest;
 }
 

@@ -5,7 +5,7 @@ import type { Position } from '../store/array-state.ts';
 import { dataRuns, hasRoom, JOURNAL_BLOCK_SIZE, lbaOf, metadataLba, type JournalGeometry } from './geometry.ts';
 import { createJournalReader, type JournalReader } from './journal-reader.ts';
 import { createReadAhead } from './read-ahead.ts';
-import { encodeRecord } from './record.ts';
+import { encodeRecord, type JournalRecord } from './record.ts';
 
 /** A change of a volume on its way into the journal; addresses and lengths in blocks of 512 bytes. */
 export interface JournalWrite {
@@ -26,7 +26,7 @@ export interface JournalVolume extends JournalReader {
   append(
     write: JournalWrite,
     tail: Position,
-    stamp: { generation: string; incarnation: number; wallMs: number },
+    stamp: Pick<JournalRecord, 'generation' | 'incarnation' | 'wallMs' | 'durable'>,
   ): Position;
   /** For many records in their order: what is written from now on may not be seen. */
   readAhead(): JournalReader;

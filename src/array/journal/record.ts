@@ -25,6 +25,13 @@ export const recordLayout = defineLayout('journal-record', 512, [
   { name: 'dataLba', offset: 64, size: 8, kind: 'u64', doc: 'LBA of its data in the data region' },
   { name: 'dataCrc', offset: 72, size: 4, kind: 'u32', doc: 'CRC-32 of its data' },
   { name: 'length', offset: 80, size: 8, kind: 'u64', doc: 'blocks of the volume that it changed' },
+  {
+    name: 'durable',
+    offset: 88,
+    size: 8,
+    kind: 'u64',
+    doc: 'record up to which the journal was durable when this one was stored; 0: unknown',
+  },
   { name: 'crc', offset: 508, size: 4, kind: 'u32', doc: 'CRC-32 of the 508 bytes before' },
 ]);
 

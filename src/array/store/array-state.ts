@@ -91,6 +91,11 @@ export interface GroupState {
    */
   readonly journalLostTo?: number;
   /**
+   * Primary, until the suspension that follows: records of its journal have rotted, and somebody has accepted that those up to
+   * this one which cannot be read are lost.
+   */
+  readonly givenUpTo?: number;
+  /**
    * Auxiliary: the record behind `restored` cannot be read here any more, and nothing from it on was restored since that is
    * known. It is tried again with each order to restore; a resync, or a takeover that gives it up, ends it.
    */

@@ -82,6 +82,7 @@ const group = fields(
     recovered: fields({ sequence: integer(), incarnation: integer() }),
     journalLost: oneOf([true]),
     journalLostTo: integer(),
+    givenUpTo: integer(),
     journalDamaged: oneOf([true]),
     changes: integer(),
     lives: listOf(standing, LIVES_LIMIT),

@@ -200,14 +200,21 @@ const DAMAGES: Readonly<Record<string, Damage>> = {
     array: 'tokyo',
     file: PRIMARY,
     act: (world, storage) => inRecord(PRIMARY, 3, 20)(world, storage),
+    severity: 'damage',
+    says: /record 3 cannot be read .*; record 9 was stored when the journal was durable up to 8\)/,
+  },
+  'primary journal, header of the last record': {
+    array: 'tokyo',
+    file: PRIMARY,
+    act: (world, storage) => inRecord(PRIMARY, 9, 20)(world, storage),
     severity: 'doubt',
-    says: /record 3 cannot be read/,
+    says: /record 9 cannot be read/,
   },
   'primary journal, data of a record': {
     array: 'tokyo',
     file: PRIMARY,
     act: flip(PRIMARY, JOURNAL.headLba * 512 + 8192 + 512),
-    severity: 'doubt',
+    severity: 'damage',
     says: /CRC-32/,
   },
   'primary journal, too long': {

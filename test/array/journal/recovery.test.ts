@@ -20,7 +20,7 @@ function journalWith(records: ReadonlyArray<{ incarnation: number; generation?: 
       length: blocks,
       data: new Uint8Array(blocks * 512).fill(ends.length),
     };
-    ends.push(journal.append(write, ends.at(-1)!, { generation, incarnation, wallMs: 5 }));
+    ends.push(journal.append(write, ends.at(-1)!, { generation, incarnation, wallMs: 5, durable: 0 }));
   }
   return { journal, ends };
 }
@@ -54,7 +54,12 @@ describe('journal recovery', () => {
     const afterCrash = scanJournal(journal, START, LINEAGE);
     expect(afterCrash).toEqual(ends[1]);
     const write = { slot: 0, lun: 10, lba: 99, length: 1, data: new Uint8Array(512).fill(9) };
-    const refilled = journal.append(write, afterCrash, { generation: GENERATION, incarnation: 2, wallMs: 6 });
+    const refilled = journal.append(write, afterCrash, {
+      generation: GENERATION,
+      incarnation: 2,
+      wallMs: 6,
+      durable: 0,
+    });
     expect(refilled).toEqual(ends[2]);
     expect(scanJournal(journal, START, LINEAGE)).toEqual(refilled);
   });
@@ -63,7 +68,7 @@ describe('journal recovery', () => {
     const { journal, ends } = journalWith([{ incarnation: 1 }, { incarnation: 1 }, { incarnation: 1 }]);
     journal.writeBlocks(metadataLba(journal.geometry, 2), new Uint8Array(512));
     const write = { slot: 0, lun: 10, lba: 99, length: 1, data: new Uint8Array(512).fill(9) };
-    const refilled = journal.append(write, ends[1]!, { generation: GENERATION, incarnation: 2, wallMs: 6 });
+    const refilled = journal.append(write, ends[1]!, { generation: GENERATION, incarnation: 2, wallMs: 6, durable: 0 });
     const recovered = { sequence: 1, incarnation: 2 };
     expect(scanJournal(journal, refilled, { ...LINEAGE, recovered })).toEqual(refilled);
   });
@@ -81,6 +86,7 @@ describe('journal recovery', () => {
       generation: GENERATION,
       incarnation: 1,
       wallMs: 0,
+      durable: 0,
     });
     const stored = journal.readRecord(8);
     expect(stored.ok && journal.readData(stored.value.record)).toEqual({ ok: true, value: data });

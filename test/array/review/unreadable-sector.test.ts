@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { checkStorage } from '../../../src/array/check/check-array.ts';
 import { journalGeometry, lbaOf, metadataLba } from '../../../src/array/journal/geometry.ts';
 import { decodeRecord } from '../../../src/array/journal/record.ts';
-import type { Storage } from '../../../src/base/storage.ts';
 import { describeArray, LUNS } from '../../support/array-pair.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
 import { createSeededRandom } from '../../support/seeded-random.ts';
+import { makeUnreadable } from './unreadable.ts';
 import {
   acquireAll,
   cycleUntilPair,
@@ -24,39 +24,6 @@ const PRIMARY = `lun-${LUNS.tokyo.journal}.journal`;
 const AUXILIARY = `lun-${LUNS.osaka.journal}.journal`;
 const MAP = `lun-${LUNS.tokyo.data}.map`;
 const DIFFERENCES = `differences-${Buffer.from('oradb').toString('hex')}-0`;
-
-/** From now on, and for files that are open already: reads of the sector fail, until it is written anew. */
-function makeUnreadable(storage: Storage): (file: string, sector: number) => void {
-  const bad = new Set<string>();
-  const open = storage.open.bind(storage);
-  const isBad = (name: string, offset: number, length: number): boolean => {
-    for (let sector = Math.floor(offset / 512); sector * 512 < offset + length; sector += 1) {
-      if (bad.has(`${name} ${sector}`)) return true;
-    }
-    return false;
-  };
-  storage.open = (name) => {
-    const file = open(name);
-    return {
-      ...file,
-      name,
-      read(target, offset) {
-        if (isBad(name, offset, target.length)) throw Object.assign(new Error(`EIO: read ${name}`), { code: 'EIO' });
-        file.read(target, offset);
-      },
-      write(source, offset) {
-        for (let at = offset; at < offset + source.length; at += 512) bad.delete(`${name} ${Math.floor(at / 512)}`);
-        file.write(source, offset);
-      },
-    };
-  };
-  const remove = storage.remove.bind(storage);
-  storage.remove = (name) => {
-    for (const place of bad) if (place.startsWith(`${name} `)) bad.delete(place);
-    return remove(name);
-  };
-  return (file, sector) => void bad.add(`${file} ${sector}`);
-}
 
 /** A pair in state pair, its arrays started anew over disks that can fail; then three writes, none acquired. */
 async function threeWaiting(world: World): Promise<{ first: number; spoil: (sector: number) => void }> {
