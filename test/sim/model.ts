@@ -20,6 +20,7 @@ import {
   type Write,
 } from './history.ts';
 import type { Tap } from './network.ts';
+import type { LostPlace } from './rot.ts';
 import {
   checkPlaces,
   groupOf,
@@ -51,6 +52,8 @@ export interface Model {
   died(side: Side, powerCut: boolean): void;
   /** What is known of a side now; called when an older copy of that moment was put back. */
   remember(side: Side): () => void;
+  /** Somebody is about to accept that these writes are lost: what this side goes on with is a history of its own. */
+  gaveUp(side: Side, places: readonly LostPlace[]): void;
   /** The array has recovered and serves. */
   recovered(side: Side): Promise<void>;
   /** At the end: both sides hold every write that was answered. */
@@ -347,6 +350,11 @@ export function createModel(sides: readonly [Side, Side], tick: () => number, ne
     }
   }
 
+  const isGivenUp = (side: Side, { volume, sector }: { volume: number; sector: number }): boolean =>
+    side.givenUp.some(
+      (place) => place.volume === volume && sector >= place.first && sector < place.first + place.count,
+    );
+
   function forgetLost(side: Side): void {
     const { image } = side;
     rebaseOutside(side);
@@ -354,7 +362,7 @@ export function createModel(sides: readonly [Side, Side], tick: () => number, ne
     const what = `${side.name} after ${side.cut ? 'a power cut' : 'kill -9'}`;
     const missing = findMissing(side.history, image, { invariant: 'I2-durable', what, before: Infinity });
     for (const lost of missing) {
-      if (!side.cameBack && (!side.cut || lost.write.flushed))
+      if (!side.cameBack && (!side.cut || lost.write.flushed) && !isGivenUp(side, lost))
         throw new SimFailure('I2-durable', `${what}: ${describeMissing(lost)}`);
       const known = side.history.sectors[lost.volume]![lost.sector]!;
       known.splice(known.indexOf(lost.write), 1);
@@ -445,6 +453,10 @@ export function createModel(sides: readonly [Side, Side], tick: () => number, ne
         if (roleOf(side.group) !== 'auxiliary') leadsAgain(side, left);
       };
     },
+    gaveUp(side, places) {
+      side.givenUp.push(...places);
+      leadsAgain(side, side.history);
+    },
     async recovered(side) {
       side.volumesChanged = true;
       if (side.needsBase) await rebase(side);
@@ -453,6 +465,7 @@ export function createModel(sides: readonly [Side, Side], tick: () => number, ne
         forgetLost(side);
       }
       side.cameBack = false;
+      side.givenUp = [];
       side.ready = true;
       // What has survived a power cut is durable.
       if (side.cut) side.outside.clear();

@@ -46,6 +46,8 @@ const ORDERS = {
   deallocateRate: 0,
   early: false,
 };
+/** Journals of primaries rot, and their arrays start anew. */
+const ROTTEN = { ...STEADY, rotEveryMs: 60, killEveryMs: 300, thinkMs: 10, loopPauseMs: 200, chaosMs: 4000 };
 /** Any seed meets what two groups do not share. */
 const SEVERAL = { ...STEADY, groups: 2, chaosMs: 2000, operatorEveryMs: 200 };
 const ALL_OWNED = {
@@ -177,8 +179,8 @@ export const MUTANTS = [
   {
     name: 'a flush is answered before the journal is durable',
     file: `${GROUP}journal-storing.ts`,
-    find: 'flush: () => journal.flush(),',
-    replace: 'flush: () => Promise.resolve(),',
+    find: '    flush,\n    drain,',
+    replace: 'flush: () => Promise.resolve(), drain,',
     expect: ['I2-durable', 'I1-prefix'],
     options: DENSE_CUTS,
     within: 20,
@@ -373,7 +375,7 @@ export const MUTANTS = [
   {
     name: 'a volume takes a write before the journal is durable',
     file: `${GROUP}journal-storing.ts`,
-    find: 'if (!journalLost) await journal.flush();',
+    find: 'if (!journalLost) await flush();',
     replace: '',
     expect: ['I1-prefix', 'I9-liveness'],
     options: CUTS,
@@ -604,8 +606,8 @@ export const MUTANTS = [
   {
     name: 'a restart does not put the journal into the volumes',
     file: `${GROUP}recover.ts`,
-    find: 'await redoChange(volume, change);\n    }',
-    replace: '}',
+    find: 'note(pair, change);\n    await redoChange(volume, change);',
+    replace: '',
     expect: ['I2-durable', 'I1-prefix'],
     options: { ...BUSY, ...CRASHES },
     within: 20,
@@ -614,18 +616,45 @@ export const MUTANTS = [
   {
     name: 'a restart takes what a killed process left for durable',
     file: `${GROUP}recover.ts`,
-    find: 'await runtime.journal.flush();\n  return redoChain',
-    replace: 'return redoChain',
+    find: 'await runtime.journal.flush();\n  const { tail, lost } = await redoChain',
+    replace: 'const { tail, lost } = await redoChain',
     expect: ['check-clean', 'I1-prefix', 'I9-liveness'],
     options: { ...CALM, flushMs: 3, powerCutEveryMs: 60, killEveryMs: 60, thinkMs: 3 },
     within: 60,
     seeds: [13],
   },
   {
+    name: 'the end of a journal is believed whatever a later record proves',
+    file: 'src/array/journal/recovery.ts',
+    find: 'const claim = provenBehind(journal, kept, group, walk);',
+    replace: 'const claim = undefined;',
+    expect: ['rot-named'],
+    options: ROTTEN,
+    within: 60,
+  },
+  {
+    name: 'a record claims that what was stored before it is durable',
+    file: `${GROUP}journal-storing.ts`,
+    find: 'durable: flushed.upTo }',
+    replace: 'durable: tail.sequence }',
+    expect: ['check-clean', 'no-crash'],
+    options: CUTS,
+    within: 60,
+  },
+  {
+    name: 'what a rotten journal lacks is given up without a mark',
+    file: `${GROUP}recover.ts`,
+    find: 'await runtime.differences(pair.slot).mark(0, context.volume(pair.primaryLun).byteLength);',
+    replace: '',
+    expect: ['I1-prefix', 'I9-liveness'],
+    options: ROTTEN,
+    within: 400,
+  },
+  {
     name: 'a record comes back to life when the hole before it is filled',
     file: 'src/array/journal/recovery.ts',
-    find: 'if (!chained || record.incarnation < incarnation) break;',
-    replace: 'if (!chained) break;',
+    find: 'if (record.incarnation < incarnationAt(record.sequence)) return',
+    replace: 'if (false) return',
     expect: ['I1-prefix', 'I2-durable', 'I9-liveness'],
     options: { ...CUTS, thinkMs: 10 },
     within: 1_000,

@@ -46,7 +46,7 @@ export const PROBES = [
   {
     name: 'a restart puts the journal into the volumes',
     file: `${GROUP}recover.ts`,
-    find: 'await redoChange(volume, change);\n    }',
+    find: 'await redoChange(volume, change);\n  }\n}\n\n/** Behind',
     when: 'true',
   },
   {
@@ -58,8 +58,8 @@ export const PROBES = [
   {
     name: 'a restart meets a record behind a hole',
     file: 'src/array/journal/recovery.ts',
-    find: 'if (!chained || record.incarnation < incarnation) break;',
-    when: 'record.incarnation < incarnation',
+    find: 'if (record.incarnation < incarnationAt(record.sequence)) return',
+    when: 'record.incarnation < incarnationAt(record.sequence)',
   },
   {
     name: 'a writer waits while too much is on its way to the volumes',
@@ -166,7 +166,9 @@ export const SIGHTS = {
   'a bit flips at rest': / is flipped: /,
   'a sector becomes unreadable': / is unreadable: /,
   'a write is misdirected': / is misdirected: /,
-  'rotten tables are refused': / refuses what has rotted: /,
+  'rotten tables are refused': / refuses what has rotted: (?!lun-\d+\.journal)/,
+  'a rotten primary journal is put right': / refuses what has rotted: .*\.journal/,
+  'what a rotten primary journal lacks is given up': / gives up \d+ writes from record /,
   'a damaged record is not shipped': /split the group, resync it: .*the peer/,
   'an older copy is put back': / has an older copy of its storage$/,
   'an older copy is refused': /came back from an older copy/,

@@ -7,10 +7,11 @@ import {
   metadataLba,
   type JournalGeometry,
 } from '../../src/array/journal/geometry.ts';
-import { decodeRecord } from '../../src/array/journal/record.ts';
+import { decodeRecord, type JournalRecord } from '../../src/array/journal/record.ts';
+import type { ArrayState, GroupState } from '../../src/array/store/array-state.ts';
 import { readStateLog } from '../../src/array/store/state-log.ts';
 import { readGuardedFile } from '../../src/array/store/guarded-file.ts';
-import { DECAYS, type Decay } from './wounds.ts';
+import { DECAYS, type Decay, type Wound } from './wounds.ts';
 import type { Draws } from './randomness.ts';
 import { SimFailure } from './verdict.ts';
 import type { ArrayParty, SimGroup, World } from './world.ts';
@@ -22,7 +23,7 @@ const COPIES = 3;
 const ANYWHERE = [[0, SECTOR]] as const;
 const IN_STAMPS = [[0, 8]] as const;
 const IN_METADATA = [
-  [0, 88],
+  [0, 96],
   [40, 56],
 ] as const;
 
@@ -33,7 +34,7 @@ interface Target {
   readonly draws: Draws;
 }
 
-const journalOf = ({ group, array }: Target): string => `lun-${group.definition.journals[array.name]!}.journal`;
+const journalOf = ({ group, array }: Pick<Target, 'group' | 'array'>): string => `lun-${group.definition.journals[array.name]!}.journal`;
 const geometryOf = ({ ringRecords }: SimGroup): JournalGeometry => journalGeometry(8 + 9 * ringRecords);
 
 /** What is to rot before an array starts the next time. */
@@ -58,7 +59,7 @@ export function rotSomewhere(world: World, draws: Draws): void {
 
 /**
  * A record that somebody will need: an auxiliary's that is acquired and not restored, or a primary's that is not freed. That one
- * rots while its array serves, and is sound again when that ends: see the fault model.
+ * rots while its array serves, and is sound again when that ends unless a later record proves it: see the fault model.
  */
 function rotJournal(target: Target): void {
   const { array, draws } = target;
@@ -185,6 +186,127 @@ function rotGuarded(world: World, array: ArrayParty, draws: Draws): void {
   const sector = piece * COPIES + copy;
   const place = { name, sector, other: sector, untilDeath: false, flips: ANYWHERE };
   rotSector(world, array, draws, { ...place, what: 'a table in place' });
+}
+
+/** Where a write may be missing since its record has rotted and somebody has accepted that. */
+export interface LostPlace {
+  readonly volume: number;
+  readonly first: number;
+  readonly count: number;
+}
+
+/** A journal that its array leads and that has rotted where a later record proves that it was durable. */
+export interface RottenJournal {
+  readonly group: SimGroup;
+  readonly file: string;
+  /** The first of the records that are proven and cannot be read. */
+  readonly record: number;
+  readonly places: readonly LostPlace[];
+  /** Of these records. */
+  readonly wounds: ReadonlySet<Wound>;
+}
+
+interface Found {
+  readonly record: JournalRecord;
+  /** What has rotted of its metadata, and of its data. */
+  readonly metadata: readonly Wound[];
+  readonly data: readonly Wound[];
+}
+
+/** What no array may serve: it is known from what had been written, and from the tables that the next start finds. */
+export function rottenJournals(world: World, array: ArrayParty): RottenJournal[] {
+  const { records, fault } = readStateLog(array.disk.storage({ alive: true }));
+  const entries = records.map(({ entry }) => entry as { readonly state?: ArrayState });
+  const state = fault ? undefined : entries.findLast((entry) => entry.state)?.state;
+  return world.groups.flatMap((group) => {
+    const own = state?.groups.find(({ name }) => name === group.definition.name);
+    const leads = own?.role === 'primary' && own.suspendReason === 'none';
+    if (!leads || own.journalLost || own.givenUpTo !== undefined) return [];
+    return rottenJournal({ world, group, array }, own) ?? [];
+  });
+}
+
+function rottenJournal(target: Omit<Target, 'draws'>, state: GroupState): RottenJournal | undefined {
+  const { group, array } = target;
+  const file = journalOf(target);
+  const found = soundRecords(target, state);
+  const isProven = ({ record: { sequence } }: Found): boolean =>
+    found.some(
+      ({ record, metadata }) => metadata.length === 0 && record.sequence > sequence && record.durable >= sequence,
+    );
+  const lost = found.filter(
+    (candidate) => candidate.metadata.length + candidate.data.length > 0 && isProven(candidate),
+  );
+  if (lost.length === 0) return undefined;
+  const { firstLun } = group.at(array);
+  const places = lost.map(({ record }) => ({ volume: record.lun - firstLun, first: record.lba, count: record.length }));
+  const wounds = new Set(lost.flatMap(({ metadata, data }) => [...metadata, ...data]));
+  return { group, file, record: lost[0]!.record.sequence, places, wounds };
+}
+
+/** Every record behind the last one freed, as it was written. */
+function soundRecords(target: Omit<Target, 'draws'>, { purged, lineage }: GroupState): Found[] {
+  const { array, group } = target;
+  const file = journalOf(target);
+  const geometry = geometryOf(group);
+  const wounds = array.disk.wounds(file);
+  const at = (lba: number): Wound[] => wounds.filter((wound) => wound.at === lba * SECTOR);
+  const found: Found[] = [];
+  for (let sequence = purged.sequence + 1; sequence <= purged.sequence + geometry.recordLimit; sequence += 1) {
+    const lba = metadataLba(geometry, sequence);
+    const metadata = at(lba);
+    const decoded = decodeRecord(metadata[0]?.sound ?? array.disk.peek(file, lba * SECTOR, SECTOR));
+    if (!decoded.ok || decoded.value.sequence !== sequence) continue;
+    const record = decoded.value;
+    if (record.generation !== lineage.at(-1)?.generation) continue;
+    const blocks = Array.from({ length: record.blockCount }, (_, index) => lbaOf(geometry, record.offset + index));
+    found.push({ record, metadata, data: blocks.flatMap(at) });
+  }
+  return found;
+}
+
+/** The array has ended: what no later record proves is sound again. */
+export function cureUnproven(world: World, array: ArrayParty): void {
+  const kept = new Set(rottenJournals(world, array).flatMap(({ wounds }) => [...wounds]));
+  for (const name of array.disk.files()) array.disk.cure(name, (wound) => wound.untilDeath && !kept.has(wound));
+}
+
+/** `array check` calls it damage, by the number of the record. */
+export function needJournalsNamed(
+  array: ArrayParty,
+  rotten: readonly RottenJournal[],
+  findings: readonly Finding[],
+): void {
+  if (array.disk.wounds(STATE).length > 0) return;
+  for (const { file, record } of rotten) {
+    const isNamed = (finding: Finding): boolean =>
+      finding.file === file &&
+      finding.severity === 'damage' &&
+      finding.what.startsWith(`record ${record} cannot be read`);
+    if (findings.some(isNamed)) continue;
+    throw new SimFailure(
+      'rot-named',
+      `record ${record} of ${file} of ${array.name} has rotted, and array check does not say so`,
+    );
+  }
+}
+
+/** No array may serve the group of a journal that has lost what it promised. */
+export async function needHeld(array: ArrayParty, rotten: readonly RottenJournal[]): Promise<void> {
+  for (const { group, record } of rotten) {
+    const serves = await group
+      .at(array)
+      .look()
+      .then(
+        () => true,
+        () => false,
+      );
+    if (!serves) continue;
+    throw new SimFailure(
+      'rot-named',
+      `${array.name} serves a group, though record ${record} of its journal has rotted`,
+    );
+  }
 }
 
 /** The state log is whole or refused; an unreadable sector of a map may be the newest, and is refused too where a volume or a pair needs it. */

@@ -1,5 +1,6 @@
 import type { GroupState } from '../../src/array/store/array-state.ts';
 import type { SimDisk } from './disk.ts';
+import type { LostPlace } from './rot.ts';
 import { createHistory, type History, type Image, type Write } from './history.ts';
 import type { StatePeek } from './state-peek.ts';
 import { SimFailure } from './verdict.ts';
@@ -44,6 +45,8 @@ export interface Side {
   mayMix: boolean;
   /** Its storage came back from an older copy and it has not been looked at yet. */
   cameBack: boolean;
+  /** Where what was written may be missing: its record had rotted, and somebody has accepted that. */
+  givenUp: LostPlace[];
   /**
    * As an auxiliary: the histories that the other side led before and after it came back from an older copy, since this one was told
    * whom to follow. It may have followed any of them.
@@ -83,6 +86,7 @@ export function createSide(
     maySplit: false,
     mayMix: false,
     cameBack: false,
+    givenUp: [],
     forks: [],
     needsBase: false,
     held: NOTHING_HELD,

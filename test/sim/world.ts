@@ -1,4 +1,5 @@
 import { createArray } from '../../src/array/array.ts';
+import type { Management } from '../../src/array/management.ts';
 import { checkStorage } from '../../src/array/check/check-array.ts';
 import type { Storage } from '../../src/base/storage.ts';
 import type { ArrayDescription } from '../../src/array/description.ts';
@@ -11,7 +12,17 @@ import { createModel, type Model } from './model.ts';
 import { createByteAccess, createCommandAccess, type Access } from './access.ts';
 import { describeArray, planGroups, type GroupPlan } from './layout.ts';
 import { createNetwork, type Network, type Station, type Tap } from './network.ts';
-import { curesAtRest, needNamed, needRefused, rotAtRest } from './rot.ts';
+import {
+  cureUnproven,
+  curesAtRest,
+  needHeld,
+  needJournalsNamed,
+  needNamed,
+  needRefused,
+  rotAtRest,
+  rottenJournals,
+  type RottenJournal,
+} from './rot.ts';
 import type { SimOptions } from './options.ts';
 import { createDraws, type Draws } from './randomness.ts';
 import { createPartyClock, createScheduler, end, type Life, type Scheduler } from './scheduler.ts';
@@ -122,8 +133,8 @@ export function createWorld(seed: number, options: SimOptions, wrap: Wrappers = 
       network.stations.delete(array.serial);
       if (cut) array.peek.powerCut();
       for (const { model, at } of groups) model.died(at(array), cut);
-      for (const name of array.disk.files()) array.disk.cure(name, (wound) => wound.untilDeath);
       if (cut) array.disk.powerCut();
+      cureUnproven(world, array);
       world.note(`${array.name} ${powerCut ? 'loses power' : 'is killed'}`);
     },
     groupWith(serial, field) {
@@ -203,12 +214,14 @@ export function isReady({ sides }: ArrayParty): boolean {
 async function startArray(world: World, party: ArrayParty, wrap: Wrappers): Promise<void> {
   const { options } = world;
   const life: Life = { alive: true };
+  const draws = createDraws(world.seed, `${party.name}-rotten-${world.scheduler.tick()}`);
   party.life = life;
   world.note(`${party.name} starts`);
   try {
     rotAtRest(world, party);
     const storage = party.disk.storage(life);
-    checkAtRest(world, party, storage);
+    const rotten = rottenJournals(world, party);
+    checkAtRest(world, party, storage, rotten);
     const array = await createArray({
       description: describe(world, party),
       storage: wrap.storage?.(storage, party.name) ?? storage,
@@ -225,6 +238,13 @@ async function startArray(world: World, party: ArrayParty, wrap: Wrappers): Prom
       const side = at(party);
       side.look = () => quietly(party.disk, () => readVolumes(array.deviceServer, side, options.sectors));
       await model.check();
+    }
+    await needHeld(party, rotten);
+    if (rotten.length > 0 && draws.chance(0.5)) return cureJournals(world, party, life, rotten);
+    await giveUp(world, party, array.management, rotten);
+    for (const { model, at } of world.groups) {
+      const side = at(party);
+      await model.check();
       await model.recovered(side);
     }
     await world.access.serve(party, { serial: party.serial, life, server: array.deviceServer });
@@ -239,14 +259,40 @@ async function startArray(world: World, party: ArrayParty, wrap: Wrappers): Prom
 }
 
 /** What crashes leave behind is never damage: `array check` must not cry wolf, but name what has rotted. */
-function checkAtRest(world: World, party: ArrayParty, storage: Storage): void {
+function checkAtRest(world: World, party: ArrayParty, storage: Storage, rotten: readonly RottenJournal[]): void {
   const { disk } = party;
   disk.quiet = true;
   const { findings } = checkStorage(describe(world, party), storage);
   disk.quiet = false;
   needNamed(party, findings);
+  needJournalsNamed(party, rotten, findings);
   const damage = findings.find(({ severity, file }) => severity === 'damage' && disk.wounds(file).length === 0);
   if (damage) throw new SimFailure('check-clean', `${party.name}, ${damage.file}: ${damage.what}; ${damage.meaning}`);
+}
+
+/** It serves everything but groups whose journals have rotted: somebody puts the sound sectors back. */
+function cureJournals(world: World, party: ArrayParty, life: Life, rotten: readonly RottenJournal[]): void {
+  for (const { file, wounds } of rotten) party.disk.cure(file, (wound) => wounds.has(wound));
+  startAnew(world, party, life, new Error(rotten.map(({ file }) => file).join(', ')));
+}
+
+/** Or accepts that the writes are lost; what may be missing is known before the array goes on without it. */
+async function giveUp(
+  world: World,
+  party: ArrayParty,
+  management: Management,
+  rotten: readonly RottenJournal[],
+): Promise<void> {
+  for (const { group, record, places } of rotten) {
+    const side = group.at(party);
+    const pair = side.group?.pairs[0];
+    if (!pair) continue;
+    group.model.gaveUp(side, places);
+    const given = await management.giveUp(pair.primaryLun);
+    if (!given?.unreadable)
+      throw new SimFailure('rot-named', `${side.name} names no write that is lost with record ${record}`);
+    world.note(`${side.name} gives up ${given.writes} writes from record ${record} on`);
+  }
 }
 
 /** It has said which of its files cannot be used: somebody puts a sound copy in its place. */
