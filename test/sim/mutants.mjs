@@ -46,8 +46,6 @@ const ORDERS = {
   deallocateRate: 0,
   early: false,
 };
-/** Journals of primaries rot, and their arrays start anew. */
-const ROTTEN = { ...STEADY, rotEveryMs: 60, killEveryMs: 300, thinkMs: 10, loopPauseMs: 200, chaosMs: 4000 };
 /** Any seed meets what two groups do not share. */
 const SEVERAL = { ...STEADY, groups: 2, chaosMs: 2000, operatorEveryMs: 200 };
 const ALL_OWNED = {
@@ -128,6 +126,8 @@ const ROT = {
   latencyMs: 0.2,
   olderCopyEveryMs: 0,
 };
+/** Journals of primaries rot, and their arrays start anew. */
+const ROTTEN = { ...ROT, rotEveryMs: 60, killEveryMs: 300, loopPauseMs: 200, ringRecords: 64 };
 /** A loop that keeps up, and somebody who sends commands past the rules of the verbs. */
 const RAW = {
   ...DENSE,
@@ -631,6 +631,7 @@ export const MUTANTS = [
     expect: ['rot-named'],
     options: ROTTEN,
     within: 60,
+    seeds: [1],
   },
   {
     name: 'a record claims that what was stored before it is durable',
@@ -638,8 +639,9 @@ export const MUTANTS = [
     find: 'durable: flushed.upTo }',
     replace: 'durable: tail.sequence }',
     expect: ['check-clean', 'no-crash'],
-    options: CUTS,
+    options: DENSE_CUTS,
     within: 60,
+    seeds: [1],
   },
   {
     name: 'what a rotten journal lacks is given up without a mark',
@@ -647,8 +649,9 @@ export const MUTANTS = [
     find: 'await runtime.differences(pair.slot).mark(0, context.volume(pair.primaryLun).byteLength);',
     replace: '',
     expect: ['I1-prefix', 'I9-liveness'],
-    options: ROTTEN,
+    options: { ...ROTTEN, sectors: 512, tunables: { SMALLEST_CHUNK_BYTES: 4096 } },
     within: 400,
+    seeds: [5],
   },
   {
     name: 'a record comes back to life when the hole before it is filled',

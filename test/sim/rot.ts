@@ -34,7 +34,8 @@ interface Target {
   readonly draws: Draws;
 }
 
-const journalOf = ({ group, array }: Pick<Target, 'group' | 'array'>): string => `lun-${group.definition.journals[array.name]!}.journal`;
+const journalOf = ({ group, array }: Pick<Target, 'group' | 'array'>): string =>
+  `lun-${group.definition.journals[array.name]!}.journal`;
 const geometryOf = ({ ringRecords }: SimGroup): JournalGeometry => journalGeometry(8 + 9 * ringRecords);
 
 /** What is to rot before an array starts the next time. */

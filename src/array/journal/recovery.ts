@@ -103,14 +103,19 @@ function createWalk(journal: JournalVolume, kept: Position, group: Chained): Wal
     return isOfLineage(record, group.lineage) ? undefined : `it is of another generation, ${record.generation}`;
   }
 
+  /** What the disk does not give may be anything. */
   function look(sequence: number): Step {
-    const found = reader.readRecord(sequence);
-    if (!found.ok) return { fault: describeViolation(found.violation), unreadable: false };
-    const fault = linkFault(found.value);
-    if (fault !== undefined) return { fault, unreadable: false };
-    const data = reader.readData(found.value.record);
-    if (!data.ok) return { fault: describeViolation(data.violation), unreadable: false };
-    return { stored: { ...found.value, data: data.value } };
+    try {
+      const found = reader.readRecord(sequence);
+      if (!found.ok) return { fault: describeViolation(found.violation), unreadable: false };
+      const fault = linkFault(found.value);
+      if (fault !== undefined) return { fault, unreadable: false };
+      const data = reader.readData(found.value.record);
+      if (!data.ok) return { fault: describeViolation(data.violation), unreadable: false };
+      return { stored: { ...found.value, data: data.value } };
+    } catch (error) {
+      return { fault: error instanceof Error ? error.message : String(error), unreadable: true };
+    }
   }
 
   return {
@@ -122,7 +127,7 @@ function createWalk(journal: JournalVolume, kept: Position, group: Chained): Wal
     },
     next() {
       if (tail.sequence - kept.sequence >= journal.geometry.recordLimit) return undefined;
-      const step = lookSafely(() => look(tail.sequence + 1));
+      const step = look(tail.sequence + 1);
       if (step.stored) {
         tail = step.stored.end;
         incarnation = step.stored.record.incarnation;
@@ -131,15 +136,6 @@ function createWalk(journal: JournalVolume, kept: Position, group: Chained): Wal
       return step;
     },
   };
-}
-
-/** What the disk does not give may be anything. */
-function lookSafely(look: () => Step): Step {
-  try {
-    return look();
-  } catch (error) {
-    return { fault: error instanceof Error ? error.message : String(error), unreadable: true };
-  }
 }
 
 /** The chain has met something else than its next record: the end, unless that record is known to have been durable. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { journalGeometry, metadataLba } from '../../../src/array/journal/geometry.ts';
-import { openJournalVolume } from '../../../src/array/journal/journal-volume.ts';
-import { journalChain, scanJournal } from '../../../src/array/journal/recovery.ts';
+import { openJournalVolume, type JournalVolume } from '../../../src/array/journal/journal-volume.ts';
+import { journalChain, journalEnd, scanJournal } from '../../../src/array/journal/recovery.ts';
 import { decodeRecord } from '../../../src/array/journal/record.ts';
 import { START, type Position } from '../../../src/array/store/array-state.ts';
 import { createMemoryStorage } from '../../support/memory-storage.ts';
@@ -9,10 +9,12 @@ import { createMemoryStorage } from '../../support/memory-storage.ts';
 const GENERATION = '1111111111111111';
 const LINEAGE = { lineage: [{ generation: GENERATION, startSequence: 0 }] };
 
-function journalWith(records: ReadonlyArray<{ incarnation: number; generation?: string; blocks?: number }>) {
+function journalWith(
+  records: ReadonlyArray<{ incarnation: number; generation?: string; blocks?: number; durable?: number }>,
+) {
   const journal = openJournalVolume(createMemoryStorage().open('journal'), journalGeometry(8 + 9 * 8));
   const ends: Position[] = [START];
-  for (const { incarnation, generation = GENERATION, blocks = 1 } of records) {
+  for (const { incarnation, generation = GENERATION, blocks = 1, durable = 0 } of records) {
     const write = {
       slot: 0,
       lun: 10,
@@ -20,7 +22,7 @@ function journalWith(records: ReadonlyArray<{ incarnation: number; generation?: 
       length: blocks,
       data: new Uint8Array(blocks * 512).fill(ends.length),
     };
-    ends.push(journal.append(write, ends.at(-1)!, { generation, incarnation, wallMs: 5, durable: 0 }));
+    ends.push(journal.append(write, ends.at(-1)!, { generation, incarnation, wallMs: 5, durable }));
   }
   return { journal, ends };
 }
@@ -91,6 +93,86 @@ describe('journal recovery', () => {
     const stored = journal.readRecord(8);
     expect(stored.ok && journal.readData(stored.value.record)).toEqual({ ok: true, value: data });
     expect(tail).toEqual({ sequence: 8, offset: 66 });
+  });
+});
+
+describe('what a later record says of a journal that seems to end', () => {
+  const stored = (...durable: number[]) => journalWith(durable.map((upTo) => ({ incarnation: 3, durable: upTo })));
+
+  function spoil(journal: JournalVolume, sequence: number): void {
+    journal.writeBlocks(metadataLba(journal.geometry, sequence), new Uint8Array(512).fill(0xee));
+  }
+
+  it('is that it was damaged: the record is named, with what is wrong and the proof', () => {
+    const { journal, ends } = stored(0, 0, 0, 2, 2);
+    spoil(journal, 2);
+    const { tail, lost } = journalEnd(journal, START, LINEAGE);
+    expect(tail).toEqual(ends[1]);
+    expect(lost).toMatchObject({ from: 2, to: 2, count: 1 });
+    expect(lost?.why).toMatch(/^journal-record.crc: .*; record 4 was stored when the journal was durable up to 2$/);
+  });
+
+  it('counts every record that was durable and cannot be read, its data too', () => {
+    const { journal } = stored(0, 0, 0, 0, 0, 5, 5);
+    spoil(journal, 2);
+    journal.writeBlocks(16 + 4 - 1, new Uint8Array(512));
+    expect(journalEnd(journal, START, LINEAGE).lost).toMatchObject({ from: 2, to: 4, count: 2 });
+  });
+
+  it('is nothing where it was stored before the missing one was durable, as a power cut leaves it', () => {
+    const { journal, ends } = stored(0, 0, 1, 1, 1);
+    spoil(journal, 2);
+    expect(journalEnd(journal, START, LINEAGE)).toEqual({ tail: ends[1] });
+  });
+
+  it('counts from a record of this life only: of its generation, and of no earlier start', () => {
+    const older = journalWith([
+      { incarnation: 1 },
+      { incarnation: 1 },
+      { incarnation: 1 },
+      { incarnation: 1, durable: 2 },
+    ]);
+    spoil(older.journal, 2);
+    expect(journalEnd(older.journal, START, LINEAGE).lost).toMatchObject({ from: 2 });
+    const recovered = { sequence: 1, incarnation: 2 };
+    expect(journalEnd(older.journal, START, { ...LINEAGE, recovered })).toEqual({ tail: older.ends[1] });
+    const foreign = journalWith([
+      { incarnation: 1 },
+      { incarnation: 1 },
+      { incarnation: 1 },
+      { incarnation: 1, durable: 2, generation: '2222222222222222' },
+    ]);
+    spoil(foreign.journal, 2);
+    expect(journalEnd(foreign.journal, START, LINEAGE)).toEqual({ tail: foreign.ends[1] });
+  });
+
+  it('is believed across the end of the metadata region', () => {
+    const { journal } = journalWith([]);
+    const kept = { sequence: 6, offset: 0 };
+    let tail: Position = kept;
+    for (const durable of [6, 6, 6, 8]) {
+      const write = { slot: 0, lun: 10, lba: 1, length: 1, data: new Uint8Array(512) };
+      tail = journal.append(write, tail, { generation: GENERATION, incarnation: 1, wallMs: 5, durable });
+    }
+    spoil(journal, 8);
+    expect(journalEnd(journal, kept, LINEAGE).lost).toMatchObject({ from: 8, to: 8, count: 1 });
+  });
+
+  it('is not needed where the tables say how far the last start had come', () => {
+    const { journal } = stored(0, 0, 0);
+    spoil(journal, 2);
+    const recovered = { sequence: 3, incarnation: 3 };
+    const { lost } = journalEnd(journal, START, { ...LINEAGE, recovered });
+    expect(lost).toMatchObject({ from: 2, to: 2, count: 1 });
+    expect(lost?.why).toMatch(/the tables say that the journal reached record 3$/);
+  });
+
+  it('no longer matters once that was given up: the others follow in their order, up to the end', () => {
+    const { journal, ends } = stored(0, 0, 0, 2, 4, 4);
+    for (const sequence of [2, 3, 6]) spoil(journal, sequence);
+    const givenUp = { ...LINEAGE, givenUpTo: 3 };
+    expect([...journalChain(journal, START, givenUp)].map(({ end }) => end.sequence)).toEqual([1, 4, 5]);
+    expect(journalEnd(journal, START, givenUp)).toEqual({ tail: ends[5] });
   });
 });
 
