@@ -35,6 +35,8 @@ export function startAnew(state: ArrayState, random: Random): ArrayState {
 }
 
 const RETRY_MS = 5000;
+/** As a power of two: about five minutes. */
+const LONGEST_RETRY = 6;
 
 export function createGroupKeeper(parts: {
   readonly store: StateStore;
@@ -46,6 +48,9 @@ export function createGroupKeeper(parts: {
 }): GroupKeeper {
   const { store, runtimes } = parts;
   const waiting = new Map<string, string>();
+  /** Groups that wait for what their disk does not give: how often that was tried, and whether it will be again. */
+  const tries = new Map<string, number>();
+  const retries = new Set<string>();
   const queue = createExclusive();
   let started = false;
   let stopped = false;
@@ -65,11 +70,25 @@ export function createGroupKeeper(parts: {
       for (const { backing } of volumes) backing?.serve();
       runtime.wake();
     } catch (error) {
-      if (error instanceof LostWrites) return hold(group, error.message);
+      if (error instanceof LostWrites) return holdForLoss(group, error);
       const gone = volumes.find((volume) => volume.backing?.isUsable() === false);
       if (!gone) throw error;
       wait(group, gone);
     }
+  }
+
+  /** What the disk does not give at one time it may give at another; looking again is work, and is done ever less often. */
+  function holdForLoss(group: GroupState, { message, mayPass }: LostWrites): void {
+    hold(group, message);
+    if (!mayPass || retries.has(group.name)) return;
+    const tried = tries.get(group.name) ?? 0;
+    tries.set(group.name, Math.min(tried + 1, LONGEST_RETRY));
+    retries.add(group.name);
+    const again = async (): Promise<void> => {
+      retries.delete(group.name);
+      if (!stopped) await begin(group.name);
+    };
+    parts.clock.setTimer(RETRY_MS * 2 ** tried, () => void queue.run(again), { background: true });
   }
 
   /** Its state is durable already: neither the host that formed it nor the group itself could take that back. */

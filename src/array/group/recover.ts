@@ -84,19 +84,22 @@ export async function catchUp(parts: RecoveryParts): Promise<void> {
  */
 export class LostWrites extends Error {
   override readonly name = 'LostWrites';
+  /** The disk did not give them this time. */
+  readonly mayPass: boolean;
 
-  constructor(group: string, { from, to, why }: LostRange) {
+  constructor(group: string, { from, to, why, unreadable = false }: LostRange) {
     const which = from === to ? `write ${to} is` : `writes ${from} to ${to} are`;
     const what =
       why === undefined
         ? `its journal had failed, and ${which} no longer in it, though hosts were told that they are done`
         : `record ${from} of its journal is damaged (${why}), and hosts may have been told that ${which} done`;
     super(`group ${group}: ${what}; the other array may have them (takeover there), else: cdctl array volume give-up`);
+    this.mayPass = unreadable;
   }
 }
 
 /** Writes that are lost: `count` of those from one number to another; `why` where their records have rotted. */
-export type LostRange = Omit<LostRecords, 'why'> & Partial<Pick<LostRecords, 'why'>>;
+export type LostRange = Omit<LostRecords, 'why' | 'unreadable'> & Partial<Pick<LostRecords, 'why' | 'unreadable'>>;
 
 /** The first record behind `from`, up to `to`, that cannot be read; undefined where all can. */
 export function firstUnreadable(journal: JournalVolume, from: number, to: number): number | undefined {

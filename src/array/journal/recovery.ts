@@ -16,6 +16,8 @@ export interface LostRecords {
   readonly count: number;
   /** What is wrong with the first, and how it is known that it stood there. */
   readonly why: string;
+  /** The disk does not give the first: it may yet do so. */
+  readonly unreadable: boolean;
 }
 
 /** Where a journal ends; `lost` where that is damage, and no end. */
@@ -151,7 +153,7 @@ function endOf(
   const claim = provenBehind(journal, kept, group, walk);
   const to = Math.max(knownStored(group), claim?.durable ?? 0, unreadable ? from : 0);
   if (to < from) return { tail };
-  return { tail, lost: { from, ...countMissing(walk, to), why: `${fault}; ${evidence()}` } };
+  return { tail, lost: { from, ...countMissing(walk, to), why: `${fault}; ${evidence()}`, unreadable } };
 
   function evidence(): string {
     if (claim && claim.durable >= from)

@@ -159,6 +159,25 @@ describe('a durable record of a primary journal that rots, and a restart', () =>
       await expectSame(world, 'data');
     }));
 
+  it('is looked for again where the disk did not give it, until it does', () =>
+    inWorld(async (world) => {
+      const { tokyo } = world;
+      const first = await fourWaiting(world);
+      const sector = metadataLba(JOURNAL, first + 2);
+      const sound = sectorOf(world, sector);
+      lose(world, sector);
+      tokyo.kill();
+      await tokyo.start();
+      await expectHeld(world, first + 2);
+      await sleep(world, 6000);
+      await expectHeld(world, first + 2);
+      put(world, sector, sound);
+      await sleep(world, 11_000);
+      expect(await writesAt(tokyo)).toEqual([1, 2, 3, 4]);
+      await cycleUntilPair(world);
+      await expectSame(world, 'data');
+    }));
+
   it('is left to the other array, which has acquired it, by a takeover there', () =>
     inWorld(async (world) => {
       const { tokyo, osaka } = world;
