@@ -192,8 +192,14 @@ export function openThinFile(
     const known = holes.get(chunk) ?? createHoles(blocksPerChunk, false);
     holes.set(chunk, known);
     known.add(Math.ceil(within / blockSize), Math.floor((within + size) / blockSize));
-    if (known.isFull() && !inFlight.has(chunk)) release(chunk);
-    else data.write(new Uint8Array(size), (slot - 1) * chunkBytes + within);
+    try {
+      if (known.isFull() && !inFlight.has(chunk)) release(chunk);
+      else data.write(new Uint8Array(size), (slot - 1) * chunkBytes + within);
+    } catch (error) {
+      // What was there is there, or a part of it.
+      holes.delete(chunk);
+      throw error;
+    }
   }
 
   return {
@@ -215,8 +221,9 @@ export function openThinFile(
       eachPiece(offset, source.length, (chunk, within, at, size) => {
         const slot = slots[chunk]!;
         if (slot === 0) throw new ThinFileError(`chunk ${chunk} has no slot`);
-        data.write(source.subarray(at, at + size), (slot - 1) * chunkBytes + within);
+        // First: a write that fails may have left a part of it.
         holes.get(chunk)?.remove(Math.floor(within / blockSize), Math.ceil((within + size) / blockSize));
+        data.write(source.subarray(at, at + size), (slot - 1) * chunkBytes + within);
       });
     },
     deallocate(offset, length) {

@@ -43,6 +43,33 @@ describe('thin file', () => {
     expect(read(open(storage), 0, BLOCK)).toEqual(new Uint8Array(BLOCK).fill(7));
   });
 
+  it('counts what a change that failed half-way has left as data: nobody else may take it for zeros', async () => {
+    const storage = createMemoryStorage();
+    const data = storage.open('data');
+    let failing = false;
+    const halfWay = (source: Uint8Array, offset: number): void => {
+      data.write(failing ? source.subarray(0, BLOCK) : source, offset);
+      if (failing) throw new Error('EIO');
+    };
+    const file = open({
+      ...storage,
+      open: (name) => (name === 'data' ? { ...data, write: halfWay } : storage.open(name)),
+    });
+    for (const chunk of [0, 1]) await file.allocate(chunk * CHUNK, CHUNK);
+    await write(file, 0, new Uint8Array(3 * BLOCK).fill(7));
+    failing = true;
+    expect(() => file.deallocate(0, 2 * BLOCK)).toThrow('EIO');
+    failing = false;
+    file.deallocate(2 * BLOCK, BLOCK);
+    failing = true;
+    expect(() => file.write(new Uint8Array(2 * BLOCK).fill(8), CHUNK)).toThrow('EIO');
+    expect(read(file, 0, 2 * BLOCK)).toContain(7);
+    expect(read(file, CHUNK, 2 * BLOCK)).toContain(8);
+    expect(file.allocatedBits()[0]! & 3).toBe(3);
+    expect(file.holeAt(BLOCK)).toMatchObject({ hole: false });
+    expect(file.holeAt(CHUNK)).toMatchObject({ hole: false });
+  });
+
   it('equals a plain array of bytes through any mix of writes, deallocations, flushes and restarts', async () => {
     const random = createSeededRandom(5);
     const storage = createMemoryStorage();
