@@ -45,6 +45,8 @@ export interface ArrayPairOptions {
   readonly openBacking?: (path: string) => Promise<Lun>;
   /** Each array is reached over a second portal, too, `memory:SERIAL-b`; nothing of the other's goes over one that is down. */
   readonly isDown?: (portal: string) => boolean;
+  /** What lies between the arrays. */
+  readonly line?: (lun: Lun) => Lun;
   /** Of the volume `data`. */
   readonly volumeOptions?: Pick<VolumeDescription, 'sanitizeMinimum' | 'encrypted'>;
 }
@@ -181,7 +183,8 @@ export async function createArrayPair(options: ArrayPairOptions): Promise<ArrayP
         return array.deviceServer;
       };
       server();
-      return createScsiLun(path, server, Number(lun), nexus);
+      const opened = createScsiLun(path, server, Number(lun), nexus);
+      return nexus !== 'host' && options.line ? options.line(opened) : opened;
     },
   });
 

@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+import { uninitialisedBytes } from '../../base/bytes.ts';
 import { describeViolation } from '../../base/violation.ts';
 import { generationAt } from '../../interface-block/lineage.ts';
 import { LunError, type Lun } from '../../lun/lun.ts';
@@ -36,6 +37,12 @@ import { meet } from './lives.ts';
 const BATCH_RECORDS = 512;
 /** 16 MiB: each batch costs two flushes. */
 const BATCH_BLOCKS = 32_768;
+/** What a batch brought counts when all of it is durable: whoever watches sees by it that the line still brings something. */
+const FIRST_BATCH_BLOCKS = 2048;
+const SMALLEST_BATCH_BLOCKS = 128;
+const BATCH_MS = 1000;
+/** 4 MiB have `PEER_TIMEOUT_MS` to arrive: on a slow line a whole batch, or one long record, would never be in time. */
+const PIECE_BLOCKS = 8192;
 const WAIT_MS = 250;
 /** Nothing that the peer could send again would mend its journal: what it held becomes differences. */
 const damaged = (what: string, cause?: unknown): PeerError =>
@@ -77,12 +84,12 @@ async function readRecords(context: FollowerContext, epoch: number, header: Jour
   const group = context.state();
   if (!isActive(group) || group.role !== 'auxiliary') return 'idle';
   const target = Math.min(group.toBeRead, header.storedSequence);
-  let batch = await fetchBatch(context, header, group.read, target);
+  let batch = await fetchInTime(context, header, group.read, target);
   if (epoch !== context.epoch()) return 'again';
   if (batch.length === 0) return nothingToRead(context, epoch, group, target);
   while (batch.length > 0) {
     // The next batch travels while this one becomes durable.
-    const following = settled(fetchBatch(context, header, batch.at(-1)!.stored.end, target));
+    const following = settled(fetchInTime(context, header, batch.at(-1)!.stored.end, target));
     await keepBatch(context, epoch, header, batch);
     const next = await following;
     if (epoch !== context.epoch()) return 'again';
@@ -144,19 +151,39 @@ interface FetchedRecord {
   readonly data: Uint8Array;
 }
 
+/** A batch; the next one will be smaller where this one took long, and larger where it was not long enough. */
+async function fetchInTime(
+  context: FollowerContext,
+  header: JournalHeader,
+  from: Position,
+  target: number,
+): Promise<FetchedRecord[]> {
+  const limit = Math.min(BATCH_BLOCKS, context.batchBlocks ?? FIRST_BATCH_BLOCKS);
+  const beganMs = context.clock.monotonicMs();
+  const tookMs = (): number => context.clock.monotonicMs() - beganMs;
+  try {
+    const batch = await fetchBatch(context, header, from, { target, blocks: limit });
+    const blocks = (batch.at(-1)?.stored.end.offset ?? from.offset) - from.offset;
+    if (tookMs() < BATCH_MS / 2 && blocks > limit / 2) context.batchBlocks = Math.min(BATCH_BLOCKS, limit * 2);
+    return batch;
+  } finally {
+    if (tookMs() > BATCH_MS) context.batchBlocks = Math.max(Math.min(limit, SMALLEST_BATCH_BLOCKS), limit / 2);
+  }
+}
+
 /** The records behind `from` that fit the ring, in order and whole; empty where there are none or is no room. */
 async function fetchBatch(
   context: FollowerContext,
   header: JournalHeader,
   from: Position,
-  target: number,
+  { target, blocks: limit }: { readonly target: number; readonly blocks: number },
 ): Promise<FetchedRecord[]> {
   const geometry = context.journal.geometry;
   const count = Math.min(BATCH_RECORDS, target - from.sequence);
   if (count <= 0) return [];
   const peer = await openPeerJournal(context);
   const metadata = await readRuns(peer, metadataRuns(geometry, from.sequence + 1, count));
-  const chain = chainOf(metadata, { from, kept: context.state().restored }, header, count, geometry);
+  const chain = chainOf(metadata, { from, kept: context.state().restored, limit }, header, count, geometry);
   if (chain.length === 0) return [];
   const blocks = chain.reduce((sum, item) => sum + item.stored.record.blockCount, 0);
   const data = await readRuns(peer, dataRuns(geometry, from.offset, blocks));
@@ -175,7 +202,7 @@ async function fetchBatch(
 
 function chainOf(
   metadata: Uint8Array,
-  { from, kept }: { from: Position; kept: Position },
+  { from, kept, limit }: { from: Position; kept: Position; limit: number },
   header: JournalHeader,
   count: number,
   geometry: JournalGeometry,
@@ -186,7 +213,7 @@ function chainOf(
     const bytes = metadata.subarray(index * RECORD_SIZE, (index + 1) * RECORD_SIZE);
     const stored = expectRecord(bytes, tail, header, geometry);
     const fits = hasRoom(geometry, kept, tail, stored.record.blockCount);
-    const enough = stored.end.offset - from.offset > BATCH_BLOCKS && chain.length > 0;
+    const enough = stored.end.offset - from.offset > limit && chain.length > 0;
     if (!fits || enough) break;
     chain.push({ stored, metadata: bytes });
     tail = stored.end;
@@ -212,15 +239,16 @@ function expectRecord(
 
 /** Deallocations alone have no data to read. */
 async function readRuns(lun: Lun, runs: readonly Run[]): Promise<Uint8Array> {
-  const [first, second] = runs;
-  if (!first) return new Uint8Array(0);
-  const head = await readRun(lun, first);
-  if (!second) return head;
-  const rest = await readRun(lun, second);
-  const joined = new Uint8Array(head.length + rest.length);
-  joined.set(head, 0);
-  joined.set(rest, head.length);
-  return joined;
+  const data = uninitialisedBytes(runs.reduce((sum, { blockCount }) => sum + blockCount, 0) * JOURNAL_BLOCK_SIZE);
+  let at = 0;
+  for (const { lba, blockCount } of runs) {
+    for (let done = 0; done < blockCount; done += PIECE_BLOCKS) {
+      const piece = await readRun(lun, { lba: lba + done, blockCount: Math.min(PIECE_BLOCKS, blockCount - done) });
+      data.set(piece, at);
+      at += piece.length;
+    }
+  }
+  return data;
 }
 
 async function readRun(lun: Lun, { lba, blockCount }: Run): Promise<Uint8Array> {

@@ -62,6 +62,7 @@ export function createBackgroundWork(parts: {
     volume: parts.volume,
     differences: parts.maps.of,
     applied: undefined,
+    batchBlocks: undefined,
     copying: createCopyRanges(),
     takeContactOrder() {
       const ordered = contactOrdered;

@@ -27,6 +27,8 @@ export interface FollowerContext {
    * half-way goes on there, since a record that is restored once more would show readers a past that they had left behind.
    */
   applied: { readonly epoch: number; readonly position: Position } | undefined;
+  /** Blocks of journal data that the line brings in about a second; undefined before any has come. */
+  batchBlocks: number | undefined;
   /** Chunk ranges that copy formation is writing; restore keeps off them. */
   readonly copying: CopyRanges;
   /** Whether an acquisition was ordered since the last call: each order makes one contact with the primary. */
