@@ -30,6 +30,8 @@ import { meet } from './lives.ts';
 const READ_BYTES = 1024 * 1024;
 const DEPTH = 4;
 const CHECKPOINT_BYTES = 64 * 1024 * 1024;
+/** On a slow line less is copied until the next one: whoever watches sees that something moves, and a failure costs less. */
+const CHECKPOINT_MS = 5000;
 
 export async function copyStep(context: FollowerContext): Promise<StepResult> {
   const epoch = context.epoch();
@@ -118,20 +120,20 @@ async function copySome(
   const group = context.state();
   const source = await context.remote.open(group.peerSerial, pair.primaryLun);
   const sourceBlockSize = before.pairs.find((row) => row.slot === pair.slot)?.blockSize ?? JOURNAL_BLOCK_SIZE;
-  try {
-    await inParallel(runs, DEPTH, (run) => copyRun({ context, epoch, pair, volume, source, sourceBlockSize }, run));
-  } catch (error) {
+  const copied = await copyRuns({ context, epoch, pair, volume, source, sourceBlockSize }, runs).catch((error) => {
     // Opened anew it may be reached through another portal.
     context.remote.forget(group.peerSerial, pair.primaryLun);
     throw error;
-  }
+  });
   if (epoch !== context.epoch()) return;
   await volume.flush();
   const after = await readPeerHeader(context);
   if (after.incarnation !== before.incarnation || epoch !== context.epoch() || !mayGoOn(context, after)) return;
   // What was copied may be newer than anything that this side has seen of its primary.
   await context.update(epoch, (state) => meet(state, after));
-  await differences.clear(runs.flatMap((run) => run.chunks));
+  // A resync ordered meanwhile has marked what it will not get by journal any more.
+  if (epoch !== context.epoch() || !isActive(context.state())) return;
+  await differences.clear(copied.flatMap((run) => run.chunks));
   if (differences.markedCount() > 0) return;
   await finishCopy(context, epoch, pair, after);
 }
@@ -184,6 +186,17 @@ interface RunParts {
   readonly sourceBlockSize: number;
 }
 
+/** Those that were copied when the time was over, or all. */
+function copyRuns(parts: RunParts, runs: readonly ChunkRun[]): Promise<ChunkRun[]> {
+  const { clock } = parts.context;
+  const untilMs = clock.monotonicMs() + CHECKPOINT_MS;
+  return inParallel(
+    runs,
+    (run) => copyRun(parts, run),
+    () => clock.monotonicMs() < untilMs,
+  );
+}
+
 async function copyRun(parts: RunParts, run: ChunkRun): Promise<void> {
   const { context, pair, volume, sourceBlockSize } = parts;
   const length = Math.min(run.length, volume.byteLength - run.offset);
@@ -217,18 +230,22 @@ async function readSource(parts: RunParts, lba: number, length: number): Promise
   return data;
 }
 
-async function inParallel<T>(items: readonly T[], depth: number, work: (item: T) => Promise<void>): Promise<void> {
+/** The items done; none is begun after `goOn` has said no, but the first ones. */
+async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>, goOn: () => boolean): Promise<T[]> {
+  const done: T[] = [];
   let next = 0;
   const lane = async (): Promise<void> => {
-    while (next < items.length) {
+    while (next < items.length && (next < DEPTH || goOn())) {
       const item = items[next]!;
       next += 1;
       await work(item);
+      done.push(item);
     }
   };
-  const lanes = await Promise.allSettled(Array.from({ length: depth }, lane));
+  const lanes = await Promise.allSettled(Array.from({ length: DEPTH }, lane));
   const failed = lanes.find((result) => result.status === 'rejected');
   if (failed) throw failed.reason;
+  return done;
 }
 
 /** Whether any pair of the group still waits for the copy. */

@@ -1,6 +1,6 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { LunError, type Lun } from '../../../src/lun/lun.ts';
-import { createArrayPair, pairRequest } from '../../support/array-pair.ts';
+import { createArrayPair, pairRequest, type ArrayPair } from '../../support/array-pair.ts';
 import { createFakeClock, type FakeClock } from '../../support/fake-clock.ts';
 import { createMemoryStorage } from '../../support/memory-storage.ts';
 import { createSeededRandom } from '../../support/seeded-random.ts';
@@ -26,40 +26,77 @@ function slowLine(clock: FakeClock): (lun: Lun) => Lun {
   });
 }
 
-it('acquires a long journal over a line that takes minutes for it', async () => {
+interface Slow extends ArrayPair {
+  readonly clock: FakeClock;
+  sleep(ms: number): Promise<void>;
+}
+
+async function overSlowLine(work: (pair: Slow) => Promise<void>): Promise<void> {
   const clock = createFakeClock();
   const storages = { tokyo: createMemoryStorage(), osaka: createMemoryStorage() };
-  const work = async (): Promise<void> => {
-    const { tokyo, osaka } = await createArrayPair({
+  const sleep = (ms: number): Promise<void> => new Promise((resolve) => clock.setTimer(ms, resolve));
+  const build = async (): Promise<void> => {
+    const pair = await createArrayPair({
       clock,
       random: createSeededRandom(3),
       storage: (name) => storages[name as 'tokyo' | 'osaka'],
-      volumeBlocks: (16 * MIB) / 512,
+      volumeBlocks: (32 * MIB) / 512,
       journalBlocks: 8 + 9 * 4096,
       line: slowLine(clock),
     });
-    await tokyo.operations.createPair(pairRequest('primary', 'data'));
-    await osaka.operations.createPair(pairRequest('auxiliary', 'data'));
-    for (let copied = false; !copied;) {
-      await osaka.operations.acquire({ group: 'oradb', toSequence: 0 });
-      await new Promise<void>((resolve) => clock.setTimer(100, resolve));
-      copied = (await osaka.operations.showPairs('oradb')).every(({ state }) => state === 'pair');
-    }
-    for (let mib = 0; mib < 15; mib += 1) {
-      await tokyo.lun('data').write(mib * 2048, new Uint8Array(MIB).fill(mib + 1));
-    }
-    const beganMs = clock.monotonicMs();
-    let read = 0;
-    const steps = new Set<number>();
-    while (read < 15 && clock.monotonicMs() - beganMs < 300_000) {
-      await osaka.operations.acquire({ group: 'oradb', toSequence: 15 });
-      await new Promise<void>((resolve) => clock.setTimer(1000, resolve));
-      ({ readSequence: read } = await osaka.operations.showJournal('oradb'));
-      steps.add(read);
-    }
-    // Whoever waits gives up where nothing moves for some seconds.
-    expect(steps.size).toBeGreaterThan(8);
-    expect({ read, log: [...osaka.log.slice(0, 3), ...tokyo.log.slice(0, 3)] }).toEqual({ read: 15, log: [] });
+    await work({ ...pair, clock, sleep });
   };
-  await clock.run(work());
+  await clock.run(build());
+}
+
+async function form({ tokyo, osaka }: Slow): Promise<void> {
+  await tokyo.operations.createPair(pairRequest('primary', 'data'));
+  await osaka.operations.createPair(pairRequest('auxiliary', 'data'));
+}
+
+async function writeMebibytes({ tokyo }: Slow, count: number): Promise<void> {
+  for (let at = 0; at < count; at += 1) await tokyo.lun('data').write(at * 2048, new Uint8Array(MIB).fill(at + 1));
+}
+
+/** What `look` sees, until it is `last`; whoever waits like this gives up where nothing moves for half a minute. */
+async function stepsTo(world: Slow, last: number, look: () => Promise<number>): Promise<number> {
+  const seen = new Set<number>();
+  let sinceMs = world.clock.monotonicMs();
+  while (!seen.has(last)) {
+    const now = await look();
+    if (!seen.has(now)) sinceMs = world.clock.monotonicMs();
+    seen.add(now);
+    if (world.clock.monotonicMs() - sinceMs > 30_000) throw new Error(`stays at ${now}: ${world.osaka.log.join('; ')}`);
+    await world.sleep(1000);
+  }
+  return seen.size;
+}
+
+describe('over a line that takes minutes', () => {
+  it('acquires a long journal, and shows that it comes', () =>
+    overSlowLine(async (world) => {
+      const { operations, log } = world.osaka;
+      await form(world);
+      await stepsTo(world, 1, async () => {
+        await operations.acquire({ group: 'oradb', toSequence: 0 });
+        return (await operations.showPairs('oradb')).filter(({ state }) => state === 'pair').length;
+      });
+      await writeMebibytes(world, 15);
+      const steps = await stepsTo(world, 15, async () => {
+        await operations.acquire({ group: 'oradb', toSequence: 15 });
+        return (await operations.showJournal('oradb')).readSequence;
+      });
+      expect(steps).toBeGreaterThan(8);
+      expect(log).toEqual([]);
+    }));
+
+  it('copies a volume, and shows that it comes', () =>
+    overSlowLine(async (world) => {
+      const { operations, log } = world.osaka;
+      await writeMebibytes(world, 30);
+      await form(world);
+      const chunks = (30 * MIB) / 65_536;
+      await stepsTo(world, chunks, async () => (await operations.showPairs('oradb'))[0]!.copiedChunks);
+      expect(log).toEqual([]);
+    }));
 });
