@@ -1,5 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { cycle, cycleUntilPair, formPair, inWorld, sleep, stamp, until } from './world.ts';
+import { LUNS } from '../../support/array-pair.ts';
+import {
+  acquireAll,
+  cycle,
+  cycleUntilPair,
+  expectSame,
+  formPair,
+  inWorld,
+  purgeRequest,
+  sleep,
+  stamp,
+  until,
+} from './world.ts';
 
 /** Two orders for one group at the same moment: what the first one changes, the second one must not have looked at before. */
 
@@ -25,5 +37,37 @@ describe('a pair dissolved while its group changes direction', () => {
       osaka.kill();
       await osaka.start();
       expect((await osaka.unit('data').read(5, 1))[0]).toBe(55);
+    }));
+});
+
+describe('a resync ordered while the copy of the one before ends', () => {
+  it('copies what the copy before it was to get by journal', () =>
+    inWorld(async (world) => {
+      const { tokyo, osaka } = world;
+      const resyncAuxiliary = async (): Promise<unknown> => {
+        const { generation, lineage } = await tokyo.operations.showJournal('oradb');
+        return osaka.operations.resyncGroup({ group: 'oradb', role: 'auxiliary', discard: false, generation, lineage });
+      };
+      await formPair(world, 'data');
+      await cycleUntilPair(world);
+      await tokyo.lun('data').write(3, stamp(3));
+      await acquireAll(world, tokyo.operations, osaka.operations);
+      await osaka.operations.splitGroup('oradb');
+      const copying = world.disks.osaka.stall(`lun-${LUNS.osaka.data}.data`);
+      await resyncAuxiliary();
+      await until(world, 'chunks are copied', () => copying.begun() > 0, 1);
+      await tokyo.lun('data').write(4, stamp(4));
+      await acquireAll(world, tokyo.operations, osaka.operations);
+      await tokyo.operations.purge(await purgeRequest(osaka.operations));
+      await osaka.operations.splitGroup('oradb');
+      const committing = world.disks.osaka.stall('state');
+      copying.resume();
+      await until(world, 'the checkpoint is being committed', () => committing.begun() > 0, 1);
+      const ordered = resyncAuxiliary();
+      await sleep(world, 50);
+      committing.resume();
+      await ordered;
+      await cycleUntilPair(world);
+      await expectSame(world, 'data');
     }));
 });
