@@ -45,7 +45,7 @@ export function createRemoteInterface(opener: LunOpener, remotes: () => readonly
       // Elsewhere only where there is no session any more: a second one with the same ISID would end it.
       if (port?.portal !== undefined && portal !== port.portal && !isPathLoss(failure)) break;
       try {
-        const options = port && { initiatorPort: port.isid };
+        const options = port ? { initiatorPort: port.isid } : { steadfast: true };
         const opened = await openChecked(opener, `${portal}/${lun}`, unitSerial(serial, lun), options);
         if (port) port.portal = portal;
         return opened;
