@@ -63,6 +63,14 @@ function fail(message: string): never {
   throw new ManagementError(message);
 }
 
+/** As `array.yaml` has them too: interface blocks have so much room, and what does not fit can never be listed again. */
+const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$/;
+const SERIAL = /^[A-Z0-9]{1,16}$/;
+
+function needName(what: string, name: string): void {
+  if (!NAME.test(name)) fail(`the ${what} ${JSON.stringify(name)} is not 1 to 32 of letters, digits, "-", "_", "."`);
+}
+
 function needFreeLun(state: ArrayState, lun: number): void {
   if (!Number.isInteger(lun) || lun < 0 || lun > LUN_LIMIT) fail(`LUN ${lun} is not a number from 0 to ${LUN_LIMIT}`);
   const used =
@@ -80,6 +88,7 @@ function sameFields(a: object, b: object): boolean {
 export function withVolume(state: ArrayState, volume: VolumeDescription): ArrayState {
   const existing = state.volumes.find((candidate) => candidate.lun === volume.lun);
   if (existing && sameFields(existing, volume)) return state;
+  needName('name', volume.name);
   needFreeLun(state, volume.lun);
   checkVolume(volume);
   const user = state.volumes.find((candidate) => candidate.backing && candidate.backing === volume.backing);
@@ -113,6 +122,7 @@ function checkOptions({ name, kind, blockSize, blockCount, ...options }: VolumeD
 export function withMappedLun(state: ArrayState, entry: LunMapEntry): ArrayState {
   const existing = state.lunMap.find((candidate) => candidate.lun === entry.lun);
   if (existing && sameFields(existing, entry)) return state;
+  needName('name', entry.name);
   needFreeLun(state, entry.lun);
   if (!state.remotes.some((remote) => remote.serial === entry.targetSerial)) {
     fail(`array ${entry.targetSerial} is not registered as a remote of this array`);
@@ -131,6 +141,7 @@ export function withoutMappedLun(state: ArrayState, lun: number): ArrayState {
 export function withCommandDevice(state: ArrayState, ownSerial: string, entry: CommandDeviceEntry): ArrayState {
   const existing = state.commandDevices.find((candidate) => candidate.lun === entry.lun);
   if (existing && sameFields(existing, entry)) return state;
+  needName('device name', entry.deviceName);
   if (existing) fail(`LUN ${entry.lun} is registered as the command device of ${existing.deviceName}`);
   const own = entry.deviceSerial === ownSerial;
   const fits = own
@@ -153,6 +164,9 @@ export function withoutCommandDevice(state: ArrayState, lun: number): ArrayState
 
 export function withRemote(state: ArrayState, ownSerial: string, remote: RemoteDescription): ArrayState {
   if (remote.serial === ownSerial) fail(`array ${remote.serial} is this array itself`);
+  if (!SERIAL.test(remote.serial)) {
+    fail(`the serial ${JSON.stringify(remote.serial)} is not 1 to 16 characters of A-Z and 0-9`);
+  }
   if (remote.portals.length === 0) fail(`remote array ${remote.serial} needs a portal`);
   const rest = state.remotes.filter((candidate) => candidate.serial !== remote.serial);
   return { ...state, remotes: [...rest, remote] };

@@ -40,6 +40,8 @@ export interface ArrayPairOptions {
   readonly journalBlocks?: number;
   /** Of the command device and the volume `data`; 512 where absent. `log` has blocks of 4096 in any case. */
   readonly blockSize?: 512 | 4096;
+  /** Of the volume `data` and of the array's own command device, where they are to be other ones. */
+  readonly dataName?: string;
   /** What stands behind a volume, by its path; `openBacking` opens it. */
   readonly backing?: (array: ArrayName, volume: VolumeName) => string | undefined;
   readonly openBacking?: (path: string) => Promise<Lun>;
@@ -83,7 +85,7 @@ export function describeArray(
       { lun: 0, name: 'command', kind: 'command-device', blockSize, blockCount: 4096 / perBlock },
       {
         lun: LUNS[name].data,
-        name: 'data',
+        name: options.dataName ?? 'data',
         kind: 'volume',
         blockSize,
         blockCount: blockCount / perBlock,
@@ -115,7 +117,7 @@ export function describeArray(
     ],
     lunMap: [{ lun: 1, name: `${peer[0]}-command`, targetSerial: peer[1], targetLun: 0 }],
     commandDevices: [
-      { deviceSerial: serial, deviceName: name, lun: 0 },
+      { deviceSerial: serial, deviceName: options.dataName ?? name, lun: 0 },
       { deviceSerial: peer[1], deviceName: peer[0], lun: 1 },
     ],
   };

@@ -2,6 +2,10 @@ import type { ReplyOf, RequestOf } from '../../interface-block/process-table.ts'
 import type { ArrayCore } from '../core.ts';
 import type { LogicalUnit } from '../logical-unit.ts';
 import { localLun, type GroupState } from '../store/array-state.ts';
+import { shorten } from './shorten.ts';
+
+/** Tables written by hand, or by earlier versions, may have longer ones. */
+const NAME_SIZE = 32;
 
 export async function showArray(core: ArrayCore): Promise<ReplyOf<'array.show'>> {
   return {
@@ -34,7 +38,7 @@ function volumeRow(core: ArrayCore, unit: LogicalUnit): VolumeRow {
     access: unit.access(),
     blockSize: unit.blockSize,
     blockCount: unit.blockCount,
-    name: unit.name,
+    name: shorten(unit.name, NAME_SIZE),
     ...useOf(state.groups, unit.lun),
     targetSerial: mapped?.targetSerial ?? '',
     targetLun: mapped?.targetLun ?? 0,
@@ -55,7 +59,11 @@ function useOf(groups: readonly GroupState[], lun: number): Pick<VolumeRow, 'gro
 export async function listCommandDevices(core: ArrayCore): Promise<ReplyOf<'command-device.list'>> {
   return {
     header: {},
-    rows: core.commandDevices().map((entry) => ({ ...entry, virtual: entry.deviceSerial !== core.serial })),
+    rows: core.commandDevices().map((entry) => ({
+      ...entry,
+      deviceName: shorten(entry.deviceName, NAME_SIZE),
+      virtual: entry.deviceSerial !== core.serial,
+    })),
   };
 }
 

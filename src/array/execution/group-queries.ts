@@ -10,6 +10,7 @@ import { CommandRefusal } from '../refusal.ts';
 import { currentGeneration, localLun, type GroupState, type PairState, type Position } from '../store/array-state.ts';
 import type { Volume } from '../store/volume.ts';
 import { groupStateOf, stateOf } from './group-change.ts';
+import { shorten } from './shorten.ts';
 
 export function needRuntime(core: ArrayCore, group: string): GroupRuntime {
   const runtime = core.runtime(group);
@@ -166,11 +167,4 @@ function stamps(
     oldestWallMs: isEmpty ? 0 : wallMs(kept.sequence + 1),
     newestWallMs: isOurs && !(isEmpty && group.role === 'primary') ? newest.wallMs : 0,
   };
-}
-
-/** At most `limit` bytes of UTF-8, cut between characters. */
-function shorten(text: string, limit: number): string {
-  let short = text;
-  while (Buffer.byteLength(short, 'utf8') > limit) short = short.slice(0, -1);
-  return short;
 }
