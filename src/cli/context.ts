@@ -30,8 +30,8 @@ export interface CommandContext {
   progress(text: string): void;
   /** Standard input to its end. */
   readInput(): Promise<Uint8Array>;
-  /** Raw bytes on standard output, in commands that produce a file; not with `--json`. */
-  readonly writeBytes: ((bytes: Uint8Array) => void) | undefined;
+  /** Raw bytes on standard output, in commands that produce a file; not with `--json`. Resolves as `Output.taken`. */
+  readonly writeBytes: ((bytes: Uint8Array) => Promise<boolean>) | undefined;
 }
 
 export interface CommandEvent {

@@ -43,7 +43,21 @@ function outputTo(stream: Stream): Output {
     write: (data) => {
       if (!stream.destroyed) stream.write(data);
     },
+    taken: () => taken(stream),
   };
+}
+
+/** A pipe whose reader is slow, or gone. */
+function taken(stream: Stream): Promise<boolean> {
+  if (stream.destroyed || !stream.writableNeedDrain) return Promise.resolve(!stream.destroyed);
+  return new Promise((resolve) => {
+    const ends = { drain: () => end(true), error: () => end(false), close: () => end(false) };
+    const end = (more: boolean): void => {
+      for (const [event, listener] of Object.entries(ends)) stream.off(event, listener);
+      resolve(more);
+    };
+    for (const [event, listener] of Object.entries(ends)) stream.on(event, listener);
+  });
 }
 
 /**

@@ -124,7 +124,7 @@ class Run {
       notice: (text) => this.#notice(text),
       progress: (text) => this.#progress(text),
       readInput: () => this.#shell.input.readAll(),
-      writeBytes: json ? undefined : (bytes) => this.#shell.stdout.write(bytes),
+      writeBytes: json ? undefined : (bytes) => this.#writeBytes(bytes),
     };
   }
 
@@ -153,6 +153,11 @@ class Run {
   async #view() {
     const { createView } = await import('./render/view.ts');
     return createView(this.#shell.stdout.facts, this.#shell.environment, this.#options.color);
+  }
+
+  #writeBytes(bytes: Uint8Array): Promise<boolean> {
+    this.#shell.stdout.write(bytes);
+    return this.#shell.stdout.taken();
   }
 
   #ask(question: string): Promise<string> {

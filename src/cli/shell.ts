@@ -19,6 +19,8 @@ export interface Output {
   /** For ora, which writes by itself. */
   readonly stream: NodeJS.WritableStream;
   write(data: string | Uint8Array): void;
+  /** Resolves when what was written has been taken, so that it need not be kept here: false where nobody takes any more. */
+  taken(): Promise<boolean>;
 }
 
 export interface Input {

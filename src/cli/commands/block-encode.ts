@@ -51,5 +51,5 @@ async function store(bytes: Uint8Array, output: string | undefined, context: Com
       'give --output FILE',
     );
   }
-  context.writeBytes(bytes);
+  await context.writeBytes(bytes);
 }

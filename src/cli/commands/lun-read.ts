@@ -113,7 +113,8 @@ async function toStandardOutput(from: Endpoint, range: Range, context: CommandCo
     if (context.stop.aborted) return at;
     if (at + cellBytes < length) next = readAt(at + cellBytes);
     next.catch(() => undefined);
-    writeBytes(bytes);
+    // Whoever reads the other end may be slow, and may have seen enough.
+    if (!(await writeBytes(bytes))) break;
   }
   return length;
 }

@@ -21,6 +21,8 @@ export interface Surroundings {
   /** What a person types when asked; absent: nobody sits there. */
   readonly answer?: string;
   readonly input?: Uint8Array;
+  /** See `Output`. */
+  readonly taken?: () => Promise<boolean>;
   readonly services?: Partial<Services>;
   /** Handed the function that raises a signal. */
   readonly signals?: (raise: (signal: string) => void) => void;
@@ -46,6 +48,7 @@ function createShell(around: Surroundings, out: string[], err: string[]): Shell 
     facts,
     stream: process.stderr,
     write: (data: string | Uint8Array) => void lines.push(typeof data === 'string' ? data : decoder.decode(data)),
+    taken: around.taken ?? (async () => true),
   });
   return {
     version: '0.0.0-test',
