@@ -190,6 +190,7 @@ function createBody(parts: BodyParts, store: StateStore, remote: RemoteInterface
   };
   const channel = createDeviceServer({
     units: logicalUnits,
+    clock,
     vendor: 'CDCTL',
     revision: parts.version.split('.').slice(0, 2).join('.'),
     targetName: description.targetName,

@@ -1,7 +1,7 @@
 import { isAllZero, readU16 } from '../../base/bytes.ts';
 import { BLOCK_OPTION } from '../../scsi/cdb.ts';
 import { OPCODE } from '../../scsi/opcode.ts';
-import { receivedData, writeBlocks, type CommandContext, type CommandResult } from './command-context.ts';
+import { betweenSteps, receivedData, writeBlocks, type CommandContext, type CommandResult } from './command-context.ts';
 import { invalidFieldInCdb, miscompare } from './faults.ts';
 import { atomicGranularity, blockLimits } from './limits.ts';
 import { deallocate } from './provisioning-commands.ts';
@@ -85,6 +85,7 @@ export async function writeSame(context: CommandContext): Promise<CommandResult>
   const data = repeated(block, piece);
   for (let done = 0; done < fields.blockCount; done += piece) {
     const count = Math.min(piece, fields.blockCount - done);
+    if (done > 0) await betweenSteps(context.channel, task);
     await writeBlocks(context, fields.lba + done, data.subarray(0, count * unit.blockSize), false);
   }
   return { wantedDataOut };

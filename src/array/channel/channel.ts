@@ -1,5 +1,6 @@
 import type { DeviceServerParts } from './device-server.ts';
 import type { Channel } from './command-context.ts';
+import { Breath } from './breath.ts';
 import { CopyResults } from './copy-results.ts';
 import { PersistentReservations } from './persistent-reservations.ts';
 import { RangeLock } from './range-lock.ts';
@@ -39,6 +40,7 @@ export function createChannel(parts: DeviceServerParts): ChannelState {
     media,
     softwareProtected,
     copies,
+    breath: new Breath(parts.clock),
     visible: parts.lunVisible ?? (() => true),
     lockOf(lun) {
       const lock = locks.get(lun) ?? new RangeLock();

@@ -3,6 +3,7 @@ import { taskAborted } from '../../scsi/fault.ts';
 import type { Command } from '../../scsi/opcode-table.ts';
 import type { ScsiTask } from '../../scsi/task.ts';
 import type { LogicalUnit, LogicalUnits } from '../logical-unit.ts';
+import type { Breath } from './breath.ts';
 import type { CopyResults } from './copy-results.ts';
 import { incompleteData } from './faults.ts';
 import type { PersistentReservations } from './persistent-reservations.ts';
@@ -28,6 +29,7 @@ export interface Channel {
   /** LUNs whose control mode page says SWP. */
   readonly softwareProtected: Set<number>;
   readonly copies: CopyResults;
+  readonly breath: Breath;
   /** LUN masking. */
   visible(nexus: string, lun: number): boolean;
   lockOf(lun: number): RangeLock;
@@ -51,6 +53,8 @@ export interface CommandContext {
 
 export interface CommandResult {
   readonly dataIn?: Uint8Array;
+  /** Bytes that it would have been with room enough, where `dataIn` is not all of them. */
+  readonly producedDataIn?: number;
   /** Bytes of Data-Out that the command has use for; absent: none. */
   readonly wantedDataOut?: number;
 }
@@ -69,7 +73,14 @@ export function receivedData(task: ScsiTask, wanted: number): Uint8Array {
   return task.dataOut.length === due ? task.dataOut : task.dataOut.subarray(0, due);
 }
 
-/** Between two steps of a long command: an aborted task goes no further. */
+/** Between two steps of a long command: others have their turn, and an aborted task goes no further. */
+export async function betweenSteps(channel: Channel, task: ScsiTask): Promise<void> {
+  const pause = channel.breath.take();
+  if (pause) await pause;
+  throwIfAborted(channel, task);
+}
+
+/** An aborted task goes no further. */
 export function throwIfAborted(channel: Channel, task: ScsiTask): void {
   if (isAborted(channel, task)) throw taskAborted();
 }

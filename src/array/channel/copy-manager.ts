@@ -5,7 +5,7 @@ import { DEVICE_TYPE } from '../../scsi/inquiry.ts';
 import { COMMANDS } from '../../scsi/opcode-table.ts';
 import { SENSE_KEY } from '../../scsi/sense.ts';
 import type { LogicalUnit } from '../logical-unit.ts';
-import { isAborted, throwIfAborted, type CommandContext } from './command-context.ts';
+import { betweenSteps, isAborted, throwIfAborted, type CommandContext } from './command-context.ts';
 import { copyAborted, reservationConflict } from './faults.ts';
 import { mayAccess } from './reservation-check.ts';
 import { unitSupports } from './unit-support.ts';
@@ -40,6 +40,7 @@ export async function copySegments(
 ): Promise<void> {
   let bytesCopied = 0;
   for (const [index, segment] of request.segments.entries()) {
+    if (index > 0) await betweenSteps(context.channel, context.task);
     const copied = (bytes: number): void => {
       bytesCopied += bytes;
       onProgress({ segmentsProcessed: index, bytesCopied });
@@ -62,6 +63,7 @@ async function copySegment(
   const byteLength = checkedLength(segment, source, destination);
   for (let done = 0; done < byteLength; done += PIECE_BYTES) {
     const piece = Math.min(PIECE_BYTES, byteLength - done);
+    if (done > 0) await betweenSteps(context.channel, context.task);
     await copyPiece(context, { source, destination, segment, done, piece });
     copied(piece);
   }

@@ -1,3 +1,4 @@
+import type { Clock } from '../../base/clock.ts';
 import { SCSI_STATUS, ScsiFault } from '../../scsi/fault.ts';
 import { decodeLunField } from '../../scsi/lun-field.ts';
 import { lookUpCommand } from '../../scsi/opcode-table.ts';
@@ -19,6 +20,7 @@ import { endsInBlock } from './transfer-commands.ts';
 
 export interface DeviceServerParts {
   readonly units: LogicalUnits;
+  readonly clock: Clock;
   /** INQUIRY vendor, at most 8 characters of printable ASCII. */
   readonly vendor: string;
   /** INQUIRY revision, at most 4 characters of printable ASCII. */
@@ -140,8 +142,8 @@ function resetFar(units: readonly LogicalUnit[], nexus: string): Promise<void> |
   return resets.length === 0 ? undefined : Promise.all(resets).then(() => undefined);
 }
 
-function goodReply({ dataIn, wantedDataOut = 0 }: CommandResult): ScsiReply {
-  return { status: SCSI_STATUS.good, wantedDataOut, ...(dataIn ? { dataIn } : {}) };
+function goodReply({ wantedDataOut = 0, ...data }: CommandResult): ScsiReply {
+  return { status: SCSI_STATUS.good, wantedDataOut, ...data };
 }
 
 function replyOf(fault: ScsiFault): ScsiReply {

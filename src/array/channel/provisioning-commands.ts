@@ -5,6 +5,7 @@ import { decodeUnmapList, encodeLbaStatus, type BlockRange, type ProvisioningRun
 import type { LogicalUnit } from '../logical-unit.ts';
 import {
   allocated,
+  betweenSteps,
   isAborted,
   receivedData,
   throwIfAborted,
@@ -28,7 +29,8 @@ export async function unmap(context: CommandContext): Promise<CommandResult> {
   const ranges = decodeUnmapList(list);
   if (!ranges.ok) throw parameterListLengthError(describeViolation(ranges.violation));
   checkRanges(unit, ranges.value);
-  for (const range of ranges.value) {
+  for (const [index, range] of ranges.value.entries()) {
+    if (index > 0) await betweenSteps(context.channel, task);
     if (range.blockCount > 0) await deallocateLocked(context, range);
   }
   return { wantedDataOut: length };
@@ -87,7 +89,7 @@ async function runsFrom(context: CommandContext, lba: number, most: number): Pro
   const runs: ProvisioningRun[] = [];
   let at = lba;
   while (at < unit.blockCount && runs.length <= most) {
-    throwIfAborted(channel, task);
+    if (at > lba) await betweenSteps(channel, task);
     const found = await unit.allocation!(at, Math.min(unit.blockCount - at, LONGEST_RUN));
     for (const run of found) append(runs, run);
     const last = found.at(-1);

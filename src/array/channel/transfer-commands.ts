@@ -4,11 +4,15 @@ import { receivedData, writeBlocks, type CommandContext, type CommandResult } fr
 /** READ, WRITE and what moves no data: each READ and each WRITE reaches its unit as exactly one call. */
 
 export async function read(context: CommandContext): Promise<CommandResult> {
-  const { unit, fields } = context;
+  const { unit, fields, task } = context;
   if (fields.blockCount === 0) return {};
   // FUA: the data come from the medium, so what the cache holds must be there first (SBC-3 5.10).
   if (forcesUnitAccess(context)) await unit.flush();
-  return { dataIn: await unit.read(fields.lba, fields.blockCount) };
+  // No more than the initiator has room for: the transport lets in as many READs as that has memory for.
+  const blockCount = Math.min(fields.blockCount, Math.ceil(task.expectedDataIn / unit.blockSize));
+  const producedDataIn = fields.blockCount * unit.blockSize;
+  if (blockCount === 0) return { producedDataIn };
+  return { dataIn: await unit.read(fields.lba, blockCount), producedDataIn };
 }
 
 /**

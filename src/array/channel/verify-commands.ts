@@ -1,11 +1,5 @@
 import { byteCheck } from '../../scsi/cdb.ts';
-import {
-  receivedData,
-  throwIfAborted,
-  writeBlocks,
-  type CommandContext,
-  type CommandResult,
-} from './command-context.ts';
+import { betweenSteps, receivedData, writeBlocks, type CommandContext, type CommandResult } from './command-context.ts';
 import { invalidFieldInCdb, miscompare } from './faults.ts';
 import { blockLimits } from './limits.ts';
 import { filledUp } from './transfer-commands.ts';
@@ -88,7 +82,7 @@ async function readThrough(
   const { channel, fields, task, unit } = context;
   const piece = blockLimits(unit).optimalTransfer;
   for (let done = 0; done < blockCount; done += piece) {
-    throwIfAborted(channel, task);
+    if (done > 0) await betweenSteps(channel, task);
     const stored = await unit.read(fields.lba + done, Math.min(piece, blockCount - done));
     inspect?.(stored);
   }

@@ -23,7 +23,7 @@ export interface ThinFile {
   write(source: Uint8Array, offset: number): void;
   /** Zeros from now on. Whole chunks give their slots back with the next flush. */
   deallocate(offset: number, length: number): void;
-  /** Whether the block at `offset` is known to hold no data, and where the run of blocks like it ends, at the latest with its chunk. */
+  /** Whether the block at `offset` is known to hold no data, and a place up to which all are like it. */
   holeAt(offset: number): { readonly hole: boolean; readonly end: number };
   /** For SANITIZE: nothing else may touch the file meanwhile. */
   readonly erasure: Erasure;
@@ -231,9 +231,14 @@ export function openThinFile(
     },
     holeAt(offset) {
       const chunk = firstOf(offset);
-      const end = Math.min(geometry.volumeBytes, (chunk + 1) * chunkBytes);
       const known = holes.get(chunk);
-      if (slots[chunk] === 0 || !known) return { hole: slots[chunk] === 0, end };
+      if (slots[chunk] === 0 || !known) {
+        const hole = slots[chunk] === 0;
+        let next = chunk + 1;
+        while (next < chunkCount && (slots[next] === 0) === hole && (hole || !holes.has(next))) next += 1;
+        return { hole, end: Math.min(geometry.volumeBytes, next * chunkBytes) };
+      }
+      const end = Math.min(geometry.volumeBytes, (chunk + 1) * chunkBytes);
       let block = Math.floor((offset - chunk * chunkBytes) / blockSize);
       const hole = known.has(block);
       while (block < blocksPerChunk && known.has(block) === hole) block += 1;

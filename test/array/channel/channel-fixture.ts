@@ -1,3 +1,4 @@
+import type { Clock } from '../../../src/base/clock.ts';
 import { fromHex } from '../../../src/base/bytes.ts';
 import type { Access, VolumeKind } from '../../../src/interface-block/process-table.ts';
 import type { AllocationRun, LogicalUnit } from '../../../src/array/logical-unit.ts';
@@ -143,12 +144,21 @@ export function memoryUnit(options: MemoryUnitOptions = {}): MemoryUnit {
   };
 }
 
+/** No time passes: nobody has to be given a turn. */
+const STILL: Clock = {
+  monotonicMs: () => 0,
+  wallMs: () => 0,
+  setTimer: () => ({ cancel: () => undefined }),
+};
+
 export interface SendOptions {
   readonly nexus?: string;
   readonly lun?: number;
   readonly data?: Uint8Array;
   /** Where it is not the length of `data`. */
   readonly announced?: number;
+  /** Bytes of Data-In that the initiator takes; as many as there are where absent. */
+  readonly room?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -172,6 +182,7 @@ export async function channelFixture(
 ): Promise<Fixture> {
   const server = createDeviceServer({
     units: { unit: (lun) => units.find((unit) => unit.lun === lun), all: () => units },
+    clock: STILL,
     vendor: 'CDCTL',
     revision: '0.1',
     ...parts,
@@ -179,14 +190,14 @@ export async function channelFixture(
   const fixture: Fixture = {
     server,
     units,
-    async send(cdb, { nexus = 'a', lun = units[0]?.lun ?? 0, data = new Uint8Array(0), announced, signal } = {}) {
+    async send(cdb, { nexus = 'a', lun = units[0]?.lun ?? 0, data = new Uint8Array(0), announced, room, signal } = {}) {
       const reply = await server.execute({
         nexus,
         lun: encodeLunField(lun),
         cdb: typeof cdb === 'string' ? fromHex(cdb.replaceAll(' ', '')) : cdb,
         dataOut: data,
         expectedDataOut: announced ?? data.length,
-        expectedDataIn: 0xffffffff,
+        expectedDataIn: room ?? 0xffffffff,
         get aborted() {
           return signal?.aborted ?? false;
         },

@@ -36,6 +36,20 @@ describe('READ', () => {
     expect(unit.calls).toEqual(['flush', 'read 0+1']);
   });
 
+  it('reads no more than the initiator has room for, and says how much there was', async () => {
+    const unit = memoryUnit();
+    unit.content.set(pattern(unit.content.length));
+    const { send } = await channelFixture([unit]);
+    const answers = [];
+    for (const room of [0, 200, 512, 513, 4096]) {
+      const { dataIn, producedDataIn } = await send(blockCdb(OPCODE.read10, 5, 2), { room });
+      if (dataIn) expect(dataIn).toEqual(unit.content.slice(5 * 512, 5 * 512 + dataIn.length));
+      answers.push([dataIn?.length, producedDataIn]);
+    }
+    expect(answers).toEqual([undefined, 512, 512, 1024, 1024].map((length) => [length, 1024]));
+    expect(unit.calls).toEqual(['read 5+1', 'read 5+1', 'read 5+2', 'read 5+2']);
+  });
+
   it('takes 65536 blocks and 32 MiB, and not one block more', async () => {
     const read = async (_lba: number, count: number) => new Uint8Array(count);
     const { send } = await channelFixture([

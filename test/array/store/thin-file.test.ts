@@ -138,7 +138,18 @@ describe('thin file', () => {
     file.deallocate(2 * BLOCK, BLOCK);
     expect(file.holeAt(2 * BLOCK).hole).toBe(true);
     expect(open(storage).holeAt(0)).toEqual({ hole: false, end: CHUNK });
-    expect(open(storage).holeAt(CHUNK)).toEqual({ hole: true, end: 2 * CHUNK });
+    expect(open(storage).holeAt(CHUNK)).toEqual({ hole: true, end: CHUNKS * CHUNK });
+  });
+
+  it('tells of neighbouring chunks of one kind at once', async () => {
+    const storage = createMemoryStorage();
+    await write(open(storage), 5 * CHUNK, new Uint8Array(3 * CHUNK).fill(1));
+    const file = open(storage);
+    expect(file.holeAt(CHUNK)).toEqual({ hole: true, end: 5 * CHUNK });
+    expect(file.holeAt(5 * CHUNK)).toEqual({ hole: false, end: 8 * CHUNK });
+    file.deallocate(7 * CHUNK, BLOCK);
+    expect(file.holeAt(5 * CHUNK)).toEqual({ hole: false, end: 7 * CHUNK });
+    expect(file.holeAt(7 * CHUNK)).toEqual({ hole: true, end: 7 * CHUNK + BLOCK });
   });
 
   it('refuses a map in which two chunks share a slot', async () => {
