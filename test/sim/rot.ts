@@ -11,6 +11,7 @@ import { decodeRecord, type JournalRecord } from '../../src/array/journal/record
 import type { ArrayState, GroupState } from '../../src/array/store/array-state.ts';
 import { readStateLog } from '../../src/array/store/state-log.ts';
 import { readGuardedFile } from '../../src/array/store/guarded-file.ts';
+import type { SimDisk } from './disk.ts';
 import { DECAYS, type Decay, type Wound } from './wounds.ts';
 import type { Draws } from './randomness.ts';
 import { SimFailure } from './verdict.ts';
@@ -214,11 +215,19 @@ interface Found {
   readonly data: readonly Wound[];
 }
 
+/** What the next start finds; undefined where the log is damaged, or the disk does not give it. Strikes are not for this look. */
+function tablesOf(disk: SimDisk): ArrayState | undefined {
+  if (disk.wounds(STATE).some(({ decay }) => decay === 'unreadable')) return undefined;
+  disk.quiet = true;
+  const { records, fault } = readStateLog(disk.storage({ alive: true }));
+  disk.quiet = false;
+  if (fault) return undefined;
+  return records.map(({ entry }) => entry as { readonly state?: ArrayState }).findLast(({ state }) => state)?.state;
+}
+
 /** What no array may serve: it is known from what had been written, and from the tables that the next start finds. */
 export function rottenJournals(world: World, array: ArrayParty): RottenJournal[] {
-  const { records, fault } = readStateLog(array.disk.storage({ alive: true }));
-  const entries = records.map(({ entry }) => entry as { readonly state?: ArrayState });
-  const state = fault ? undefined : entries.findLast((entry) => entry.state)?.state;
+  const state = tablesOf(array.disk);
   return world.groups.flatMap((group) => {
     const own = state?.groups.find(({ name }) => name === group.definition.name);
     const leads = own?.role === 'primary' && own.suspendReason === 'none';
