@@ -29,6 +29,7 @@ export interface ServedArray {
     lun: number,
     cdb: Uint8Array,
     data?: Uint8Array,
+    isid?: Uint8Array,
   ): Promise<{ verdict: string; dataIn: Uint8Array }>;
   stop(): Promise<void>;
 }
@@ -109,9 +110,15 @@ export async function serveTestArray(
       openers.push(opener);
       return opener;
     },
-    async send(initiatorName: string, lun: number, cdb: Uint8Array, data?: Uint8Array) {
+    async send(initiatorName: string, lun: number, cdb: Uint8Array, data?: Uint8Array, isid?: Uint8Array) {
       const address = { host: '127.0.0.1', port: portal.port };
-      const session = createIscsiSession({ ...common, portal: address, target: TARGET, initiatorName });
+      const session = createIscsiSession({
+        ...common,
+        portal: address,
+        target: TARGET,
+        initiatorName,
+        ...(isid && { isid }),
+      });
       try {
         for (;;) {
           const dataIn = new Uint8Array(4096);

@@ -1,5 +1,6 @@
 import type { VolumeKind } from '../../interface-block/process-table.ts';
 import { localLun, type ArrayState } from '../store/array-state.ts';
+import { isPassedOn } from '../far/host-ports.ts';
 import type { LogicalUnits } from '../logical-unit.ts';
 import type { AccessDescription, InitiatorGrant } from './description.ts';
 
@@ -35,18 +36,31 @@ export function createLunMask(
     if (!kind) return false;
     const state = store.state();
     const commandsArray = kind === 'command-device' || state.commandDevices.some((entry) => entry.lun === lun);
-    return mayKnow(description, initiatorOf(nexus), { lun, kind, commandsArray }, state);
+    const asker = { initiator: initiatorOf(nexus), passedOn: isPassedOn(nexus) };
+    return mayKnow(description, asker, { lun, kind, commandsArray }, state);
   };
 }
 
+interface Asker {
+  readonly initiator: string;
+  /** It is a host behind the array of this name. */
+  readonly passedOn: boolean;
+}
+
 /** Whether the initiator may know of the unit. */
-export function mayKnow(access: AccessDescription, initiator: string, unit: VisibleUnit, state: ArrayState): boolean {
+function mayKnow(
+  access: AccessDescription,
+  { initiator, passedOn }: Asker,
+  unit: VisibleUnit,
+  state: ArrayState,
+): boolean {
   const grant = grantOf(access, initiator);
   if (!grant) return false;
   if (unit.commandsArray && grant.role === undefined) return false;
   // A journal tells of writes to volumes of which its reader may know nothing: only the other array of the group reads it.
   const named = unit.kind !== 'journal' && (grant.luns === 'all' || grant.luns.includes(unit.lun));
-  return named || (grant.array !== undefined && isPairedWith(state, grant.array, unit.lun));
+  // What is paired with an array is for the array itself: whoever maps a LUN of its hosts to it shows them what is named.
+  return named || (grant.array !== undefined && !passedOn && isPairedWith(state, grant.array, unit.lun));
 }
 
 /** Copy formation and acquisition read a journal and its volumes; nothing else of the group is needed. */

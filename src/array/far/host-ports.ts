@@ -108,6 +108,11 @@ export function isidOf(nexus: string): Uint8Array {
   return Buffer.from(`80${chain}${hash.slice(5, 9)}${number.toString(16)}`, 'hex');
 }
 
+/** Whether an array passes on a host's commands by this nexus: they are not the array's own. */
+export function isPassedOn(nexus: string): boolean {
+  return placeBefore(nexus) !== undefined;
+}
+
 /** Of the array that has passed on what comes by this nexus, or of a host that looks like one. */
 function placeBefore(nexus: string): Place | undefined {
   const isid = /\.remote,i,0x(80[0-9a-f]{9}[1-9a-f])$/i.exec(nexus)?.[1];

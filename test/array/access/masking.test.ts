@@ -2,6 +2,10 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { fromHex, toHex } from '../../../src/base/bytes.ts';
+import { isidOf } from '../../../src/array/far/host-ports.ts';
+import { createArrayClient } from '../../../src/host/array-client.ts';
+import { createRealClock } from '../../../src/lun/real-clock.ts';
+import { createRealRandom } from '../../../src/lun/real-random.ts';
 import { appendPdu, NO_DIGESTS } from '../../../src/iscsi/framing.ts';
 import { encodeLoginRequest, STAGE } from '../../../src/iscsi/login-pdus.ts';
 import { encodeText } from '../../../src/iscsi/text.ts';
@@ -92,6 +96,39 @@ describe('REPORT LUNS', () => {
     served.access = { ...ACCESS, initiators: [{ name: DB, luns: [11] }] };
     await expect(lun.read(0, 1)).rejects.toThrow(/25|not supported|no such/i);
     expect(await opener.reportLuns(served.url)).toEqual([11]);
+  });
+});
+
+describe('the other array of a group', () => {
+  it('sees the journal and the volume that are paired with it; the hosts behind it see what is named', async () => {
+    const client = createArrayClient({
+      array: 'tokyo',
+      serial: 'TOKYO',
+      paths: [`${served.url}/0`],
+      opener: served.opener(EVERYTHING),
+      clock: createRealClock(),
+      random: createRealRandom(),
+      host: 'test',
+      timeoutMs: 10_000,
+    });
+    const numbers = { primaryLun: 10, auxiliaryLun: 10, primaryJournalLun: 20, auxiliaryJournalLun: 20 };
+    const serials = { primarySerial: 'TOKYO', auxiliarySerial: 'OSAKA' };
+    const header = { group: 'oradb', pair: 'data', role: 'primary', noCopy: false, ...numbers, ...serials } as const;
+    await client.call('pair.create', { header, rows: [] });
+    await client.close();
+    const passedOn = isidOf(`${DB},i,0x800000000000`);
+    const verdicts = async (isid?: Uint8Array): Promise<readonly string[]> => {
+      const found: string[] = [];
+      for (const lun of [10, 11, 20]) {
+        found.push((await served.send(PEER, lun, readCdb(0, 1), undefined, isid)).verdict);
+      }
+      return found;
+    };
+    expect(await luns(PEER)).toEqual([10, 20]);
+    expect(await verdicts(fromHex('800000000010'))).toEqual(['good', '5/25/0', 'good']);
+    expect(await verdicts(passedOn)).toEqual(['5/25/0', '5/25/0', '5/25/0']);
+    served.access = { ...ACCESS, initiators: [{ name: PEER, luns: [10, 20], array: 'OSAKA' }] };
+    expect(await verdicts(passedOn)).toEqual(['good', '5/25/0', '5/25/0']);
   });
 });
 
