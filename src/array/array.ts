@@ -26,6 +26,7 @@ import { openJournalVolume, type JournalVolume } from './journal/journal-volume.
 import type { LogicalUnit, LogicalUnits } from './logical-unit.ts';
 import { checkVolume, type Management } from './management.ts';
 import { createManagement, type EditableParts } from './management-terminal.ts';
+import { reach } from './reach.ts';
 import { createRemoteInterface, unitSerial, type RemoteInterface } from './remote-interface.ts';
 import { initialState, localLun } from './store/array-state.ts';
 import { createSanitizer, type VolumeSanitizer } from './sanitize/sanitizer.ts';
@@ -36,9 +37,10 @@ import { createBackingOpener, withRecord } from './backing-opener.ts';
 import { createFileVolumes } from './file-volumes.ts';
 import { createGiveUp } from './give-up.ts';
 import { createGroupKeeper, startAnew, type GroupKeeper } from './group-keeper.ts';
+import { requireLeftOut } from './store/left-out-volume.ts';
 import { createLunVolume } from './store/lun-volume.ts';
 import { createVolumeUnit, worldWideNameOf, type PairedVolume } from './units.ts';
-import { createVirtualUnit, type VirtualUnit } from './virtual-unit.ts';
+import { createVirtualUnit } from './virtual-unit.ts';
 
 export interface ArrayParts {
   readonly description: ArrayDescription;
@@ -52,6 +54,8 @@ export interface ArrayParts {
    */
   readonly backings?: LunOpener;
   readonly version: string;
+  /** LUNs of volumes whose files are damaged and not looked at: the rest is served without them and their groups. */
+  readonly leaveOut?: readonly number[];
   readonly log?: (text: string) => void;
   /** Who may do what, asked anew each time; absent or undefined: everybody everything. */
   readonly access?: () => AccessDescription | undefined;
@@ -89,6 +93,7 @@ export async function createArray(parts: ArrayParts): Promise<EmulatedArray> {
   const { description, log = () => undefined } = parts;
   description.volumes.forEach(checkVolume);
   const store = await openStateStore(parts.storage, description.serial, () => initialState(description));
+  requireLeftOut(parts.leaveOut, store.state().volumes);
   await store.update((state) => startAnew(state, parts.random));
   const remote = createRemoteInterface(parts.opener, () => store.state().remotes);
   // After the tables: a file beside an empty directory would tell of an array whose tables were lost.
@@ -154,19 +159,6 @@ interface Body extends EditableParts {
   readonly runtimes: Map<string, GroupRuntime>;
   readonly groups: GroupKeeper;
   readonly sanitizers: Map<number, VolumeSanitizer>;
-}
-
-/** Until the far array answers: its sizes are shown only then, and arrays are seldom started in the right order. */
-const REACH_PAUSES_MS: readonly number[] = [500, 1000, 2000, 5000, 10_000];
-
-/** Reaches for the far LUN in the background; hosts that come later do so themselves. */
-function reach(clock: Clock, unit: VirtualUnit, stopped: () => boolean, attempt = 0): void {
-  const again = (): void => {
-    const pauseMs = REACH_PAUSES_MS[attempt];
-    if (pauseMs === undefined || stopped()) return;
-    clock.setTimer(pauseMs, () => reach(clock, unit, stopped, attempt + 1), { background: true });
-  };
-  unit.prepare().catch(again);
 }
 
 type BodyParts = Omit<ArrayParts, 'audit'> & {

@@ -5,6 +5,7 @@ import { withAtomicWrites } from './store/atomic-writes.ts';
 import { chunkBytesFor } from './store/chunk-map.ts';
 import { encryptedFile } from './store/encrypted-file.ts';
 import { openGuardedFile } from './store/guarded-file.ts';
+import { createLeftOutVolume } from './store/left-out-volume.ts';
 import { openThinFile } from './store/thin-file.ts';
 import { openVolume, type Volume } from './store/volume.ts';
 import { openVolumeKey, type Purpose, type VolumeKey } from './store/volume-key.ts';
@@ -16,16 +17,22 @@ export interface FileVolumes {
   open(volume: VolumeDescription): Volume;
 }
 
-export function createFileVolumes(parts: { readonly storage: Storage; readonly random: Random }): FileVolumes {
-  const { storage } = parts;
+export function createFileVolumes(parts: {
+  readonly storage: Storage;
+  readonly random: Random;
+  /** LUNs of volumes whose files are not looked at. */
+  readonly leaveOut?: readonly number[];
+}): FileVolumes {
+  const { storage, leaveOut = [] } = parts;
   const keys = new Map<number, VolumeKey>();
 
   return {
     async prepare({ lun, encrypted }) {
-      if (encrypted) keys.set(lun, await openVolumeKey(lun, parts));
+      if (encrypted && !leaveOut.includes(lun)) keys.set(lun, await openVolumeKey(lun, parts));
     },
     open(volume) {
       const { lun, blockSize } = volume;
+      if (leaveOut.includes(lun)) return createLeftOutVolume(volume);
       const key = keys.get(lun);
       const stored = (purpose: Purpose) => {
         const file = storage.open(`lun-${lun}.${purpose}`);

@@ -63,6 +63,13 @@ export function parseLuns(text: string): InitiatorGrant['luns'] {
   });
 }
 
+/** As `parseLuns`, but not all. */
+export function parseSomeLuns(text: string): readonly number[] {
+  const luns = parseLuns(text);
+  if (luns !== 'all') return luns;
+  throw wrongLuns(text);
+}
+
 function wrongLuns(text: string): CliError {
   return new CliError('usage', {
     what: `"${text}" names no LUNs`,

@@ -216,13 +216,20 @@ export interface AuditLine {
   readonly prev: string;
 }
 
+export interface ServeOptions {
+  /** Instead of what the description says. */
+  readonly listen: Partial<ArrayDescription['listen']>;
+  /** LUNs of volumes that are served as away, their files not looked at. */
+  readonly leaveOut?: readonly number[];
+}
+
 /** Arrays as directories on this machine. */
 export interface ArrayKeeper {
   /** Writes `array.yaml`; fails where there is one. */
   init(directory: string, description: ArrayDescription): Promise<void>;
   read(directory: string): Promise<ArrayDescription>;
   /** Runs the array until `hooks.stop`. */
-  serve(directory: string, listen: Partial<ArrayDescription['listen']>, hooks: ServeHooks): Promise<void>;
+  serve(directory: string, how: ServeOptions, hooks: ServeHooks): Promise<void>;
   /** Checks the audit and gives its records; changes nothing, and the array may be running. */
   audit(directory: string, anchor?: { readonly seq: number; readonly hash: string }): Promise<AuditReport>;
   /** Who may do what; undefined where nothing says so, and everybody may do everything. */

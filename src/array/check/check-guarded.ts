@@ -61,7 +61,7 @@ function reportUnreadable(name: string, offset: number, meaning: string, report:
     offset,
     what: 'the disk does not give the sector there, which may be the newest of the three of its piece',
     meaning: `the array refuses to start, because of what an older one would say: ${meaning}`,
-    next: 'look after the disk, and put the file as it was in its place, from a mirror or a copy of the same moment',
+    next: 'look after the disk, and put the file as it was in its place, from a mirror or a copy of the same moment; the rest can be served meanwhile (array serve --leave-out)',
   });
 }
 

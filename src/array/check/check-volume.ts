@@ -30,7 +30,7 @@ export function checkVolumeFiles(volume: VolumeDescription, storage: Storage, re
       offset: null,
       what,
       meaning: `it is not known where the data of these chunks of ${who} is; the array refuses to start`,
-      next: 'restore both files of the volume from a copy taken at one moment',
+      next: 'restore both files of the volume from a copy taken at one moment; the rest can be served meanwhile (array serve --leave-out)',
     });
   }
   reportCut(who, dataName, slots, { bytes: dataBytes, slots: dataBytes / chunkBytes }, report);

@@ -54,6 +54,7 @@ export const ARRAY_COMMANDS: readonly CommandDefinition[] = [
         kind: 'flag',
       },
       { flags: '--redirect-to <host:port>', doc: 'send initiators that log in to another portal', kind: 'text' },
+      { flags: '--leave-out <luns>', doc: 'serve without these volumes, whose files are damaged', kind: 'text' },
     ],
     streams: true,
     timeoutMs: 0,

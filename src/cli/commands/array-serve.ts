@@ -1,5 +1,6 @@
 import type { CommandContext } from '../context.ts';
 import type { CommandResult } from '../definition.ts';
+import { parseSomeLuns } from '../access-edit.ts';
 import { parseListen, parseRedirect } from '../edit-array.ts';
 
 interface Request {
@@ -7,6 +8,7 @@ interface Request {
   readonly listen?: string;
   readonly allowUnauthenticated?: boolean;
   readonly redirectTo?: string;
+  readonly leaveOut?: string;
 }
 
 export interface ArrayServe {
@@ -21,14 +23,19 @@ export async function run(request: Request, context: CommandContext): Promise<Co
     ...(request.allowUnauthenticated && { allowUnauthenticated: true as const }),
     ...(request.redirectTo !== undefined && { redirectTo: parseRedirect(request.redirectTo) }),
   };
-  await arrays.serve(request.directory, listen, {
-    stop: context.stop,
-    ready: (facts) => context.emit({ event: 'ready', ...facts }),
-    event: (event) => context.emit({ event: 'array', ...event }),
-    warn: (text) => {
-      context.emit({ event: 'array', from: 'portal', text });
-      context.notice(`warning: ${text}`);
+  const leaveOut = request.leaveOut === undefined ? undefined : parseSomeLuns(request.leaveOut);
+  await arrays.serve(
+    request.directory,
+    { listen, ...(leaveOut && { leaveOut }) },
+    {
+      stop: context.stop,
+      ready: (facts) => context.emit({ event: 'ready', ...facts }),
+      event: (event) => context.emit({ event: 'array', ...event }),
+      warn: (text) => {
+        context.emit({ event: 'array', from: 'portal', text });
+        context.notice(`warning: ${text}`);
+      },
     },
-  });
+  );
   return { data: { reason: (context.stop.reason as Error | undefined)?.message ?? 'stopped' } };
 }

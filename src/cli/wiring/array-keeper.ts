@@ -30,9 +30,14 @@ export function createArrayKeeper(parts: KeeperParts): ArrayKeeper {
   return {
     init: initArray,
     read: readArray,
-    async serve(directory, listen, hooks) {
+    async serve(directory, { listen, leaveOut }, hooks) {
       const description = await readArray(directory);
-      const settings = { directory: resolve(directory), description, listen: { ...description.listen, ...listen } };
+      const settings = {
+        directory: resolve(directory),
+        description,
+        listen: { ...description.listen, ...listen },
+        ...(leaveOut && { leaveOut }),
+      };
       await serveArray(settings, parts, hooks);
     },
     check: (directory) => checkArray(resolve(directory), parts.clock),

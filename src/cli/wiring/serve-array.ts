@@ -1,5 +1,7 @@
 import { chmod, mkdir } from 'node:fs/promises';
 import { createArray, type EmulatedArray } from '../../array/array.ts';
+import { GuardedFileError } from '../../array/store/guarded-file.ts';
+import { LeftOutError } from '../../array/store/left-out-volume.ts';
 import { StateLogError } from '../../array/store/state-log.ts';
 import { StateStoreError } from '../../array/store/state-store.ts';
 import { ThinFileError } from '../../array/store/thin-file.ts';
@@ -34,6 +36,7 @@ export interface ServeSettings {
   readonly directory: string;
   readonly description: ArrayDescription;
   readonly listen: ArrayDescription['listen'];
+  readonly leaveOut?: readonly number[];
 }
 
 export interface ServeParts {
@@ -159,6 +162,7 @@ async function openArray(
     keyOf: (name) => access.current.keys.get(name),
     audit: openAuditLog,
     settings: access.settings,
+    ...(settings.leaveOut && { leaveOut: settings.leaveOut }),
     storage: createFileStorage(store),
     log: (text) => hooks.event({ from: 'array', text }),
   }).catch((error: unknown) => unusable(directory, description, error));
@@ -230,16 +234,29 @@ async function openPortal(
   }
 }
 
-const UNUSABLE = [StateLogError, StateStoreError, ThinFileError, VolumeKeyError];
+const UNUSABLE = [StateLogError, StateStoreError, ThinFileError, GuardedFileError, VolumeKeyError];
+/** Whose cure may take a while: the rest of the array does not depend on it. */
+const OF_ONE_VOLUME = [ThinFileError, GuardedFileError, VolumeKeyError];
 
 /** Storage that must not be served is no mistake of this program. */
 function unusable(directory: string, { name }: ArrayDescription, error: unknown): never {
+  if (error instanceof LeftOutError) {
+    throw new CliError('usage', {
+      what: 'the array cannot be served so',
+      where: directory,
+      why: error.message,
+      next: `see its volumes: cdctl array check ${directory}`,
+    });
+  }
+  const meanwhile = OF_ONE_VOLUME.some((kind) => error instanceof kind)
+    ? `; the rest of the array can be served meanwhile: cdctl array serve ${directory} --leave-out LUN`
+    : '';
   if (!UNUSABLE.some((kind) => error instanceof kind)) throw error;
   throw new CliError('damaged', {
     what: `the storage of array ${name} cannot be used`,
     where: storeOf(directory),
     why: (error as Error).message,
-    next: `see all that is wrong with it: cdctl array check ${directory}`,
+    next: `see all that is wrong with it: cdctl array check ${directory}${meanwhile}`,
   });
 }
 

@@ -7,12 +7,13 @@ type Entry = readonly [name: string, value: string];
 
 /** What an array is served with, for the audit: `array.yaml`, the address it really listens at, `access.yaml`. */
 export async function servedSettings(
-  { directory, description, listen }: ServedBy,
+  { directory, description, listen, leaveOut }: ServedBy,
   access: AccessDescription | undefined,
 ): Promise<ServedSettings> {
   const { initiators = [], keys = [], commandDevices = [], remotes = [] } = access ?? {};
   return Object.fromEntries([
     ...described(description, listen),
+    ...fields('volumes', { 'left out': leaveOut }),
     ['access.yaml', access ? 'there' : 'none: everybody may do everything'],
     ...initiators.flatMap(({ name, chap, ...grant }) =>
       fields(`initiator ${name}`, { ...grant, ...(chap && { 'CHAP user': chap.user }) }),
@@ -33,6 +34,7 @@ export interface ServedBy {
   readonly directory: string;
   readonly description: ArrayDescription;
   readonly listen: ArrayDescription['listen'];
+  readonly leaveOut?: readonly number[];
 }
 
 function described(description: ArrayDescription, listen: ArrayDescription['listen']): Entry[] {
