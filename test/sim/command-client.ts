@@ -21,17 +21,28 @@ function createClient(world: World, array: ArrayParty, host: Host): ArrayOperati
   const { name, life, draws, opener } = host;
   const [one, other] = world.arrays;
   const far = array === one ? other : one;
-  const client = createArrayClient({
-    array: array.name,
-    serial: array.serial,
-    paths: [world.access.path(array, 0), world.access.path(far, 1)],
-    opener,
-    clock: createPartyClock(world.scheduler, life),
-    random: draws.random,
-    host: name,
-    timeoutMs: 10_000,
-  });
-  return operationsOf(checked(world, array, client, name, draws));
+  const paths = [world.access.path(array, 0), world.access.path(far, 1)];
+  const clientOf = (order: readonly string[]): ArrayClient =>
+    createArrayClient({
+      array: array.name,
+      serial: array.serial,
+      paths: order,
+      opener,
+      clock: createPartyClock(world.scheduler, life),
+      random: draws.random,
+      host: name,
+      timeoutMs: 10_000,
+    });
+  const twin = world.options.doubleRate > 0 ? clientOf(paths.toReversed()) : undefined;
+  return operationsOf(checked(world, array, { client: clientOf(paths), twin, name, draws }));
+}
+
+interface Checked {
+  readonly client: ArrayClient;
+  /** Sends what is sent twice at once; by the other path first. */
+  readonly twin: ArrayClient | undefined;
+  readonly name: string;
+  readonly draws: Draws;
 }
 
 /** Operations of both arrays, as the replication code wants them. */
@@ -40,8 +51,14 @@ export function createClients(world: World, name: string, life: Life, draws: Dra
   return new Map(world.arrays.map((array) => [array.name, createClient(world, array, host)]));
 }
 
+interface Settled {
+  readonly text: string;
+  readonly known: boolean;
+  value(): unknown;
+}
+
 /** I4: an answer means that the command is durable, and the same command sent again is answered the same. */
-function checked(world: World, array: ArrayParty, client: ArrayClient, name: string, draws: Draws): ArrayClient {
+function checked(world: World, array: ArrayParty, { client, twin, name, draws }: Checked): ArrayClient {
   async function call(
     process: Parameters<ArrayClient['call']>[0],
     request: never,
@@ -50,9 +67,11 @@ function checked(world: World, array: ArrayParty, client: ArrayClient, name: str
     if (!PROCESSES[process].changes) return client.call(process, request, options).catch(judge);
     const requestId = randomHex(draws.random, 16);
     const returns = array.peek.returns();
-    const first = await settled(client.call(process, request, { ...options, requestId }));
+    const send = (by: ArrayClient): Promise<Settled> => settled(by.call(process, request, { ...options, requestId }));
+    const beside = twin && draws.chance(world.options.doubleRate) ? send(twin) : undefined;
+    const first = await send(client);
     world.note(`${name} ${array.name} ${process} ${first.text}`);
-    const again = draws.chance(0.05) ? await settled(client.call(process, request, { ...options, requestId })) : first;
+    const again = (await beside) ?? (draws.chance(0.05) ? await send(client) : first);
     if (first.known && !array.peek.isDurable(requestId)) {
       fail(`${array.name} answered ${process} ${requestId} (${first.text}) but it is not durable`);
     }
@@ -74,7 +93,7 @@ function checked(world: World, array: ArrayParty, client: ArrayClient, name: str
     throw error;
   }
 
-  async function settled(answer: Promise<unknown>): Promise<{ text: string; known: boolean; value(): unknown }> {
+  async function settled(answer: Promise<unknown>): Promise<Settled> {
     try {
       const value = await answer;
       return { text: JSON.stringify(value), known: true, value: () => value };

@@ -103,6 +103,8 @@ export interface SimDisk {
    * before they are durable, while others may have seen what they are about; with a number that rises.
    */
   onOperation: ((count: number) => void) | undefined;
+  /** Told of each flush when it begins; may say how long it takes. */
+  ambush: ((file: string) => number | undefined) | undefined;
   /** A checker looks: strikes are not for it. */
   quiet: boolean;
   files(): string[];
@@ -196,9 +198,7 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
       size: () => opened.cached.size,
       read(target, offset) {
         if (struck(opened.name, 'read')) throw ioError('EIO', `i/o error, read ${opened.name}`);
-        if (wounds.isUnreadable(opened, offset, target.length)) {
-          throw ioError('EIO', `i/o error, read ${opened.name}`);
-        }
+        if (wounds.isUnreadable(opened, offset, target.length)) throw ioError('EIO', `i/o error, read ${opened.name}`);
         const { bytes, size } = opened.cached;
         const stored = bytes.subarray(Math.min(offset, size), Math.min(offset + target.length, size));
         target.set(stored);
@@ -235,8 +235,9 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
           broken = true;
           loseUnflushed(opened);
         }
-        if (broken) return failing(life, `i/o error, fdatasync ${opened.name}`);
-        return later(life, flushDelay(), () => {
+        const delayMs = disk.ambush?.(opened.name) ?? flushDelay();
+        if (broken) return failing(life, delayMs, `i/o error, fdatasync ${opened.name}`);
+        return later(life, delayMs, () => {
           makeDurable(opened, upTo);
           disk.watcher?.flushed(opened.name);
         });
@@ -245,8 +246,8 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
     };
   }
 
-  function failing(life: Life, text: string): Promise<void> {
-    return later(life, flushDelay(), () => undefined).then(() => {
+  function failing(life: Life, delayMs: number, text: string): Promise<void> {
+    return later(life, delayMs, () => undefined).then(() => {
       throw ioError('EIO', text);
     });
   }
@@ -266,6 +267,7 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
   const disk: SimDisk = {
     watcher: undefined,
     onOperation: undefined,
+    ambush: undefined,
     full: false,
     quiet: false,
     options,

@@ -1,3 +1,4 @@
+import { lieInWait } from './ambush.ts';
 import type { Draws } from './randomness.ts';
 import { rotSomewhere } from './rot.ts';
 import type { World } from './world.ts';
@@ -14,8 +15,9 @@ export function startFaults(world: World): void {
   repeat(world, 'pauses', options.pauseEveryMs, (draws) => pause(world, draws));
   repeat(world, 'clocks', options.pauseEveryMs, (draws) => moveClock(world, draws));
   repeat(world, 'rot', options.rotEveryMs, (draws) => rotSomewhere(world, draws));
+  repeat(world, 'ambushes', options.ambushEveryMs, (draws) => lieInWait(world, draws));
   if (options.olderCopyEveryMs > 0) goBack(world);
-  for (const link of world.network.links.values()) link.loss = options.loss;
+  for (const link of world.network.links.values()) Object.assign(link, { loss: options.loss, delayRate: options.delayRate });
 }
 
 const YEAR_MS = 365 * 86_400_000;

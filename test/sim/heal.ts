@@ -26,13 +26,14 @@ const LATECOMERS_MS = 1_000;
  */
 export async function heal(world: World, runUntil: (done: () => boolean) => Promise<void>): Promise<void> {
   world.note('the faults are over');
-  for (const link of world.network.links.values()) Object.assign(link, { up: true, loss: 0 });
+  for (const link of world.network.links.values()) Object.assign(link, { up: true, loss: 0, delayRate: 0 });
   const lines = { quiet: false };
   world.scheduler.after(quietForMs(world), () => (lines.quiet = true));
   for (const array of world.arrays) {
     array.disk.options = { ...array.disk.options, stallRate: 0 };
     // The rest of its life it could not flush any more.
     if (array.life && array.disk.doubtful) world.stop(array, true);
+    array.disk.ambush = undefined;
     array.disk.mend();
     if (!array.life) world.start(array);
     array.setLink('up');

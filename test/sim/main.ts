@@ -19,7 +19,7 @@ const USAGE = `npm run sim -- [--seed N] [--count N] [--trace] [--twice] [--keep
   --no-shrink    do not look for a smaller failure
   --bytes        every seed over iSCSI, not only one in ten
   --flush-faults disks fail, to flush as well, in every seed
-  --first        the swarm of the oldest seeds in the corpus: fewer knobs, fewer faults; --wide: that of those after them
+  --first        the swarm of the oldest seeds in the corpus: fewer knobs, fewer faults; --wide, --whole: those after it
   --set K=V      a knob, its value in JSON; may be given again
   --summary FILE figures and probes of the run, in JSON
 A seed that fails leaves test/sim/artifacts/sim-SEED.json.
@@ -62,6 +62,7 @@ export async function main(args: string[]): Promise<number> {
       bytes: { type: 'boolean', default: false },
       first: { type: 'boolean', default: false },
       wide: { type: 'boolean', default: false },
+      whole: { type: 'boolean', default: false },
       set: { type: 'string', multiple: true, default: [] },
       summary: { type: 'string' },
       help: { type: 'boolean', default: false },
@@ -115,7 +116,7 @@ async function playAll(order: Order): Promise<Totals> {
 }
 
 async function report(result: SimResult, { parts, trace, keepGoing, shrinks }: Order): Promise<number> {
-  const swarm = parts.swarm ?? 'whole';
+  const swarm = parts.swarm ?? 'aimed';
   const smaller = shrinks ? await shrink(result, parts.options ?? {}) : result;
   const replay = replayLine(result, swarm);
   const shrunk = replayLine(smaller, swarm);
@@ -138,9 +139,8 @@ async function report(result: SimResult, { parts, trace, keepGoing, shrinks }: O
   return exitCodeOf(result.invariant!);
 }
 
-function swarmOf({ first, wide }: { first: boolean; wide: boolean }): Swarm {
-  if (first) return 'first';
-  return wide ? 'wide' : 'whole';
+function swarmOf(values: Readonly<Record<string, unknown>>): Swarm {
+  return (['first', 'wide', 'whole'] as const).find((swarm) => values[swarm] === true) ?? 'aimed';
 }
 
 function commit(): string {
@@ -158,10 +158,10 @@ function knob(text: string): [string, unknown] {
 
 function replayLine({ seed, options }: SimResult, swarm: Swarm): string {
   const flags = asFlags(options, drawOptions(seed, swarm));
-  return `npm run sim -- --seed ${seed} --trace${swarm === 'whole' ? '' : ` --${swarm}`}${flags}`;
+  return `npm run sim -- --seed ${seed} --trace${swarm === 'aimed' ? '' : ` --${swarm}`}${flags}`;
 }
 
-export function reportOf(result: SimResult, storyLines: number, swarm: Swarm = 'whole'): string {
+export function reportOf(result: SimResult, storyLines: number, swarm: Swarm = 'aimed'): string {
   const { seed, invariant, message, options, events, virtualMs, story } = result;
   const knobs = Object.entries(options).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
   return [

@@ -208,6 +208,7 @@ export function createModel(sides: readonly [Side, Side], tick: () => number, ne
     const { image } = side;
     const swap = after?.role === 'primary' && after.suspendReason === 'none';
     if (isConsistentAuxiliary(before) && after) {
+      if (!swap) refuseUnrestored(side, before!);
       const volumes = volumesOf(side, before);
       const what = `${side.name} became primary by ${swap ? 'swap' : 'takeover'}`;
       if (swap && !side.maySplit) checkFollowed(side, { invariant: 'I12-swap', what, before: Infinity, volumes });
@@ -223,6 +224,13 @@ export function createModel(sides: readonly [Side, Side], tick: () => number, ne
     side.history = createHistory(`${side.name}@${tick()}`, image, side.history);
     for (const write of side.inFlight) addWrite(side.history, write);
     if (swap && roleOf(other.group) === 'auxiliary') other.history = side.history;
+  }
+
+  /** What it held durably, and could have restored, a takeover must not give up. */
+  function refuseUnrestored(side: Side, { following, journalDamaged, read, restored }: GroupState): void {
+    if (!following || journalDamaged || restored.sequence >= read.sequence) return;
+    const what = `records ${restored.sequence + 1} to ${read.sequence}, which it had acquired and not restored`;
+    throw new SimFailure('I12-swap', `a takeover at ${side.name} gives up ${what}`);
   }
 
   /** A primary has become auxiliary; by a resync, that is only right where the other side has all that it answered. */

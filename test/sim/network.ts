@@ -11,6 +11,8 @@ export interface Link {
   latencyMs: number;
   /** How often a request, and how often an answer, is lost. */
   loss: number;
+  /** How often one takes a hundred times as long. */
+  delayRate: number;
 }
 
 /** An array as the network finds it. */
@@ -60,7 +62,7 @@ export function createNetwork(parts: {
 
   function link(one: string, other: string): Link {
     const key = one < other ? `${one}-${other}` : `${other}-${one}`;
-    const known = links.get(key) ?? { up: true, latencyMs, loss: 0 };
+    const known = links.get(key) ?? { up: true, latencyMs, loss: 0, delayRate: 0 };
     links.set(key, known);
     return known;
   }
@@ -68,7 +70,8 @@ export function createNetwork(parts: {
   /** Undefined: lost. */
   function transit(between: Link, life: Life): Promise<void> | undefined {
     if (!between.up || draws.chance(between.loss)) return undefined;
-    return wait(draws.latency(between.latencyMs), life);
+    const times = between.delayRate > 0 && draws.chance(between.delayRate) ? 100 : 1;
+    return wait(draws.latency(between.latencyMs) * times, life);
   }
 
   function wait(delayMs: number, life: Life): Promise<void> {

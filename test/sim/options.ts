@@ -1,5 +1,6 @@
+import { AMBUSHED } from './ambush.ts';
 import { createDraws, type Draws } from './randomness.ts';
-import { TUNABLES } from './tunables.mjs';
+import { LATER_TUNABLES, TUNABLES, type Tunable } from './tunables.mjs';
 
 /** What one seed plays: every knob is drawn, so that small rings, slow lines and quiet hosts all have their turn. */
 export interface SimOptions {
@@ -55,12 +56,22 @@ export interface SimOptions {
   readonly rotEveryMs: number;
   /** Mean time between commands that somebody sends past the verbs and their rules; 0: never. */
   readonly rawOrderEveryMs: number;
+  /** Mean time between flushes that somebody lies in wait for, to cut the power within or right behind them; 0: never. */
+  readonly ambushEveryMs: number;
+  /** Of which files: the start of their names, or any. */
+  readonly ambushAt: string;
+  /** How often a command on its way takes a hundred times as long. */
+  readonly delayRate: number;
+  /** How often a host sends a command twice at once. */
+  readonly doubleRate: number;
+  /** The operator now and then acquires and purges for a while, and restores nothing. */
+  readonly hoards: boolean;
   /** Constants of the product that have another value in this seed; see `tunables.mjs`. */
   readonly tunables: Readonly<Record<string, number>>;
 }
 
-/** As seeds were played that the corpus remembers: `first`, then `wide`. Knobs that came later have streams of their own. */
-export type Swarm = 'first' | 'wide' | 'whole';
+/** As seeds were played that the corpus remembers: `first`, `wide`, `whole`, then `aimed`. Knobs that came later have streams of their own. */
+export type Swarm = 'first' | 'wide' | 'whole' | 'aimed';
 
 function drawLaterOptions(
   seed: number,
@@ -84,6 +95,11 @@ const NARROW = {
   mixtures: false,
   rotEveryMs: 0,
   rawOrderEveryMs: 0,
+  ambushEveryMs: 0,
+  ambushAt: '',
+  delayRate: 0,
+  doubleRate: 0,
+  hoards: false,
   tunables: {},
 } as const;
 
@@ -99,12 +115,12 @@ function drawWideOptions(seed: number): Partial<SimOptions> {
     ...(draws.chance(0.2) ? { volumes: 4 } : {}),
     ...(draws.chance(0.2) ? { applications: 4 } : {}),
     ...(draws.chance(0.2) ? { depth: 8 } : {}),
-    tunables: draws.chance(0.25) ? drawTunables(draws) : {},
+    tunables: draws.chance(0.25) ? drawTunables(draws, TUNABLES) : {},
   };
 }
 
-function drawTunables(draws: Draws): Record<string, number> {
-  const drawn = TUNABLES.filter(() => draws.chance(0.4));
+function drawTunables(draws: Draws, tunables: readonly Tunable[]): Record<string, number> {
+  const drawn = tunables.filter(() => draws.chance(0.4));
   return Object.fromEntries(drawn.map(({ name, values }) => [name, draws.pick(values)]));
 }
 
@@ -115,7 +131,24 @@ function drawWholeOptions(seed: number): Partial<SimOptions> {
   };
 }
 
-export function drawOptions(seed: number, swarm: Swarm = 'whole'): SimOptions {
+function drawAimedOptions(seed: number, tunables: SimOptions['tunables']): Partial<SimOptions> {
+  const draws = createDraws(seed, 'options-aimed');
+  return {
+    ambushEveryMs: draws.pick([0, 0, 0, 0, 100, 500]),
+    ambushAt: draws.pick(AMBUSHED),
+    delayRate: draws.pick([0, 0, 0, 0.002, 0.02]),
+    doubleRate: draws.pick([0, 0, 0.05, 0.3]),
+    hoards: draws.chance(0.15),
+    tunables: draws.chance(0.25) ? { ...tunables, ...drawTunables(draws, LATER_TUNABLES) } : tunables,
+  };
+}
+
+export function drawOptions(seed: number, swarm: Swarm = 'aimed'): SimOptions {
+  const options = drawUnaimed(seed, swarm);
+  return swarm === 'aimed' ? { ...options, ...drawAimedOptions(seed, options.tunables) } : options;
+}
+
+function drawUnaimed(seed: number, swarm: Swarm): SimOptions {
   const draws = createDraws(seed, 'options');
   const rarely = (values: readonly number[]): number => (draws.chance(0.4) ? 0 : draws.pick(values));
   return {
@@ -145,6 +178,6 @@ export function drawOptions(seed: number, swarm: Swarm = 'whole'): SimOptions {
     ...drawLaterOptions(seed),
     ...NARROW,
     ...(swarm === 'first' ? {} : drawWideOptions(seed)),
-    ...(swarm === 'whole' ? drawWholeOptions(seed) : {}),
+    ...(swarm === 'whole' || swarm === 'aimed' ? drawWholeOptions(seed) : {}),
   };
 }

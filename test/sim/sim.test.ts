@@ -11,6 +11,7 @@ const { exhaust, reportOf, runSeed } = await load('main.ts');
 const FIRST_SEED = firstSeedOf();
 const SEEDS = 16;
 const STREAM_SEEDS = 2;
+const SWARMS = ['wide', 'whole', 'aimed'] as const;
 /** What seeds of the corpus were played without. */
 const AS_THEN = { bytes: false, deallocateRate: 0, diskFaultEveryMs: 0 };
 /** Mutants that the first seeds find; all of them are hunted by `npm run sim:mutants`. */
@@ -25,7 +26,7 @@ async function expectToPass(seed: number, parts: SimParts = {}): Promise<void> {
 describe('the simulation', { timeout: 120_000 }, () => {
   it.each(corpus)('passes seed $seed, which once failed: $found', ({ seed, swarm, options }) =>
     expectToPass(seed, {
-      swarm: swarm === 'whole' || swarm === 'wide' ? swarm : 'first',
+      swarm: SWARMS.find((known) => known === swarm) ?? 'first',
       options: options ?? (swarm ? {} : AS_THEN),
     }),
   );

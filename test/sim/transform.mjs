@@ -6,8 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { PROBES } from './probes.mjs';
-import { TUNABLES } from './tunables.mjs';
+import { LATER_TUNABLES, TUNABLES } from './tunables.mjs';
 
+const EVERY_TUNABLE = [...TUNABLES, ...LATER_TUNABLES];
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Throws where the text to be replaced is not there exactly once. */
@@ -43,7 +44,7 @@ function probing({ name, file, find, when, expression }) {
 
 /** An esbuild plugin; `mutations` are `{ file, find, replace }`, files relative to the root of the project. */
 function transformed(mutations) {
-  const files = new Set([...TUNABLES.map(({ file }) => file), ...mutations.map(({ file }) => file)]);
+  const files = new Set([...EVERY_TUNABLE.map(({ file }) => file), ...mutations.map(({ file }) => file)]);
   return {
     name: 'transformed',
     setup(building) {
@@ -54,7 +55,7 @@ function transformed(mutations) {
         unseen.delete(file);
         let contents = readFileSync(path, 'utf8');
         for (const mutation of mutations) if (mutation.file === file) contents = replaceOnce(contents, mutation);
-        for (const entry of TUNABLES) if (entry.file === file) contents = tunable(contents, file, entry.name);
+        for (const entry of EVERY_TUNABLE) if (entry.file === file) contents = tunable(contents, file, entry.name);
         return { contents, loader: 'ts' };
       });
       building.onEnd(() => {

@@ -5,3 +5,4 @@ export interface Tunable {
 }
 
 export const TUNABLES: readonly Tunable[];
+export const LATER_TUNABLES: readonly Tunable[];

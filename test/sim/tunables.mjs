@@ -20,3 +20,8 @@ export const TUNABLES = [
   { file: 'src/array/command-device/slot-table.ts', name: 'HELD_READ_LIMIT', values: [1, 3] },
   { file: 'src/host/call-state.ts', name: 'IO_SHARE_MS', values: [200] },
 ];
+
+/** As those above, for the newest swarm only: the others would tell other stories. */
+export const LATER_TUNABLES = [
+  { file: 'src/interface-block/geometry.ts', name: 'SLOT_COUNT', values: [2, 3, 5] },
+];

@@ -7,7 +7,7 @@ export const INVARIANTS = {
   'I6-one-primary': 'no two primaries unseen; nothing acknowledged is given up without being asked',
   'I7-purge': 'purge frees only what is durable in the auxiliary journal',
   'I9-liveness': 'after the faults the system heals',
-  'I12-swap': 'a swap loses nothing acknowledged',
+  'I12-swap': 'a swap loses nothing acknowledged, a takeover nothing acquired',
   'own-place': 'a group uses the journal and the volumes that it was formed with, and no other group does',
   'check-clean': 'what crashes leave in the storage is no damage to `array check`',
   'rot-named': 'storage that has rotted is called damaged, and by name, before anything in it is believed',

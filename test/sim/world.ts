@@ -28,6 +28,7 @@ import { createDraws, type Draws } from './randomness.ts';
 import { createPartyClock, createScheduler, end, type Life, type Scheduler } from './scheduler.ts';
 import { createSide, volumeAt, watchDisk, type Side } from './side.ts';
 import { createStatePeek, type StatePeek } from './state-peek.ts';
+import { watchSlots } from './slot-watch.ts';
 import { SimFailure } from './verdict.ts';
 
 export interface ArrayParty {
@@ -247,7 +248,12 @@ async function startArray(world: World, party: ArrayParty, wrap: Wrappers): Prom
       await model.check();
       await model.recovered(side);
     }
-    await world.access.serve(party, { serial: party.serial, life, server: array.deviceServer });
+    const server = watchSlots(array.deviceServer, {
+      array: party.name,
+      nowMs: () => world.scheduler.nowMs(),
+      fail: (error) => world.fail(error),
+    });
+    await world.access.serve(party, { serial: party.serial, life, server });
     needRefused(world, party);
     world.note(`${party.name} serves`);
   } catch (error) {
