@@ -11,9 +11,6 @@ import { end, sleep, type Life } from './scheduler.ts';
 import { SimFailure } from './verdict.ts';
 import type { ArrayParty, SimGroup, World } from './world.ts';
 
-const HOARD_ROUNDS = 6;
-const HOARD_PAUSE_MS = 20;
-
 type Act = (parts: {
   world: World;
   group: SimGroup;
@@ -98,22 +95,12 @@ async function mixUpGroups({ world, group, context, draws, array }: Parameters<A
   });
 }
 
-/** The primary's journal is emptied again and again while nobody restores: that of the auxiliary fills up, to its last block. */
-async function hoard({ world, group, context }: Parameters<Act>[0]): Promise<void> {
-  for (let round = 0; round < HOARD_ROUNDS; round += 1) {
-    await acquireJournal(context, group.definition, {});
-    await sleep(world.scheduler, { alive: true }, HOARD_PAUSE_MS);
-    await purgeJournal(context, group.definition, {});
-  }
-}
-
 function otherOf({ arrays: [one, other] }: World, array: ArrayParty): ArrayParty {
   return array === one ? other : one;
 }
 
-const EVERY_ACT: typeof ACTS = { ...ACTS, 'mix-up': mixUpGroups, hoard };
+const ACTS_OF_SEVERAL: typeof ACTS = { ...ACTS, 'mix-up': mixUpGroups };
 const MIX_UPS = ['mix-up', 'mix-up', 'mix-up'];
-const HOARDS = ['hoard', 'hoard', 'hoard'];
 
 function operations(context: ReplicationContext, array: ArrayParty) {
   const found = context.arrays.get(array.name);
@@ -200,11 +187,7 @@ export function startOperator(world: World, group: SimGroup, name: string): void
   const { operatorEveryMs } = world.options;
   if (operatorEveryMs === 0) return;
   const draws = world.draws(name);
-  const acts = [
-    ...Object.keys(ACTS),
-    ...(world.groups.length === 1 ? [] : MIX_UPS),
-    ...(world.options.hoards ? HOARDS : []),
-  ];
+  const acts = world.groups.length === 1 ? Object.keys(ACTS) : [...Object.keys(ACTS), ...MIX_UPS];
 
   async function live(life: Life): Promise<void> {
     const context = createReplicationHost(world, name, life, draws.pick([1_000, 5_000, 20_000]));
@@ -214,7 +197,7 @@ export function startOperator(world: World, group: SimGroup, name: string): void
       const array = draws.pick(world.arrays);
       world.note(`${name} ${act} (${array.name})`);
       await attempt(world, `${name} ${act}`, async () =>
-        EVERY_ACT[act]!({ world, group, context, draws, array }),
+        ACTS_OF_SEVERAL[act]!({ world, group, context, draws, array }),
       );
     }
   }

@@ -64,8 +64,8 @@ export interface SimOptions {
   readonly delayRate: number;
   /** How often a host sends a command twice at once. */
   readonly doubleRate: number;
-  /** The operator now and then acquires and purges for a while, and restores nothing. */
-  readonly hoards: boolean;
+  /** Mean time between orders of somebody who acquires and purges, and restores nothing; 0: never. */
+  readonly hoardEveryMs: number;
   /** Constants of the product that have another value in this seed; see `tunables.mjs`. */
   readonly tunables: Readonly<Record<string, number>>;
 }
@@ -99,7 +99,7 @@ const NARROW = {
   ambushAt: '',
   delayRate: 0,
   doubleRate: 0,
-  hoards: false,
+  hoardEveryMs: 0,
   tunables: {},
 } as const;
 
@@ -138,7 +138,7 @@ function drawAimedOptions(seed: number, tunables: SimOptions['tunables']): Parti
     ambushAt: draws.pick(AMBUSHED),
     delayRate: draws.pick([0, 0, 0, 0.002, 0.02]),
     doubleRate: draws.pick([0, 0, 0.05, 0.3]),
-    hoards: draws.chance(0.15),
+    hoardEveryMs: draws.pick([0, 0, 0, 0, 0, 20, 200]),
     tunables: draws.chance(0.25) ? { ...tunables, ...drawTunables(draws, LATER_TUNABLES) } : tunables,
   };
 }

@@ -7,7 +7,7 @@ const WITHOUT: ReadonlyArray<Partial<SimOptions>> = [
   { ambushEveryMs: 0 },
   { delayRate: 0 },
   { doubleRate: 0 },
-  { hoards: false },
+  { hoardEveryMs: 0 },
   { bytes: false },
   { tunables: {} },
   { rotEveryMs: 0 },

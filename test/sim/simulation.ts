@@ -2,6 +2,7 @@ import { startApplication } from './application.ts';
 import { startFaults } from './faults.ts';
 import { heal } from './heal.ts';
 import { formGroup, startLoop } from './replicator.ts';
+import { startHoarder } from './hoarder.ts';
 import { SIGHTS } from './probes.mjs';
 import { startOperator } from './operator.ts';
 import { startRawOrders } from './raw-orders.ts';
@@ -107,6 +108,7 @@ async function play(world: World): Promise<void> {
   for (const group of groups) {
     for (let index = 0; index < options.loops; index += 1) startLoop(world, group, group.party(`loop${index}`));
     startOperator(world, group, group.party('operator'));
+    startHoarder(world, group);
   }
   startRawOrders(world, groups[0]!);
   startFaults(world);
