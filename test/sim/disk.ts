@@ -66,7 +66,8 @@ export interface DiskOptions {
 }
 
 export const FATES = ['lost', 'torn', 'garbage'] as const;
-export type Fate = (typeof FATES)[number];
+/** `late`: the second half of what a file had taken is durable, the first is lost. */
+export type Fate = (typeof FATES)[number] | 'late';
 
 /**
  * A disk with a volatile cache. A write is in the cache at once and durable after a flush that began later. The death of
@@ -358,7 +359,8 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
       if (draws.chance(0.5)) durableDirectory = new Map(directory);
       const all = draws.chance(0.1);
       for (const file of durableDirectory.values()) {
-        for (const { operation } of file.pending) settle(file.durable, operation, all);
+        const late = disk.options.fate === 'late' ? file.pending.slice(file.pending.length >>> 1) : undefined;
+        for (const { operation } of late ?? file.pending) settle(file.durable, operation, all || late !== undefined);
         file.pending = [];
         file.cached.copyOf(file.durable);
       }
@@ -370,7 +372,7 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
   /** The fate of one operation that was not flushed. */
   function settle(durable: Content, operation: Operation, all: boolean): void {
     const { fate } = disk.options;
-    if (fate) return suffer(durable, operation, fate);
+    if (fate && fate !== 'late') return suffer(durable, operation, fate);
     if (all || draws.chance(0.4)) return durable.apply(operation);
     if (operation.kind === 'truncate' || draws.chance(0.5)) return;
     const { offset, data } = operation;
@@ -384,7 +386,7 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
   }
 
   /** Torn: every other sector is new. Garbage: bytes of no one in all of them. */
-  function suffer(durable: Content, operation: Operation, fate: Fate): void {
+  function suffer(durable: Content, operation: Operation, fate: (typeof FATES)[number]): void {
     if (fate === 'lost' || operation.kind === 'truncate') return;
     const { offset, data } = operation;
     for (let at = 0, sector = 0; at < data.length; sector += 1) {

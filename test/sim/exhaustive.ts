@@ -1,22 +1,35 @@
-import { createGroup, deleteGroup, splitGroup } from '../../src/replication/change.ts';
+import { deleteGroup } from '../../src/replication/change.ts';
 import type { ReplicationContext } from '../../src/replication/context.ts';
-import type { GroupDefinition } from '../../src/replication/definition.ts';
-import { drainGroup } from '../../src/replication/drain.ts';
-import { acquireJournal, purgeJournal, restoreJournal } from '../../src/replication/journal.ts';
-import { resyncGroup } from '../../src/replication/resync.ts';
+import { purgeJournal } from '../../src/replication/journal.ts';
 import { swapGroup } from '../../src/replication/swap.ts';
 import { takeOver } from '../../src/replication/takeover.ts';
+import {
+  acquire,
+  acquireFromDying,
+  create,
+  drain,
+  groupOf,
+  inTurn,
+  lose,
+  PAIR,
+  restore,
+  resync,
+  split,
+  writeOn,
+  type Act,
+  type Operation,
+} from './acts.ts';
 import { startApplication } from './application.ts';
 import { FATES, type Fate } from './disk.ts';
 import { heal } from './heal.ts';
 import { drawOptions, type SimOptions } from './options.ts';
 import { attempt, createReplicationHost } from './replicator.ts';
-import { sleep, type Life } from './scheduler.ts';
+import type { Life } from './scheduler.ts';
 import { runUntil, setTunables } from './simulation.ts';
+import { SITUATIONS } from './situations.ts';
 import { createWorld, describeError, isReady, type World } from './world.ts';
 
 const QUIET_FLUSH_MS = 0.5;
-const SLOW_FLUSH_MS = 400;
 
 /** Nothing fails by chance: an application writes, and one command runs, cut at one place. */
 const QUIET: Partial<SimOptions> = {
@@ -43,36 +56,6 @@ const QUIET: Partial<SimOptions> = {
   tunables: {},
 };
 
-type Act = (context: ReplicationContext, world: World) => Promise<unknown>;
-
-interface Operation {
-  /** What has been done when it begins; every one begins with arrays that serve. */
-  readonly before: readonly Act[];
-  readonly act: Act;
-  readonly options?: Partial<SimOptions>;
-}
-
-const groupOf = ({ groups }: World): GroupDefinition => groups[0]!.definition;
-
-const create: Act = (context, world) => createGroup(context, groupOf(world), { primary: 'tokyo' });
-const drain: Act = (context, world) => drainGroup(context, groupOf(world));
-const split: Act = (context, world) => splitGroup(context, groupOf(world));
-const acquire: Act = (context, world) => acquireJournal(context, groupOf(world), {});
-const restore: Act = (context, world) => restoreJournal(context, groupOf(world), {});
-const writeOn: Act = (_context, world) => sleep(world.scheduler, { alive: true }, 60);
-/** What was acquired is nowhere but in the primary's page cache when that is lost. */
-const acquireFromDying: Act = async (context, world) => {
-  const [{ disk }] = world.arrays;
-  const { options } = disk;
-  disk.options = { ...options, flushMs: SLOW_FLUSH_MS, fate: 'lost' };
-  await writeOn(context, world);
-  await acquire(context, world);
-  await writeOn(context, world);
-  lose(world, 0);
-  disk.options = options;
-};
-const PAIR = [create, drain];
-
 export const OPERATIONS: Readonly<Record<string, Operation>> = {
   create: { before: [], act: create },
   'first copy': { before: [create], act: drain },
@@ -86,10 +69,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   split: { before: PAIR, act: split },
   resync: {
     before: [...PAIR, split, writeOn],
-    act: async (context, world) => {
-      await resyncGroup(context, groupOf(world));
-      await drain(context, world);
-    },
+    act: inTurn(resync, drain),
   },
   swap: { before: PAIR, act: (context, world) => swapGroup(context, groupOf(world), {}) },
   takeover: {
@@ -104,6 +84,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     options: { thinkMs: 3, deallocateRate: 0.3, longestWrite: 24, tunables: { SMALLEST_CHUNK_BYTES: 4_096 } },
   },
   'state log rotation': { before: [], act: create, options: { tunables: { COMPACT_BYTES: 2_048 } } },
+  ...SITUATIONS,
 };
 
 export interface Cut {
@@ -114,7 +95,6 @@ export interface Cut {
 }
 
 const COMMAND_TIMEOUT_MS = 2_000;
-const DOWN_MS = 40;
 
 /** Plays one command, cut or not, and heals; resolves to the operations that each disk saw while it ran. */
 export async function playCut(name: string, cut?: Cut): Promise<readonly number[]> {
@@ -162,14 +142,6 @@ async function inOrder(world: World, context: ReplicationContext, acts: readonly
   for (const act of acts) await attempt(world, 'operator', () => act(context, world));
 }
 
-function lose(world: World, index: number): void {
-  const array = world.arrays[index]!;
-  world.stop(array, true);
-  world.scheduler.after(DOWN_MS, () => {
-    if (!array.life) world.start(array);
-  });
-}
-
 /**
  * Cuts at `places` of the operations that each disk sees, evenly spread, or at all of them where there are no more; each with
  * every fate. Calls back for each cut.
@@ -179,7 +151,7 @@ export async function exhaust(name: string, places: number, played: (cut: Cut) =
   for (const array of [0, 1] as const) {
     const stride = Math.max(1, counts[array]! / places);
     for (let place = 1; place <= counts[array]!; place += stride) {
-      for (const fate of FATES) {
+      for (const fate of OPERATIONS[name]!.fates ?? FATES) {
         const cut = { array, at: Math.floor(place), fate };
         await playCut(name, cut);
         played(cut);

@@ -1,0 +1,211 @@
+import { purgeJournal, restoreJournal } from '../../src/replication/journal.ts';
+import { copiedPairsMask } from '../../src/replication/plan-cycle.ts';
+import {
+  acquire,
+  create,
+  drain,
+  groupOf,
+  inTurn,
+  lose,
+  PAIR,
+  restore,
+  resync,
+  slowly,
+  split,
+  writeOn,
+  type Act,
+  type Operation,
+} from './acts.ts';
+import { contentOf } from './history.ts';
+import { sleep } from './scheduler.ts';
+import type { World } from './world.ts';
+
+type Write = (chunk: number) => Promise<void>;
+type Free = (chunk: number) => Promise<void>;
+
+/**
+ * Moments that no seed meets often: one part takes its time, so that others go on, or what comes late comes after all. They are
+ * cut at every place like commands; where the moment itself is what matters, a few places are enough.
+ */
+const TOKYO = 0;
+const OSAKA = 1;
+const JOURNAL = /\.journal$/;
+const DATA = /\.data$/;
+const MAP = /\.map$/;
+const TABLES = /^state/;
+const DIFFERENCES = /^differences-/;
+
+const BUSY = { thinkMs: 3, depth: 4 };
+const STEADY = { thinkMs: 8, depth: 2 };
+/** What matters is written by name. */
+const SILENT = { thinkMs: 5_000 };
+const SMALL_CHUNKS = { SMALLEST_CHUNK_BYTES: 4_096 };
+/** Of 4096 bytes each, in two pieces of the map. */
+const SECTORS_PER_CHUNK = 8;
+const NEAR_CHUNK = 0;
+const FAR_CHUNK = 200;
+
+const pause = (ms: number): Act => (_context, world) => sleep(world.scheduler, { alive: true }, ms);
+
+const purge: Act = (context, world) => purgeJournal(context, groupOf(world), {});
+
+/** Half of what was acquired; its volumes become durable only after the group has been split and resynced. */
+const restoreHalf: Act = async (context, world) => {
+  const { name } = groupOf(world);
+  const { restoredSequence, readSequence } = await context.arrays.get('osaka')!.showJournal(name);
+  const toSequence = restoredSequence + Math.ceil((readSequence - restoredSequence) / 2);
+  await restoreJournal(context, groupOf(world), { toSequence });
+};
+
+/** The journal cannot be flushed from its next flush on. */
+const journalFails: Act = async (_context, world) => world.arrays[TOKYO].disk.strike('lun-20.journal', 'flush');
+
+/** A power cut that leaves records behind a hole. */
+const leaveHole: Act = async (context, world) => {
+  const { disk } = world.arrays[TOKYO];
+  const { options } = disk;
+  disk.options = { ...options, fate: 'late' };
+  await slowly(TOKYO, JOURNAL, 400, writeOn)(context, world);
+  lose(world, TOKYO);
+  disk.options = options;
+};
+
+/** Somebody puts back a copy of the primary that is older than what its auxiliary has read, and it goes on writing. */
+const goBack: Act = async (context, world) => {
+  const tokyo = world.arrays[TOKYO];
+  const putBack = world.copy(tokyo);
+  await inTurn(writeOn, drain)(context, world);
+  world.stop(tokyo, true);
+  putBack?.();
+  world.start(tokyo);
+  await inTurn(writeOn, writeOn, writeOn, drain)(context, world);
+};
+
+/** A purge that tells of all pairs as copied is on its way while the group is split, written to and resynced. */
+const purgeLate: Act = async (context, world) => {
+  const { name: group } = groupOf(world);
+  const [tokyo, osaka] = [context.arrays.get('tokyo')!, context.arrays.get('osaka')!];
+  const { readSequence: toSequence, generation, readProof: proof, life, changes } = await osaka.showJournal(group);
+  const copiedPairs = copiedPairsMask(await osaka.showPairs(group));
+  await inTurn(split, writeOn)(context, world);
+  const line = world.network.link('tokyo', 'osaka');
+  line.up = false;
+  await resync(context, world);
+  await tokyo.purge({ group, toSequence, generation, proof, copiedPairs, life, changes });
+  line.up = true;
+};
+
+/** Hosts that do one thing after the other, on the first volume at tokyo; what fails fails. */
+const hosts =
+  (work: (parts: { readonly write: Write; readonly free: Free; readonly world: World }) => Promise<unknown>): Act =>
+  async (_context, world) => {
+    const [group] = world.groups;
+    const tokyo = world.arrays[TOKYO];
+    const { firstLun } = group!.at(tokyo);
+    const life = { alive: true };
+    const lun = await world.access.opener('mover', life, world.tap).open(world.access.path(tokyo, firstLun));
+    const deallocate = world.access.deallocator('mover', life, world.tap);
+    const write: Write = async (chunk) => {
+      const { id, first, count } = group!.model.announce(0, chunk * SECTORS_PER_CHUNK, SECTORS_PER_CHUNK);
+      await lun.write(first, contentOf(id, count), { timeoutMs: 1_000, forceUnitAccess: true });
+    };
+    const free: Free = (chunk) => deallocate(tokyo, firstLun, chunk * SECTORS_PER_CHUNK, SECTORS_PER_CHUNK);
+    await work({ write, free, world }).catch((error: unknown) => world.note(`mover: ${String(error)}`));
+  };
+
+const writes = (...chunks: readonly number[]): Act =>
+  hosts(async ({ write }) => {
+    for (const chunk of chunks) await write(chunk);
+  });
+
+/** Each begins while the mark of the one before is on its way to the disk. */
+const writesApart = (chunkCount: number, apartMs: number): Act =>
+  hosts(async ({ write, world }) => {
+    const written: Array<Promise<unknown>> = [];
+    for (let chunk = 0; chunk < chunkCount; chunk += 1) {
+      written.push(write(chunk));
+      await sleep(world.scheduler, { alive: true }, apartMs);
+    }
+    await Promise.allSettled(written);
+  });
+
+/** A place is given back by one chunk and asked for by another whose entry in the map lies elsewhere. */
+const exchangePlaces = hosts(async ({ write, free }) => {
+  await write(NEAR_CHUNK);
+  await free(NEAR_CHUNK);
+  await write(FAR_CHUNK);
+});
+
+const freeNear = hosts(({ free }) => free(NEAR_CHUNK));
+
+/** By hand at the primary alone: its auxiliary hears nothing of it. */
+const suspendUnseen: Act = async (context, world) => {
+  const { name: group } = groupOf(world);
+  const tokyo = context.arrays.get('tokyo')!;
+  const { generation, lineage } = await tokyo.showJournal(group);
+  await tokyo.splitGroup(group);
+  await writes(NEAR_CHUNK)(context, world);
+  await tokyo.resyncGroup({ group, role: 'primary', discard: false, generation, lineage });
+};
+
+/** Places on the volumes cannot be given for a moment: what needs none is restored before, and seen. */
+const restoreWithoutRoom: Act = async (context, world) => {
+  world.arrays[OSAKA].disk.strike('lun-10.map', 'write');
+  await restore(context, world);
+  await pause(200)(context, world);
+};
+
+export const SITUATIONS: Readonly<Record<string, Operation>> = {
+  'purge while tables of the other side are slow': {
+    before: [...PAIR, writeOn],
+    act: slowly(OSAKA, TABLES, 100, inTurn(acquire, pause(150), purge)),
+  },
+  'copy from an array that may restart': {
+    before: [...PAIR, split, writeOn],
+    act: slowly(TOKYO, JOURNAL, 40, slowly(OSAKA, DATA, 150, inTurn(resync, pause(200)))),
+    options: { ...STEADY, volumes: 1 },
+  },
+  'resync while restored volumes are flushed': {
+    before: [...PAIR, writes(0, 1, 0, 1, 0, 1), acquire, pause(20)],
+    act: slowly(OSAKA, DATA, 400, inTurn(restoreHalf, pause(5), split, writes(0, 1), resync, pause(600), drain)),
+    options: { ...SILENT, volumes: 1 },
+  },
+  'a primary that was suspended unseen': {
+    before: [...PAIR, writes(NEAR_CHUNK), acquire, pause(20)],
+    act: inTurn(suspendUnseen, writes(1, 2, 3), drain),
+    options: { ...SILENT, volumes: 1 },
+  },
+  'a journal that cannot be flushed': { before: PAIR, act: inTurn(journalFails, writeOn), options: BUSY },
+  'writes into a hole': {
+    before: PAIR,
+    act: inTurn(leaveHole, writeOn, writeOn),
+    options: { ...BUSY, volumes: 1, longestWrite: 1, deallocateRate: 0 },
+  },
+  'an older primary goes on': {
+    before: PAIR,
+    act: goBack,
+    options: { volumes: 1, longestWrite: 1, deallocateRate: 0 },
+  },
+  'a purge that is late': { before: PAIR, act: purgeLate },
+  'restore without room': {
+    before: [writes(0, 1), ...PAIR, writes(0, 0, 1, 20), acquire, pause(20)],
+    act: restoreWithoutRoom,
+    options: { ...SILENT, volumes: 1, sectors: 384, tunables: { ...SMALL_CHUNKS, RECORDS_PER_TURN: 1, FAILURE_RETRY_MS: 10 } },
+  },
+  'restore while the copy waits for a place': {
+    before: [writes(NEAR_CHUNK)],
+    act: slowly(OSAKA, MAP, 150, inTurn(create, pause(30), freeNear, acquire, pause(15), restore, pause(300))),
+    options: { ...SILENT, volumes: 1, tunables: SMALL_CHUNKS },
+  },
+  'writes beside a lost peer': {
+    before: [...PAIR, split],
+    act: slowly(TOKYO, DIFFERENCES, 20, writesApart(10, 7)),
+    options: { ...SILENT, volumes: 1, tunables: SMALL_CHUNKS },
+  },
+  'places that change hands': {
+    before: [],
+    act: exchangePlaces,
+    options: { ...SILENT, volumes: 1, sectors: 2_048, tunables: { ...SMALL_CHUNKS, ALLOCATE_AHEAD: 0 } },
+    fates: ['late'],
+  },
+};
