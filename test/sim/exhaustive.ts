@@ -122,7 +122,8 @@ export async function playCut(name: string, cut?: Cut): Promise<readonly number[
         if (cut?.array === index && cut.at === counts[index]) lose(world, index);
       };
     });
-    void inOrder(world, context, [operation.act]).then(() => (state.done = true));
+    // As an event: time must not run on before its first command is on its way.
+    scheduler.after(0, () => void inOrder(world, context, [operation.act]).then(() => (state.done = true)));
     await runUntil(world, () => state.done && arrays.every((array) => array.life !== undefined));
     for (const array of arrays) array.disk.onOperation = undefined;
     world.chaos = false;

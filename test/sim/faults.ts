@@ -17,7 +17,8 @@ export function startFaults(world: World): void {
   repeat(world, 'rot', options.rotEveryMs, (draws) => rotSomewhere(world, draws));
   repeat(world, 'ambushes', options.ambushEveryMs, (draws) => lieInWait(world, draws));
   if (options.olderCopyEveryMs > 0) goBack(world);
-  for (const link of world.network.links.values()) Object.assign(link, { loss: options.loss, delayRate: options.delayRate });
+  for (const link of world.network.links.values())
+    Object.assign(link, { loss: options.loss, delayRate: options.delayRate });
 }
 
 const YEAR_MS = 365 * 86_400_000;

@@ -211,7 +211,9 @@ export const MUTANTS = [
     find: 'return joinInFlight(execute);',
     replace: 'return execute;',
     expect: ['I4-once'],
-    within: 200,
+    within: 20,
+    options: { bytes: false, doubleRate: 0.3 },
+    seeds: [3],
   },
   {
     name: 'a refusal is answered but not remembered',
@@ -231,6 +233,7 @@ export const MUTANTS = [
     expect: ['I1-prefix', 'I2-durable', 'I4-once', 'I6-one-primary', 'I9-liveness', 'no-crash'],
     options: CUTS,
     within: 60,
+    cuts: 'purge while tables of the other side are slow',
   },
   {
     name: 'the state log is not flushed',
@@ -247,7 +250,9 @@ export const MUTANTS = [
     find: 'if (occupant.completedAtMs === undefined) return false;',
     replace: 'if (occupant.completedAtMs === undefined) return true;',
     expect: ['I4-once', 'I5-own-answer', 'no-crash'],
-    within: 60,
+    within: 20,
+    options: { bytes: false, doubleRate: 0.3, tunables: { SLOT_COUNT: 2 } },
+    seeds: [1],
   },
   {
     name: 'an answer is taken from a host that has not read it',
@@ -255,7 +260,9 @@ export const MUTANTS = [
     find: 'clock.monotonicMs() - occupant.completedAtMs >= ABANDONED_AFTER_MS',
     replace: 'true',
     expect: ['I4-once', 'I5-own-answer', 'no-crash'],
-    within: 60,
+    within: 20,
+    options: { bytes: false, doubleRate: 0.3, tunables: { SLOT_COUNT: 2 } },
+    seeds: [1],
   },
   {
     name: 'restore skips a record',
@@ -286,6 +293,7 @@ export const MUTANTS = [
     replace: 'announceChange(volume, change)',
     expect: ['I1-prefix', 'I9-liveness', 'no-crash'],
     within: 400,
+    cuts: 'restore while the copy waits for a place',
   },
   {
     name: 'restore counts before the volumes are durable',
@@ -304,6 +312,7 @@ export const MUTANTS = [
     replace: 'return applied?.epoch === -1 && ',
     expect: ['I1-prefix'],
     within: 60,
+    cuts: 'restore without room',
   },
   {
     name: 'a restart does not restore what was ordered before',
@@ -371,6 +380,7 @@ export const MUTANTS = [
     expect: ['I1-prefix', 'I2-durable', 'I9-liveness', 'no-crash'],
     options: { ...CUTS, garbage: true },
     within: 400,
+    cuts: 'writes beside a lost peer',
   },
   {
     name: 'a volume takes a write before the journal is durable',
@@ -447,6 +457,7 @@ export const MUTANTS = [
     replace: 'return slotsOf(copiedPairs) ?? { generation, sequence, hasFollowed };',
     expect: ['I9-liveness', 'I1-prefix'],
     within: 1_000,
+    cuts: 'a purge that is late',
   },
   {
     name: 'acquisition waits for room that no restore will make',
@@ -455,6 +466,7 @@ export const MUTANTS = [
     replace: 'if (ringFull) return { retryMs: WAIT_MS };',
     expect: ['I9-liveness'],
     within: 200,
+    cuts: 'a ring that is full of what nobody restores',
   },
   {
     name: 'a swap gives the role away before its last writes are acquired',
@@ -515,6 +527,7 @@ export const MUTANTS = [
     expect: ['I12-swap', 'I1-prefix', 'I6-one-primary', 'I9-liveness'],
     options: { operatorEveryMs: 30 },
     within: 400,
+    cuts: 'takeover by hand',
   },
   {
     name: 'a resync gives up writes without being told to',
@@ -583,6 +596,7 @@ export const MUTANTS = [
     expect: ['I1-prefix', 'I9-liveness'],
     options: CUTS,
     within: 200,
+    cuts: 'writes beside a lost peer',
   },
   {
     name: 'a journal that is full suspends without its differences',
@@ -602,6 +616,7 @@ export const MUTANTS = [
     expect: ['I1-prefix', 'I9-liveness'],
     options: { flushFaults: true, diskFaultEveryMs: 100, powerCutEveryMs: 200 },
     within: 1_000,
+    cuts: 'a journal that cannot be flushed',
   },
   {
     name: 'a restart does not put the journal into the volumes',
@@ -661,6 +676,7 @@ export const MUTANTS = [
     expect: ['I1-prefix', 'I2-durable', 'I9-liveness'],
     options: { ...CUTS, thinkMs: 10 },
     within: 1_000,
+    cuts: 'writes into a hole',
   },
   {
     name: 'work begun before a change of role decides about the state after it',
@@ -670,6 +686,7 @@ export const MUTANTS = [
     expect: ['I1-prefix', 'I2-durable', 'I6-one-primary', 'I7-purge', 'I9-liveness', 'I12-swap', 'no-crash'],
     options: { operatorEveryMs: 30 },
     within: 400,
+    cuts: 'resync while restored volumes are flushed',
   },
   {
     name: 'a place on a volume is given again before it is zeros',
@@ -686,9 +703,10 @@ export const MUTANTS = [
     file: 'src/array/store/thin-file.ts',
     find: 'freed.push(slots[chunk]! - 1);',
     replace: 'free.push(slots[chunk]! - 1);',
-    expect: ['I1-prefix', 'I2-durable', 'I9-liveness', 'no-crash'],
+    expect: ['check-clean', 'I1-prefix', 'I2-durable', 'I9-liveness', 'no-crash'],
     options: { ...CRASHES, deallocateRate: 0.3, longestWrite: 24, tunables: { SMALLEST_CHUNK_BYTES: 4096 } },
     within: 400,
+    cuts: 'places that change hands',
   },
   {
     name: 'an auxiliary follows a journal that has a gap',
@@ -698,6 +716,7 @@ export const MUTANTS = [
     expect: ['I1-prefix', 'I9-liveness', 'no-crash'],
     options: { operatorEveryMs: 30 },
     within: 1_000,
+    cuts: 'a primary that was suspended unseen',
   },
   {
     name: 'an older primary is followed',
@@ -707,6 +726,7 @@ export const MUTANTS = [
     expect: ['I1-prefix', 'I9-liveness'],
     options: OLDER,
     within: 60,
+    cuts: 'an older primary goes on',
   },
   {
     name: 'an older auxiliary is resynced by the differences',

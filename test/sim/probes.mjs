@@ -170,6 +170,8 @@ export const SIGHTS = {
   'a rotten primary journal is put right': / refuses what has rotted: .*\.journal/,
   'what a rotten primary journal lacks is given up': / gives up \d+ writes from record /,
   'a damaged record is not shipped': /split the group, resync it: .*the peer/,
+  'somebody lies in wait for a flush': /^somebody has waited for a flush of /,
+  'a ring fills up unrestored': /hoarder.* purge: done$/,
   'an older copy is put back': / has an older copy of its storage$/,
   'an older copy is refused': /came back from an older copy/,
 };

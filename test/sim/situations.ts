@@ -20,7 +20,7 @@ import { contentOf } from './history.ts';
 import { sleep } from './scheduler.ts';
 import type { World } from './world.ts';
 
-type Write = (chunk: number) => Promise<void>;
+type Write = (chunk: number, forceUnitAccess?: boolean) => Promise<void>;
 type Free = (chunk: number) => Promise<void>;
 
 /**
@@ -36,16 +36,18 @@ const TABLES = /^state/;
 const DIFFERENCES = /^differences-/;
 
 const BUSY = { thinkMs: 3, depth: 4 };
-const STEADY = { thinkMs: 8, depth: 2 };
 /** What matters is written by name. */
-const SILENT = { thinkMs: 5_000 };
+const SILENT = { thinkMs: 100_000 };
 const SMALL_CHUNKS = { SMALLEST_CHUNK_BYTES: 4_096 };
 /** Of 4096 bytes each, in two pieces of the map. */
 const SECTORS_PER_CHUNK = 8;
 const NEAR_CHUNK = 0;
 const FAR_CHUNK = 200;
 
-const pause = (ms: number): Act => (_context, world) => sleep(world.scheduler, { alive: true }, ms);
+const pause =
+  (ms: number): Act =>
+  (_context, world) =>
+    sleep(world.scheduler, { alive: true }, ms);
 
 const purge: Act = (context, world) => purgeJournal(context, groupOf(world), {});
 
@@ -103,11 +105,12 @@ const hosts =
     const tokyo = world.arrays[TOKYO];
     const { firstLun } = group!.at(tokyo);
     const life = { alive: true };
-    const lun = await world.access.opener('mover', life, world.tap).open(world.access.path(tokyo, firstLun));
+    const opening = world.access.opener('mover', life, world.tap).open(world.access.path(tokyo, firstLun));
+    opening.catch(() => undefined);
     const deallocate = world.access.deallocator('mover', life, world.tap);
-    const write: Write = async (chunk) => {
+    const write: Write = async (chunk, forceUnitAccess = true) => {
       const { id, first, count } = group!.model.announce(0, chunk * SECTORS_PER_CHUNK, SECTORS_PER_CHUNK);
-      await lun.write(first, contentOf(id, count), { timeoutMs: 1_000, forceUnitAccess: true });
+      await (await opening).write(first, contentOf(id, count), { timeoutMs: 1_000, forceUnitAccess });
     };
     const free: Free = (chunk) => deallocate(tokyo, firstLun, chunk * SECTORS_PER_CHUNK, SECTORS_PER_CHUNK);
     await work({ write, free, world }).catch((error: unknown) => world.note(`mover: ${String(error)}`));
@@ -118,15 +121,23 @@ const writes = (...chunks: readonly number[]): Act =>
     for (const chunk of chunks) await write(chunk);
   });
 
+/** What they leave is nowhere but in the page cache for a while. */
+const writesUnflushed = hosts(async ({ write, world }) => {
+  for (let time = 0; time < 30; time += 1) {
+    await write(NEAR_CHUNK, false);
+    await sleep(world.scheduler, { alive: true }, 4);
+  }
+});
+
 /** Each begins while the mark of the one before is on its way to the disk. */
 const writesApart = (chunkCount: number, apartMs: number): Act =>
   hosts(async ({ write, world }) => {
     const written: Array<Promise<unknown>> = [];
     for (let chunk = 0; chunk < chunkCount; chunk += 1) {
-      written.push(write(chunk));
+      written.push(write(chunk).catch(() => undefined));
       await sleep(world.scheduler, { alive: true }, apartMs);
     }
-    await Promise.allSettled(written);
+    await Promise.all(written);
   });
 
 /** A place is given back by one chunk and asked for by another whose entry in the map lies elsewhere. */
@@ -148,6 +159,12 @@ const suspendUnseen: Act = async (context, world) => {
   await tokyo.resyncGroup({ group, role: 'primary', discard: false, generation, lineage });
 };
 
+/** Past the verb, which restores first. */
+const takeOverByHand: Act = (context, world) =>
+  context.arrays
+    .get('osaka')!
+    .takeOver({ group: groupOf(world).name, acceptInconsistent: false, giveUpDamaged: false });
+
 /** Places on the volumes cannot be given for a moment: what needs none is restored before, and seen. */
 const restoreWithoutRoom: Act = async (context, world) => {
   world.arrays[OSAKA].disk.strike('lun-10.map', 'write');
@@ -161,9 +178,10 @@ export const SITUATIONS: Readonly<Record<string, Operation>> = {
     act: slowly(OSAKA, TABLES, 100, inTurn(acquire, pause(150), purge)),
   },
   'copy from an array that may restart': {
-    before: [...PAIR, split, writeOn],
-    act: slowly(TOKYO, JOURNAL, 40, slowly(OSAKA, DATA, 150, inTurn(resync, pause(200)))),
-    options: { ...STEADY, volumes: 1 },
+    before: [...PAIR, split, writes(NEAR_CHUNK)],
+    act: slowly(TOKYO, JOURNAL, 30, slowly(OSAKA, DATA, 300, inTurn(resync, writesUnflushed, pause(300)))),
+    options: { ...SILENT, volumes: 1 },
+    fates: ['lost'],
   },
   'resync while restored volumes are flushed': {
     before: [...PAIR, writes(0, 1, 0, 1, 0, 1), acquire, pause(20)],
@@ -181,6 +199,12 @@ export const SITUATIONS: Readonly<Record<string, Operation>> = {
     act: inTurn(leaveHole, writeOn, writeOn),
     options: { ...BUSY, volumes: 1, longestWrite: 1, deallocateRate: 0 },
   },
+  'a ring that is full of what nobody restores': {
+    before: PAIR,
+    act: inTurn(writes(0, 1, 2, 3, 4, 5), acquire, pause(20), purge, writes(0, 1, 2, 3, 4, 5), acquire, pause(20)),
+    options: { ...SILENT, volumes: 1, ringRecords: 8 },
+  },
+  'takeover by hand': { before: [...PAIR, writes(0, 1), acquire, pause(20)], act: takeOverByHand, options: SILENT },
   'an older primary goes on': {
     before: PAIR,
     act: goBack,
@@ -190,7 +214,12 @@ export const SITUATIONS: Readonly<Record<string, Operation>> = {
   'restore without room': {
     before: [writes(0, 1), ...PAIR, writes(0, 0, 1, 20), acquire, pause(20)],
     act: restoreWithoutRoom,
-    options: { ...SILENT, volumes: 1, sectors: 384, tunables: { ...SMALL_CHUNKS, RECORDS_PER_TURN: 1, FAILURE_RETRY_MS: 10 } },
+    options: {
+      ...SILENT,
+      volumes: 1,
+      sectors: 384,
+      tunables: { ...SMALL_CHUNKS, RECORDS_PER_TURN: 1, FAILURE_RETRY_MS: 10 },
+    },
   },
   'restore while the copy waits for a place': {
     before: [writes(NEAR_CHUNK)],

@@ -22,6 +22,4 @@ export const TUNABLES = [
 ];
 
 /** As those above, for the newest swarm only: the others would tell other stories. */
-export const LATER_TUNABLES = [
-  { file: 'src/interface-block/geometry.ts', name: 'SLOT_COUNT', values: [2, 3, 5] },
-];
+export const LATER_TUNABLES = [{ file: 'src/interface-block/geometry.ts', name: 'SLOT_COUNT', values: [2, 3, 5] }];
