@@ -55,7 +55,7 @@ export async function changeReservation(
         await access.changeReservations(lun, { action: 'register', newKey: key, throughPowerLoss: false }, timeoutMs);
       }
       await access.changeReservations(lun, command, timeoutMs).catch((error: unknown) => {
-        throw registers(command) ? error : notThisPort(error, selector, key, command);
+        throw registers(command) ? error : notThisPort(error, { selector, key, command, host: access.initiatorName() });
       });
       const after = await access.readReservations(lun, timeoutMs);
       const changed = substance(before) !== substance(after);
@@ -71,7 +71,11 @@ function registers(command: ReservationChange): boolean {
 }
 
 /** PERSISTENT RESERVE OUT conflicts where the port has not registered this key, or another one holds the reservation. */
-function notThisPort(error: unknown, selector: string, key: string, { action }: ReservationChange): unknown {
+function notThisPort(
+  error: unknown,
+  asked: { selector: string; key: string; command: ReservationChange; host: string },
+): unknown {
+  const { selector, key, command, host } = asked;
   if (!(error instanceof LunError) || error.kind !== 'reservation-conflict') return error;
   const registering = 'register the key, or give --register where the target forgets it with the session';
   const ending = `where the target forgot the port with its session, end them all: cdctl lun reserve clear ${selector} --key ${key} --register`;
@@ -80,8 +84,8 @@ function notThisPort(error: unknown, selector: string, key: string, { action }: 
     {
       what: 'the LUN answered: reservation-conflict',
       where: error.path,
-      why: `key 0x${key} is not registered by this host in the eyes of the target, or another host holds the reservation`,
-      next: `see both: cdctl lun reserve status ${selector}; ${action === 'register' ? ending : registering}`,
+      why: `key 0x${key} is not registered by this host (${host}) in the eyes of the target, or another host holds the reservation`,
+      next: `see both: cdctl lun reserve status ${selector}; ${command.action === 'register' ? ending : registering}`,
     },
     { kind: error.kind, path: error.path },
   );

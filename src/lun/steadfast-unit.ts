@@ -41,6 +41,7 @@ class Steadfast implements SteadfastUnit {
   /** Over which the unit has proved to be the one that it was; 0: over none. */
   private trusted = 0;
   private asking: Promise<void> | undefined;
+  private askingUntilMs = 0;
   private connection = 0;
   private count = 0;
 
@@ -70,10 +71,17 @@ class Steadfast implements SteadfastUnit {
   /** Waits until the unit has told over the present connection who it is. */
   async meet(deadlineMs: number): Promise<void> {
     while (this.trusted !== this.parts.session.connectionNumber() || this.trusted === 0) {
-      this.asking ??= this.ask(deadlineMs).finally(() => {
-        this.asking = undefined;
+      if (!this.asking) {
+        this.askingUntilMs = deadlineMs;
+        this.asking = this.ask(deadlineMs).finally(() => {
+          this.asking = undefined;
+        });
+      }
+      // Whoever asked may have had less time than this caller, who then asks again.
+      const untilMs = this.askingUntilMs;
+      await this.asking.catch((error: unknown) => {
+        if (untilMs >= deadlineMs) throw error;
       });
-      await this.asking;
     }
   }
 

@@ -85,6 +85,8 @@ it('a registration belongs to name and key: the same key under another name is a
   const write = ['lun', 'write', url, '--input', image, '--confirm', url, '--reservation-key', '0xa1'];
   expect((await cdctl(write)).code).toBe(0);
   expect((await cdctl(write, { CDCTL_INITIATOR_NAME: DB })).code).toBe(7);
+  const release = await cdctl(['lun', 'reserve', 'release', url, ...key], { CDCTL_INITIATOR_NAME: DB });
+  expect([release.code, release.stderr]).toEqual([7, expect.stringContaining(`this host (${DB})`)]);
   expect((await cdctl(['lun', 'reserve', 'status', url])).stdout).toContain(APP);
   expect((await cdctl(['lun', 'reserve', 'clear', url, ...key, '--confirm', url])).code).toBe(0);
 });

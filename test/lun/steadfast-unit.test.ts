@@ -3,7 +3,7 @@ import { createPortal, type Portal } from '../../src/lun/iscsi-portal.ts';
 import type { Lun } from '../../src/lun/lun.ts';
 import { createLunOpener, type PathOpener } from '../../src/lun/opener.ts';
 import { createDiskServer, fixedSense, type DiskServer } from '../support/disk-server.ts';
-import { createFakeClock } from '../support/fake-clock.ts';
+import { createFakeClock, type FakeClock } from '../support/fake-clock.ts';
 import { createMemoryTransport } from '../support/memory-transport.ts';
 import { createSeededRandom } from '../support/seeded-random.ts';
 
@@ -12,13 +12,15 @@ import { createSeededRandom } from '../support/seeded-random.ts';
 const TARGET = 'iqn.2026-11.example:disks';
 const block = (fill: number): Uint8Array => new Uint8Array(512).fill(fill);
 
+let clock: FakeClock;
 let server: DiskServer;
 let portal: Portal;
 let opener: PathOpener;
 let lun: Lun;
 
 beforeEach(async () => {
-  const parts = { transport: createMemoryTransport(), clock: createFakeClock(), random: createSeededRandom(7) };
+  clock = createFakeClock();
+  const parts = { transport: createMemoryTransport(), clock, random: createSeededRandom(7) };
   server = createDiskServer();
   portal = await createPortal({ ...parts, host: '127.0.0.1', port: 0, targetName: TARGET, deviceServer: server });
   opener = createLunOpener({ ...parts, initiatorName: 'iqn.2026-11.example:host', timeoutMs: 10_000 });
@@ -93,6 +95,23 @@ describe('after a lost connection', () => {
     expect(all.map(({ status }) => status)).toEqual(Array.from({ length: 4 }, () => 'rejected'));
     expect(disk().every((byte) => byte === 0)).toBe(true);
     expect(server.seen.slice(before).filter((opcode) => opcode === 0x2a)).toEqual([]);
+  });
+});
+
+describe('while the unit is asked who it is', () => {
+  it('the time of whoever asks first is not the time of all who wait', async () => {
+    await lun.capacity();
+    lose();
+    let unanswered = true;
+    server.intercept = ({ cdb }) => {
+      if (cdb[0] !== 0x12 || !unanswered) return undefined;
+      unanswered = false;
+      return new Promise<never>(() => undefined);
+    };
+    const hasty = lun.read(0, 1, { timeoutMs: 100 }).catch((error: unknown) => error);
+    const patient = lun.read(1, 1, { timeoutMs: 60_000 });
+    expect(await clock.run(hasty)).toMatchObject({ kind: 'timeout' });
+    expect(await clock.run(patient)).toHaveLength(512);
   });
 });
 

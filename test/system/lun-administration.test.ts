@@ -141,7 +141,7 @@ describe('lun reserve', () => {
     const forgotten = await reserve('unregister', '--key', 'a1');
     expect(forgotten.error).toMatchObject({
       exit: 7,
-      why: expect.stringMatching(/not registered by this host in the eyes of the target/),
+      why: expect.stringMatching(/not registered by this host \(iqn\.\S+\) in the eyes of the target/),
       next: expect.stringMatching(/reserve clear .* --register/),
     });
     expect((await reserve('release', '--key', 'a1')).error.next).toContain('--register');
