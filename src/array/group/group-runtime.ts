@@ -70,8 +70,10 @@ export interface GroupRuntime extends HostAccess, Suspension {
 export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime> {
   const { name, store, clock, journal, volume, log } = parts;
   const gate = createWriteGate(clock);
-  const exclusive = createExclusive();
-  const find = (): GroupState | undefined => store.group(name);
+  let over = false;
+  /** Another group may be formed under the same name: it is none of this runtime's. */
+  const find = (): GroupState | undefined => (over ? undefined : store.group(name));
+  const exclusive = whileThere(createExclusive(), () => (over ? dissolved(name) : undefined));
   const state = (): GroupState => find() ?? dissolved(name);
   const update = async (change: (group: GroupState) => GroupState): Promise<GroupState> => {
     await store.update((array) => withGroup(array, name, change));
@@ -90,7 +92,7 @@ export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime>
   });
   const tail = (): Position => (state().role === 'primary' ? storing.tail() : state().read);
   const suspension = createSuspension({ state, update, tail, storing, maps, gate, exclusive, volume, log });
-  const access = createHostAccess({ ...parts, group: name, gate, storing, maps, suspension, update });
+  const access = createHostAccess({ ...parts, group: name, find, gate, storing, maps, suspension, update });
 
   const runtime: GroupRuntime = {
     ...access,
@@ -129,6 +131,8 @@ export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime>
     },
     volumesReturned: () => exclusive.run(serveReturned),
     async stop() {
+      over = store.group(name) === undefined;
+      if (over) gate.fence(0);
       work.stop();
       const open = gate.close();
       if (find()?.role === 'primary') await suspension.settleVolumes().catch(work.failed);
@@ -164,6 +168,17 @@ export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime>
   const { sequence } = runtime.tail();
   await update((group) => (group.lives ? endedAt(group, sequence) : beginLife(group, randomHex(parts.random, 8))));
   return runtime;
+}
+
+/** What has waited for its turn is looked at once more. */
+function whileThere(queue: Exclusive, check: () => void): Exclusive {
+  return {
+    run: (task) =>
+      queue.run(async () => {
+        check();
+        return task();
+      }),
+  };
 }
 
 function dissolved(name: string): never {

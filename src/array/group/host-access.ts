@@ -36,6 +36,8 @@ export interface HostAccess {
 
 export interface HostAccessParts {
   readonly group: string;
+  /** Undefined once it is dissolved. */
+  readonly find: () => GroupState | undefined;
   readonly store: StateStore;
   readonly clock: Clock;
   readonly random: Random;
@@ -56,7 +58,7 @@ export function createHostAccess(parts: HostAccessParts): HostAccess {
   async function attempt(slot: number, volume: Volume, change: VolumeChange, wanted: () => boolean): Promise<Tried> {
     // Acknowledged now, a write could contradict the tables that are found after the restart to come.
     if (store.hasFailed()) return new Promise<never>(() => undefined);
-    const group = store.group(parts.group);
+    const group = parts.find();
     const pair = group?.pairs.find((known) => known.slot === slot);
     if (!group || !pair) throw new PairDissolved(`slot ${slot} of group ${parts.group}`);
     if (group.role !== 'primary') {
@@ -65,6 +67,16 @@ export function createHostAccess(parts: HostAccessParts): HostAccess {
     if (isActive(group)) return storeInJournal(group, pair, volume, change);
     if (!change.atomic) return trackDifference(group, pair, volume, change);
     return trackAtomically(group, pair, volume, change, wanted);
+  }
+
+  /** Whatever has failed because the group ended meanwhile is no failure of the write. */
+  async function attemptHere(...what: Parameters<typeof attempt>): Promise<Tried> {
+    try {
+      return await attempt(...what);
+    } catch (error) {
+      if (!parts.find()) throw new PairDissolved(`group ${parts.group}`, { cause: error });
+      throw error;
+    }
   }
 
   async function storeInJournal(
@@ -133,14 +145,14 @@ export function createHostAccess(parts: HostAccessParts): HostAccess {
       await parts.update((current) => startTracking(current, randomHex(parts.random, 8)));
     } else if (marked) await marked;
     else {
-      const permitted = () => !store.hasFailed() && store.group(parts.group) === group && wanted() && !marking();
+      const permitted = () => !store.hasFailed() && parts.find() === group && wanted() && !marking();
       if (await storeAtomically(volume, change, permitted)) return 'done';
     }
     return 'again';
   }
 
   async function flush(volume: Volume): Promise<void> {
-    const group = store.group(parts.group);
+    const group = parts.find();
     if (group?.role === 'primary' && isActive(group)) {
       try {
         return await storing.flush();
@@ -162,7 +174,7 @@ export function createHostAccess(parts: HostAccessParts): HostAccess {
         const closed = parts.gate.wait();
         if (closed) await closed;
         else if (isAborted?.()) throw taskAborted();
-        else tried = await attempt(pair.slot, volume, change, () => !parts.gate.isClosed() && !isAborted?.());
+        else tried = await attemptHere(pair.slot, volume, change, () => !parts.gate.isClosed() && !isAborted?.());
       }
       if (durable) await flush(volume);
     },
