@@ -122,14 +122,16 @@ describe('a host with raw devices only', () => {
     expect(await json(['config', 'check'])).toMatchObject({ ok: true, arrays: 2, groups: 1 });
     const { port, targetName } = arrays['tokyo']!;
     for (const [device, lun] of [[command, 0] as const, [virtual, 1] as const]) {
-      // The kernel is asked for what it keeps of a device, the LUN for what it says.
+      // The kernel is asked for what it keeps of a device, the LUN for what it says, and by an initiator with a name.
       const { examination: kept, ...here } = await json(['lun', 'show', device.device]);
-      const { examination: said, ...there } = await json(
-        ['lun', 'show', `iscsi://127.0.0.1:${port}/${targetName}/${lun}`],
-        iscsi,
-      );
+      const {
+        examination: said,
+        initiatorName,
+        ...there
+      } = await json(['lun', 'show', `iscsi://127.0.0.1:${port}/${targetName}/${lun}`], iscsi);
       expect(kept).toMatchObject({ source: 'kernel' });
       expect(said).toMatchObject({ source: 'unit' });
+      expect(initiatorName).toMatch(/^iqn\./);
       expect(here['label']).toEqual(there['label']);
       expect(here['capacity']).toEqual(there['capacity']);
       expect(shapeOf(here)).toEqual(shapeOf(there));
