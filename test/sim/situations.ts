@@ -35,7 +35,6 @@ const MAP = /\.map$/;
 const TABLES = /^state/;
 const DIFFERENCES = /^differences-/;
 
-const BUSY = { thinkMs: 3, depth: 4 };
 /** What matters is written by name. */
 const SILENT = { thinkMs: 100_000 };
 const SMALL_CHUNKS = { SMALLEST_CHUNK_BYTES: 4_096 };
@@ -43,6 +42,8 @@ const SMALL_CHUNKS = { SMALLEST_CHUNK_BYTES: 4_096 };
 const SECTORS_PER_CHUNK = 8;
 const NEAR_CHUNK = 0;
 const FAR_CHUNK = 200;
+/** A small volume has so many. */
+const CHUNKS = 16;
 
 const pause =
   (ms: number): Act =>
@@ -61,16 +62,6 @@ const restoreHalf: Act = async (context, world) => {
 
 /** The journal cannot be flushed from its next flush on. */
 const journalFails: Act = async (_context, world) => world.arrays[TOKYO].disk.strike('lun-20.journal', 'flush');
-
-/** A power cut that leaves records behind a hole. */
-const leaveHole: Act = async (context, world) => {
-  const { disk } = world.arrays[TOKYO];
-  const { options } = disk;
-  disk.options = { ...options, fate: 'late' };
-  await slowly(TOKYO, JOURNAL, 400, writeOn)(context, world);
-  lose(world, TOKYO);
-  disk.options = options;
-};
 
 /** Somebody puts back a copy of the primary that is older than what its auxiliary has read, and it goes on writing. */
 const goBack: Act = async (context, world) => {
@@ -122,12 +113,24 @@ const writes = (...chunks: readonly number[]): Act =>
   });
 
 /** What they leave is nowhere but in the page cache for a while. */
-const writesUnflushed = hosts(async ({ write, world }) => {
-  for (let time = 0; time < 30; time += 1) {
-    await write(NEAR_CHUNK, false);
-    await sleep(world.scheduler, { alive: true }, 4);
-  }
-});
+const burst = (count: number, apartMs: number): Act =>
+  hosts(async ({ write, world }) => {
+    for (let time = 0; time < count; time += 1) {
+      await write(time % CHUNKS, false);
+      await sleep(world.scheduler, { alive: true }, apartMs);
+    }
+  });
+
+/** A power cut that leaves records behind a hole. */
+const leaveHole: Act = async (context, world) => {
+  const { disk } = world.arrays[TOKYO];
+  const { options } = disk;
+  disk.options = { ...options, fate: 'late' };
+  await slowly(TOKYO, JOURNAL, 400, burst(20, 2))(context, world);
+  lose(world, TOKYO);
+  disk.options = options;
+  await pause(100)(context, world);
+};
 
 /** Each begins while the mark of the one before is on its way to the disk. */
 const writesApart = (chunkCount: number, apartMs: number): Act =>
@@ -179,7 +182,7 @@ export const SITUATIONS: Readonly<Record<string, Operation>> = {
   },
   'copy from an array that may restart': {
     before: [...PAIR, split, writes(NEAR_CHUNK)],
-    act: slowly(TOKYO, JOURNAL, 30, slowly(OSAKA, DATA, 300, inTurn(resync, writesUnflushed, pause(300)))),
+    act: slowly(TOKYO, JOURNAL, 30, slowly(OSAKA, DATA, 300, inTurn(resync, burst(30, 4), pause(300)))),
     options: { ...SILENT, volumes: 1 },
     fates: ['lost'],
   },
@@ -193,12 +196,12 @@ export const SITUATIONS: Readonly<Record<string, Operation>> = {
     act: inTurn(suspendUnseen, writes(1, 2, 3), drain),
     options: { ...SILENT, volumes: 1 },
   },
-  'a journal that cannot be flushed': { before: PAIR, act: inTurn(journalFails, writeOn), options: BUSY },
-  'writes into a hole': {
+  'a journal that cannot be flushed': {
     before: PAIR,
-    act: inTurn(leaveHole, writeOn, writeOn),
-    options: { ...BUSY, volumes: 1, longestWrite: 1, deallocateRate: 0 },
+    act: inTurn(journalFails, burst(12, 4)),
+    options: { ...SILENT, volumes: 1, tunables: SMALL_CHUNKS },
   },
+  'writes into a hole': { before: PAIR, act: inTurn(leaveHole, burst(18, 2)), options: { ...SILENT, volumes: 1 } },
   'a ring that is full of what nobody restores': {
     before: PAIR,
     act: inTurn(writes(0, 1, 2, 3, 4, 5), acquire, pause(20), purge, writes(0, 1, 2, 3, 4, 5), acquire, pause(20)),
