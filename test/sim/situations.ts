@@ -182,7 +182,7 @@ export const SITUATIONS: Readonly<Record<string, Operation>> = {
   },
   'copy from an array that may restart': {
     before: [...PAIR, split, writes(NEAR_CHUNK)],
-    act: slowly(TOKYO, JOURNAL, 30, slowly(OSAKA, DATA, 300, inTurn(resync, burst(30, 4), pause(300)))),
+    act: slowly(TOKYO, JOURNAL, 30, slowly(OSAKA, DATA, 300, inTurn(resync, pause(310), burst(30, 4), pause(200)))),
     options: { ...SILENT, volumes: 1 },
     fates: ['lost'],
   },
