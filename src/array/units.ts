@@ -144,7 +144,7 @@ export function createVolumeUnit(parts: VolumeUnitParts): LogicalUnit {
 }
 
 /** The data of a volume in a pair stand in a journal and on the other array too: they would be left. */
-function alone(sanitizer: Sanitizer, { volume, paired, exclusive }: VolumeUnitParts): Sanitizer {
+function alone(sanitizer: Sanitizer, { volume, paired, waits, exclusive }: VolumeUnitParts): Sanitizer {
   return {
     ...sanitizer,
     begin: (request) =>
@@ -152,6 +152,8 @@ function alone(sanitizer: Sanitizer, { volume, paired, exclusive }: VolumeUnitPa
         const status = sanitizer.status();
         if (status?.state === 'running') throw sanitizeFault(status);
         if (paired()) throw inPair(volume.description.name);
+        const why = waits();
+        if (why !== undefined) throw notAtWork(why);
         await sanitizer.begin(request);
       }),
   };

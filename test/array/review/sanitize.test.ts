@@ -206,6 +206,25 @@ describe('SANITIZE of a volume', () => {
       await tokyo.operations.createPair(pairRequest('primary', 'log'));
     }));
 
+  it('is refused to a volume whose group cannot work yet, also where it was asked for before that group was formed', () =>
+    inWorld(async (world) => {
+      const { tokyo } = world;
+      await tokyo.lun('data').write(3, stamp(3));
+      world.disks.tokyo.breakFlush(`lun-${LUNS.tokyo.journal}.journal`, 1);
+      const stall = world.disks.tokyo.stall('state');
+      const formed = tokyo.operations.createPair(pairRequest('primary', 'data'));
+      await until(world, 'the group is being formed', () => stall.begun() > 0, 1);
+      const answer = tokyo
+        .unit('data')
+        .sanitize!.begin(ERASE)
+        .catch((error: unknown) => error);
+      stall.resume();
+      await formed;
+      expect(await answer).toMatchObject({ sense: { key: 2, asc: 0x04, ascq: 3 } });
+      await sleep(world, 6_000);
+      expect((await tokyo.lun('data').read(3, 1))[0]).toBe(3);
+    }));
+
   it('takes as long as it is told to at least, and tells of its progress', () =>
     inWorld(
       async (world) => {
