@@ -59,9 +59,10 @@ const QUIET: Partial<SimOptions> = {
 export const OPERATIONS: Readonly<Record<string, Operation>> = {
   create: { before: [], act: create },
   'first copy': { before: [create], act: drain },
-  acquire: { before: PAIR, act: acquire },
+  // Accepted at once; the work follows.
+  acquire: { before: [...PAIR, writeOn], act: inTurn(acquire, writeOn) },
   'acquire from an array that loses power': { before: PAIR, act: acquireFromDying, options: { depth: 4 } },
-  restore: { before: [...PAIR, writeOn, acquire], act: restore },
+  restore: { before: [...PAIR, writeOn, acquire, writeOn], act: inTurn(restore, writeOn) },
   purge: {
     before: [...PAIR, writeOn, acquire, restore],
     act: (context, world) => purgeJournal(context, groupOf(world), {}),
