@@ -66,14 +66,10 @@ describe('the simulation', { timeout: 120_000 }, () => {
     expect(names).toContain(found);
   });
 
-  it.each([
-    // The primary's disk has nothing to do then.
-    ['acquire', 6],
-    ['swap', 12],
-  ] as const)('loses nothing where the power is cut in the middle of: %s', async (name, all) => {
+  it.each(['acquire', 'swap'])('loses nothing where the power is cut in the middle of: %s', async (name) => {
     let cuts = 0;
     await exhaust(name, 2, () => (cuts += 1));
-    expect(cuts).toBe(all);
+    expect(cuts).toBe(12);
   });
 
   it('finds the text of every mutant in the product, and does not plant what has none', async () => {
