@@ -4,7 +4,7 @@ import type { VolumeDescription } from './description.ts';
 import { withAtomicWrites } from './store/atomic-writes.ts';
 import { chunkBytesFor } from './store/chunk-map.ts';
 import { encryptedFile } from './store/encrypted-file.ts';
-import { openGuardedFile } from './store/guarded-file.ts';
+import { openGuardedFile, settleGuardedFile } from './store/guarded-file.ts';
 import { createLeftOutVolume } from './store/left-out-volume.ts';
 import { openThinFile } from './store/thin-file.ts';
 import { openVolume, type Volume } from './store/volume.ts';
@@ -12,7 +12,7 @@ import { openVolumeKey, type Purpose, type VolumeKey } from './store/volume-key.
 
 /** The volumes that stand in files of the array, encrypted or not. */
 export interface FileVolumes {
-  /** Must be awaited before `open`: the keys of an encrypted volume are durable then. Throws `VolumeKeyError`. */
+  /** Must be awaited before `open`: its map, and the keys of an encrypted volume, are durable then. Throws `VolumeKeyError`. */
   prepare(volume: VolumeDescription): Promise<void>;
   open(volume: VolumeDescription): Volume;
 }
@@ -27,8 +27,10 @@ export function createFileVolumes(parts: {
   const keys = new Map<number, VolumeKey>();
 
   return {
-    async prepare({ lun, encrypted }) {
-      if (encrypted && !leaveOut.includes(lun)) keys.set(lun, await openVolumeKey(lun, parts));
+    async prepare({ lun, encrypted, backing }) {
+      if (leaveOut.includes(lun)) return;
+      if (backing === undefined) await settleGuardedFile(storage, `lun-${lun}.map`);
+      if (encrypted) keys.set(lun, await openVolumeKey(lun, parts));
     },
     open(volume) {
       const { lun, blockSize } = volume;

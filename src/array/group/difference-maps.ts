@@ -4,7 +4,7 @@ import { recordIfReadable } from '../journal/journal-reader.ts';
 import type { JournalVolume } from '../journal/journal-volume.ts';
 import { localLun, type GroupState, type PairState } from '../store/array-state.ts';
 import { chunkBytesFor, openChunkMap, type ChunkMap } from '../store/chunk-map.ts';
-import { openGuardedFile } from '../store/guarded-file.ts';
+import { openGuardedFile, settleGuardedFile } from '../store/guarded-file.ts';
 import type { Volume } from '../store/volume.ts';
 import { fitsVolume, type VolumeChange } from './change.ts';
 
@@ -12,6 +12,8 @@ import { fitsVolume, type VolumeChange } from './change.ts';
 export interface DifferenceMaps {
   /** Opened when first asked for: a host may write to a pair the moment it has been added. */
   readonly of: (slot: number) => ChunkMap;
+  /** At the start: what a killed process has left of the map is durable when it resolves. */
+  readonly open: (slot: number) => Promise<void>;
   /**
    * The far side may form its half of a pair after it has passed over, and had purged, records of it: until it is said
    * to be copied, its map names what was stored.
@@ -79,6 +81,10 @@ export function createDifferenceMaps(parts: {
 
   return {
     of,
+    async open(slot) {
+      await settleGuardedFile(storage, differenceFileName(parts.group, slot));
+      of(slot);
+    },
     noteCopying(pair, change) {
       if (pair.progress === 'copy') of(pair.slot).note(change.offset, change.length);
     },

@@ -158,7 +158,7 @@ export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime>
     }
   }
 
-  for (const pair of state().pairs) maps.of(pair.slot);
+  for (const pair of state().pairs) await maps.open(pair.slot);
   try {
     await recover(recovery);
   } catch (error) {

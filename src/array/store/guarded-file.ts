@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { isAllZero, readU32, writeU32 } from '../../base/bytes.ts';
 import { createExclusive } from '../../base/exclusive.ts';
-import type { StorageFile } from '../../base/storage.ts';
+import type { Storage, StorageFile } from '../../base/storage.ts';
 
 /**
  * A file of fixed size that is rewritten in place, such that a torn write can hurt only what was being written. Each piece of
@@ -22,6 +22,22 @@ interface Piece {
   flushing: number | undefined;
   /** Takes what is written until the next flush begins. */
   open: number | undefined;
+}
+
+/**
+ * Must be awaited before a file that may have been written is opened. What a killed process has left in the page cache would count
+ * as durable: of the next two writes both could be under way beside it when the power is cut. Rejects with `GuardedFileError`.
+ */
+export async function settleGuardedFile(storage: Storage, name: string): Promise<void> {
+  if (!storage.exists(name)) return;
+  const file = storage.open(name);
+  try {
+    await file.flush();
+  } catch (error) {
+    throw new GuardedFileError(`${name}: what it holds cannot be made durable: ${String(error)}`, { cause: error });
+  } finally {
+    file.close();
+  }
 }
 
 export function openGuardedFile(file: StorageFile, byteLength: number): StorageFile {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { openGuardedFile } from '../../../src/array/store/guarded-file.ts';
+import { openGuardedFile, settleGuardedFile } from '../../../src/array/store/guarded-file.ts';
 import type { Storage, StorageFile } from '../../../src/base/storage.ts';
 import { createMemoryStorage } from '../../support/memory-storage.ts';
 import { createSeededRandom } from '../../support/seeded-random.ts';
@@ -80,6 +80,31 @@ describe('guarded file', () => {
     await flushed;
     powerCut();
     expect(read(openGuardedFile(disk, LENGTH))[0]).toBe(1);
+  });
+
+  it('lets nothing that a killed process has left count as durable before it is', async () => {
+    const { disk, powerCut } = createHarshDisk();
+    const storage: Storage = { ...createMemoryStorage(), exists: () => true, open: () => disk };
+    const killed = openGuardedFile(disk, LENGTH);
+    killed.write(Uint8Array.of(1), 0);
+    await killed.flush();
+    killed.write(Uint8Array.of(2), 0);
+    await settleGuardedFile(storage, 'map');
+    const next = openGuardedFile({ ...disk, flush: () => new Promise(() => undefined) }, LENGTH);
+    next.write(Uint8Array.of(3), 0);
+    void next.flush();
+    await new Promise((resolve) => setImmediate(resolve));
+    next.write(Uint8Array.of(4), 0);
+    powerCut();
+    expect(read(openGuardedFile(disk, LENGTH))[0]).toBe(2);
+  });
+
+  it('names the file where that fails, and makes none', async () => {
+    const storage = createMemoryStorage();
+    await settleGuardedFile(storage, 'map');
+    expect(storage.list()).toEqual([]);
+    const broken = { ...storage.open('map'), flush: () => Promise.reject(new Error('EIO')) };
+    await expect(settleGuardedFile({ ...storage, open: () => broken }, 'map')).rejects.toThrow(/^map: .*EIO/);
   });
 
   it('has what a killed process had written', () => {
