@@ -240,12 +240,12 @@ function createBody(parts: BodyParts, store: StateStore, remote: RemoteInterface
     openRuntime,
     log,
   });
-  async function openRuntime(group: string): Promise<GroupRuntime> {
+  async function openRuntime(group: string, formed: boolean): Promise<GroupRuntime> {
     const journalLun = store.group(group)?.localJournalLun ?? -1;
     const journal = journals.get(journalLun);
     if (!journal) throw new Error(`group ${group} has no journal at LUN ${journalLun}`);
     const shared = { arraySerial: serial, store, storage, clock, random: parts.random, remote, log };
-    const runtime = await openGroupRuntime({ ...shared, name: group, journal, volume: needVolume });
+    const runtime = await openGroupRuntime({ ...shared, name: group, formed, journal, volume: needVolume });
     runtimes.set(group, runtime);
     return runtime;
   }

@@ -43,7 +43,8 @@ export function createGroupKeeper(parts: {
   readonly clock: Clock;
   readonly volume: (lun: number) => Volume;
   readonly runtimes: ReadonlyMap<string, GroupRuntime>;
-  readonly openRuntime: (group: string) => Promise<GroupRuntime>;
+  /** `formed`: since the array started, and it has not worked yet. */
+  readonly openRuntime: (group: string, formed: boolean) => Promise<GroupRuntime>;
   readonly log: (text: string) => void;
 }): GroupKeeper {
   const { store, runtimes } = parts;
@@ -51,6 +52,7 @@ export function createGroupKeeper(parts: {
   /** Groups that wait for what their disk does not give: how often that was tried, and whether it will be again. */
   const tries = new Map<string, number>();
   const retries = new Set<string>();
+  const formed = new Set<string>();
   const queue = createExclusive();
   let started = false;
   let stopped = false;
@@ -65,7 +67,8 @@ export function createGroupKeeper(parts: {
     if (missing) return wait(group, missing);
     for (const { backing } of volumes) backing?.beginCatchUp();
     try {
-      const runtime = await parts.openRuntime(group.name);
+      const runtime = await parts.openRuntime(group.name, formed.has(group.name));
+      formed.delete(group.name);
       waiting.delete(group.name);
       for (const { backing } of volumes) backing?.serve();
       runtime.wake();
@@ -165,7 +168,10 @@ export function createGroupKeeper(parts: {
         if (waiting.has(group.name)) for (const pair of group.pairs) tryAgain(localLun(group, pair));
       }
     },
-    begin: (group) => queue.run(() => begin(group)),
+    begin(group) {
+      formed.add(group);
+      return queue.run(() => begin(group));
+    },
     waits(lun) {
       const group = waiting.size > 0 ? groupOf(lun) : undefined;
       return group && waiting.get(group.name);

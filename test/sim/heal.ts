@@ -171,10 +171,11 @@ function pairToDelete(error: unknown): string | undefined {
   return /cdctl pair delete [^/ ]+\/([^ ,]+)/.exec(error.next)?.[1];
 }
 
-/** After an older copy: the auxiliary that has found it out is right half of the time, and takes over then. */
+/** After an older copy: the auxiliary that has found it out is right half of the time, and takes over then, if it has all that it had read. */
 async function rightSide(world: World, group: SimGroup, context: ReplicationContext): Promise<string | undefined> {
   const right = world.arrays.find((array) => group.at(array).group?.suspendReason === 'peer-older-copy');
-  if (!right || world.seed % 2 === 0 || !isConsistentAuxiliary(group.at(right).group)) return undefined;
+  const state = right && group.at(right).group;
+  if (!right || world.seed % 2 === 0 || !isConsistentAuxiliary(state) || state?.journalDamaged) return undefined;
   await takeOver(context, group.definition, { at: right.name, peerIsLost: true });
   return right.name;
 }

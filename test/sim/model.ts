@@ -377,14 +377,15 @@ export function createModel(sides: readonly [Side, Side], tick: () => number, ne
     }
   }
 
-  /** A sector that was being written when the power went may hold anything, unless a flush had covered it. */
+  /** A sector that was being written when the power went may hold anything, unless a flush had covered it and nobody has given that up. */
   function markBroken(side: Side, image: readonly Uint32Array[]): void {
     if (!side.cut) return;
     image.forEach((stamps, volume) => {
       stamps.forEach((stamp, sector) => {
         const known = side.history.sectors[volume]![sector]!;
         const since = known.slice(known.findLastIndex((write) => write.id === BROKEN) + 1);
-        if (stamp !== BROKEN || !since.some((write) => !write.flushed)) return;
+        const isKept = since.every((write) => write.flushed) && !isGivenUp(side, { volume, sector });
+        if (stamp !== BROKEN || isKept) return;
         const now = tick();
         known.push({ id: BROKEN, volume, first: sector, count: 1, start: now, end: now, good: false, flushed: true });
       });

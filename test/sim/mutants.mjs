@@ -631,8 +631,8 @@ export const MUTANTS = [
   {
     name: 'a restart takes what a killed process left for durable',
     file: `${GROUP}recover.ts`,
-    find: 'await runtime.journal.flush();\n  const { tail, lost } = await redoChain',
-    replace: 'const { tail, lost } = await redoChain',
+    find: 'await runtime.journal.flush();\n  if (parts.formed) return group.purged;',
+    replace: 'if (parts.formed) return group.purged;',
     expect: ['check-clean', 'I1-prefix', 'I9-liveness'],
     options: { ...CALM, flushMs: 3, powerCutEveryMs: 60, killEveryMs: 60, thinkMs: 3 },
     within: 60,

@@ -28,6 +28,8 @@ export interface GroupParts {
   readonly random: Random;
   readonly remote: RemoteInterface;
   readonly journal: JournalVolume;
+  /** In this life of the array, and it has not worked yet. */
+  readonly formed: boolean;
   readonly volume: (lun: number) => Volume;
   readonly log: (text: string) => void;
 }
@@ -141,7 +143,8 @@ export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime>
     },
   };
   const { incarnation } = store.state();
-  const recovery = { runtime, context: work.context, random: parts.random, incarnation, update, log };
+  const { random, formed } = parts;
+  const recovery = { runtime, context: work.context, random, incarnation, formed, update, log };
 
   /** An auxiliary's volumes are one state of the primary's: all of them, or none. */
   async function serveReturned(): Promise<void> {

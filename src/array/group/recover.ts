@@ -15,6 +15,8 @@ export interface RecoveryParts {
   readonly context: FollowerContext;
   readonly random: Random;
   readonly incarnation: number;
+  /** The group was formed in this life of the array and has not worked yet: its journal is empty, whatever its sectors hold. */
+  readonly formed: boolean;
   readonly update: (change: (group: GroupState) => GroupState) => Promise<GroupState>;
   readonly log: (text: string) => void;
 }
@@ -199,6 +201,7 @@ async function recoverGivenUp(parts: RecoveryParts, group: GroupState): Promise<
 async function redoWrites(parts: RecoveryParts, group: GroupState): Promise<Position> {
   const { runtime } = parts;
   await runtime.journal.flush();
+  if (parts.formed) return group.purged;
   const { tail, lost } = await redoChain(parts, group, (pair, { offset, length }) => {
     if (pair.progress === 'copy') runtime.differences(pair.slot).note(offset, length);
   });

@@ -58,6 +58,21 @@ const flip = (world: World, sector: number): void => {
   file.write(bytes, sector * 512);
 };
 
+describe('a group that is formed over a journal with a sector that the disk does not give', () => {
+  it('works: nothing of its own stood there', () =>
+    inWorld(async (world) => {
+      const { tokyo } = world;
+      tokyo.kill();
+      const spoil = makeUnreadable(tokyo.storage);
+      await tokyo.start();
+      spoil(PRIMARY, metadataOf(1));
+      await formPair(world, 'data');
+      await tokyo.lun('data').write(3, stamp(3));
+      await cycleUntilPair(world);
+      await expectSame(world, 'data');
+    }));
+});
+
 describe('a record of a primary journal that has rotted', () => {
   it.each([
     ['metadata that is not what was written', metadataOf, flip],
