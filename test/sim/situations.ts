@@ -132,6 +132,22 @@ const leaveHole: Act = async (context, world) => {
   await pause(100)(context, world);
 };
 
+/** Its writes stand in the page cache alone when it is killed, and the power goes while the next start makes them durable. */
+const killThenCut: Act = async (context, world) => {
+  const tokyo = world.arrays[TOKYO];
+  const { options } = tokyo.disk;
+  tokyo.disk.options = { ...options, fate: 'late' };
+  const killed: Act = async () => {
+    world.stop(tokyo, false);
+    world.start(tokyo);
+    await pause(100)(context, world);
+    lose(world, TOKYO);
+  };
+  await slowly(TOKYO, JOURNAL, 400, inTurn(burst(8, 1), killed))(context, world);
+  tokyo.disk.options = options;
+  await pause(200)(context, world);
+};
+
 /** Each begins while the mark of the one before is on its way to the disk. */
 const writesApart = (chunkCount: number, apartMs: number): Act =>
   hosts(async ({ write, world }) => {
@@ -200,6 +216,11 @@ export const SITUATIONS: Readonly<Record<string, Operation>> = {
     before: PAIR,
     act: inTurn(journalFails, burst(12, 4)),
     options: { ...SILENT, volumes: 1, tunables: SMALL_CHUNKS },
+  },
+  'a primary that is killed before the power goes': {
+    before: PAIR,
+    act: killThenCut,
+    options: { ...SILENT, volumes: 1 },
   },
   'writes into a hole': { before: PAIR, act: inTurn(leaveHole, burst(18, 2)), options: { ...SILENT, volumes: 1 } },
   'a ring that is full of what nobody restores': {
