@@ -42,13 +42,17 @@ export function writeU64(bytes: Uint8Array, offset: number, value: number): void
 
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
-export function toHex(bytes: Uint8Array): string {
-  if (bytes.length <= 16) {
-    let text = '';
-    for (const byte of bytes) text += HEX[byte]!;
-    return text;
-  }
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
+/** Of the bytes from `from` up to `to`; of all where absent. */
+export function toHex(bytes: Uint8Array, from = 0, to = bytes.length): string {
+  if (to - from > 16) return Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString('hex');
+  let text = '';
+  for (let at = from; at < to; at += 1) text += HEX[bytes[at]!]!;
+  return text;
+}
+
+/** A u32 for messages: 0x and eight digits. */
+export function hexNumber(value: number): string {
+  return `0x${value.toString(16).padStart(8, '0')}`;
 }
 
 /** Throws where `hex` is not an even number of hex digits. */

@@ -61,6 +61,10 @@ export function defineLayout<const Fields extends readonly FieldShape[]>(
 ): Layout<Fields> {
   assertFields(name, size, fields);
   const readers = fields.map((field) => ({ at: field.offset, read: readerOf(name, field) }));
+  // A copy that has every name already takes values sooner than an object that grows by each.
+  const blank: Readonly<Record<string, unknown>> = Object.fromEntries(
+    fields.filter(({ kind }) => kind !== 'constant' && kind !== 'reserved').map((field) => [field.name, undefined]),
+  );
   const writers = fields.map((field) => ({ field, write: writerOf(name, field) }));
   const layout: Layout<Fields> = {
     name,
@@ -79,7 +83,7 @@ export function defineLayout<const Fields extends readonly FieldShape[]>(
     },
     decode(bytes, offset = 0) {
       if (bytes.length < offset + size) return violated(name, `${bytes.length - offset} bytes`, `${size} bytes`);
-      const value: Record<string, unknown> = {};
+      const value: Record<string, unknown> = { ...blank };
       for (const { at, read } of readers) {
         const refused = read(bytes, offset + at, value);
         if (refused) return refused;
@@ -105,6 +109,9 @@ function assertFields(name: string, size: number, fields: readonly FieldShape[])
     if (field.kind === 'constant' && field.constant?.length !== field.size) throw new Error(`${where}: bad constant`);
   }
 }
+
+/** Up to so many bytes a loop is quicker than a call of the platform and the view that it needs. */
+const SHORT = 64;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });
@@ -169,11 +176,25 @@ function integerWriter(size: number, refuse: (why: string) => never): FieldWrite
 
 function writeText(target: Uint8Array, at: number, size: number, text: unknown, refuse: (why: string) => never): void {
   if (typeof text !== 'string') return refuse(`not a text: ${String(text)}`);
+  if (text.length <= Math.min(size, SHORT) && writeAscii(target, at, text)) {
+    if (text.length < size) target.fill(0, at + text.length, at + size);
+    return;
+  }
   const bytes = encoder.encode(text);
   if (bytes.length > size) return refuse(`${bytes.length} bytes, limit ${size}`);
   if (bytes.includes(0)) return refuse('a zero byte inside the text');
   target.set(bytes, at);
   target.fill(0, at + bytes.length, at + size);
+}
+
+/** Names are short and mostly ASCII: the encoder would cost more than all else about them. False: it needs the encoder. */
+function writeAscii(target: Uint8Array, at: number, text: string): boolean {
+  for (let index = 0; index < text.length; index += 1) {
+    const code = text.charCodeAt(index);
+    if (code === 0 || code > 0x7f) return false;
+    target[at + index] = code;
+  }
+  return true;
 }
 
 /** Puts the field into `value`, where it has a value; or says what is wrong with the bytes. */
@@ -184,17 +205,13 @@ function readerOf(layout: string, field: FieldShape): FieldReader {
   const { name, size } = field;
   const where = `${layout}.${name}`;
   const raw = (bytes: Uint8Array, at: number): Uint8Array => bytes.subarray(at, at + size);
-  const plain =
-    (read: (bytes: Uint8Array, at: number) => unknown): FieldReader =>
-    (bytes, at, value) =>
-      void (value[name] = read(bytes, at));
   switch (field.kind) {
     case 'u8':
-      return plain((bytes, at) => bytes[at]!);
+      return (bytes, at, value) => void (value[name] = bytes[at]!);
     case 'u16':
-      return plain(readU16);
+      return (bytes, at, value) => void (value[name] = readU16(bytes, at));
     case 'u32':
-      return plain(readU32);
+      return (bytes, at, value) => void (value[name] = readU32(bytes, at));
     case 'u64':
       return (bytes, at, value) => {
         if (readU32(bytes, at) >= 2 ** 21) return violated(where, `0x${toHex(raw(bytes, at))}`, 'at most 2^53 - 1');
@@ -217,23 +234,24 @@ function readerOf(layout: string, field: FieldShape): FieldReader {
       };
     }
     case 'bytes':
-      return plain((bytes, at) => new Uint8Array(raw(bytes, at))); // slice() of a Buffer would share its memory
+      // slice() of a Buffer would share its memory.
+      return (bytes, at, value) => void (value[name] = new Uint8Array(raw(bytes, at)));
     case 'hex':
-      return plain((bytes, at) => toHex(raw(bytes, at)));
+      return (bytes, at, value) => void (value[name] = toHex(bytes, at, at + size));
     case 'reserved':
       return (bytes, at) =>
-        isAllZero(raw(bytes, at)) ? undefined : violated(where, `0x${toHex(raw(bytes, at))}`, 'zeros');
+        isZeroFrom(bytes, at, at + size) ? undefined : violated(where, `0x${toHex(raw(bytes, at))}`, 'zeros');
     case 'constant': {
       const wanted = encoder.encode(field.constant);
       return (bytes, at) => {
-        if (wanted.every((byte, index) => bytes[at + index] === byte)) return undefined;
-        const text = readText(where, raw(bytes, at));
+        if (hasAt(bytes, at, wanted)) return undefined;
+        const text = readText(where, bytes, at, size);
         return text.ok ? violated(where, JSON.stringify(text.value), JSON.stringify(field.constant)) : text;
       };
     }
     case 'text':
       return (bytes, at, value) => {
-        const text = readText(where, raw(bytes, at));
+        const text = readText(where, bytes, at, size);
         if (!text.ok) return text;
         value[name] = text.value;
         return undefined;
@@ -247,23 +265,35 @@ function enumLimit(field: FieldShape): string {
     .join(', ');
 }
 
-function readText(where: string, raw: Uint8Array): Decoded<string> {
-  const end = raw.indexOf(0);
-  const used = end < 0 ? raw : raw.subarray(0, end);
-  if (end >= 0 && !isAllZero(raw.subarray(end))) return violated(where, `0x${toHex(raw)}`, 'zeros after the text');
+function readText(where: string, bytes: Uint8Array, at: number, size: number): Decoded<string> {
+  const limit = at + size;
+  let end = at;
+  let seen = 0;
+  let text = '';
+  for (let byte = bytes[end]!; end < limit && byte !== 0; byte = bytes[(end += 1)]!) {
+    seen |= byte;
+    if (size <= SHORT) text += String.fromCharCode(byte);
+  }
+  if (!isZeroFrom(bytes, end, limit)) {
+    return violated(where, `0x${toHex(bytes, at, limit)}`, 'zeros after the text');
+  }
+  // Names are short and mostly ASCII: the decoder would cost more than all else about them.
+  if (seen < 0x80 && size <= SHORT) return decoded(text);
+  const used = bytes.subarray(at, end);
   try {
-    return decoded(asciiOf(used) ?? decoder.decode(used));
+    return decoded(decoder.decode(used));
   } catch {
     return violated(where, `0x${toHex(used)}`, 'UTF-8 text');
   }
 }
 
-/** Names are short and mostly ASCII: the decoder would cost more than all else about them. */
-function asciiOf(bytes: Uint8Array): string | undefined {
-  let text = '';
-  for (const byte of bytes) {
-    if (byte > 0x7f) return undefined;
-    text += String.fromCharCode(byte);
-  }
-  return text;
+function isZeroFrom(bytes: Uint8Array, from: number, to: number): boolean {
+  if (to - from > SHORT) return isAllZero(bytes.subarray(from, to));
+  for (let at = from; at < to; at += 1) if (bytes[at] !== 0) return false;
+  return true;
+}
+
+function hasAt(bytes: Uint8Array, at: number, wanted: Uint8Array): boolean {
+  for (let index = 0; index < wanted.length; index += 1) if (bytes[at + index] !== wanted[index]) return false;
+  return true;
 }

@@ -65,6 +65,24 @@ describe('a layout', () => {
     expect(EVERY_KIND.decode(Buffer.concat([Buffer.alloc(5, 0xff), BYTES]), 5)).toEqual({ ok: true, value: VALUE });
   });
 
+  it.each(['', 'plain', 'Zürich', 'x'.repeat(63), 'ü'.repeat(40), 'x'.repeat(79) + '!'])(
+    'keeps the text %j in a long field and in a short one',
+    (text) => {
+      for (const size of [80, 160]) {
+        const layout = defineLayout('long', size, [{ name: 'text', offset: 0, size, kind: 'text', doc: 'a text' }]);
+        const bytes = new Uint8Array(size).fill(0xff);
+        layout.encodeInto(bytes, 0, { text });
+        expect(Buffer.from(bytes).toString('utf8').replace(/\0*$/, '')).toBe(text);
+        expect(layout.decode(bytes)).toEqual({ ok: true, value: { text } });
+        if (Buffer.byteLength(text) >= size - 1) continue;
+        bytes[size - 1] = 65;
+        expect(layout.decode(bytes)).toMatchObject({
+          violation: { limit: 'zeros after the text' },
+        });
+      }
+    },
+  );
+
   it('overwrites what a text and reserved bytes stood on', () => {
     const target = new Uint8Array(70).fill(0xff);
     EVERY_KIND.encodeInto(target, 3, { ...VALUE, name: 'a' });
