@@ -5,7 +5,8 @@ const WORDS: Readonly<Record<number, string>> = {
   [LOGIN_STATUS.targetMovedTemporarily]: 'the target has moved for a while',
   [LOGIN_STATUS.targetMovedPermanently]: 'the target has moved for good',
   [LOGIN_STATUS.initiatorError]: 'the target calls it an initiator error',
-  [LOGIN_STATUS.authenticationFailure]: 'authentication failed: the target wants CHAP, or user or secret are wrong',
+  [LOGIN_STATUS.authenticationFailure]:
+    'authentication failed: the target wants CHAP, or user or secret are wrong, or were wrong so often that it waits before it looks again',
   [LOGIN_STATUS.authorizationFailure]: 'this initiator may not use the target (its access list does not name it)',
   [LOGIN_STATUS.targetNotFound]: 'no such target at this portal',
   [LOGIN_STATUS.targetRemoved]: 'the target has been removed',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Connection, Transport } from '../../src/base/transport.ts';
-import { DATA_IN_BUDGET } from '../../src/iscsi/target/data-in-budget.ts';
+import { shareOfRoom } from '../../src/iscsi/target/fair-share.ts';
 import { createPortal, type Portal, type PortalEvent } from '../../src/lun/iscsi-portal.ts';
 import type { DeviceServer, ScsiReply, ScsiTask } from '../../src/scsi/task.ts';
 import { readPdus, slowPdu, textData, type SeenPdu, type SlowPdu } from '../iscsi/slow-pdu.ts';
@@ -353,17 +353,17 @@ describe('Data-In that nobody takes', () => {
       Buffer.concat(Array.from({ length: 20 }, (_, index) => slowPdu(read(index, index + 1, { length })))),
     ]);
     await settle();
-    expect(at.server.tasks.length).toBe(DATA_IN_BUDGET / length);
+    expect(at.server.tasks.length).toBe(shareOfRoom(1) / length);
     peer.stream.resume();
     await settle();
-    expect(at.server.tasks.length).toBeGreaterThan(DATA_IN_BUDGET / length);
+    expect(at.server.tasks.length).toBeGreaterThan(shareOfRoom(1) / length);
   });
 
   it('holds no task for ever that is aborted while it waits', async () => {
     const at = await stage({ highWaterMark: 1000 });
     const peer = await Peer.login(at);
     peer.stream.pause();
-    const length = DATA_IN_BUDGET;
+    const length = shareOfRoom(1);
     peer.stream.send([Buffer.concat([1, 2, 3].map((tag) => slowPdu(read(tag - 1, tag, { length }))))]);
     await settle();
     expect(at.server.tasks.length).toBe(1);

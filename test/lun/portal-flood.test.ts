@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createPortal, type Portal } from '../../src/lun/iscsi-portal.ts';
-import { DATA_IN_BUDGET } from '../../src/iscsi/target/data-in-budget.ts';
+import { shareOfRoom } from '../../src/iscsi/target/fair-share.ts';
 import type { Lun } from '../../src/lun/lun.ts';
 import { createLunOpener, type PathOpener } from '../../src/lun/opener.ts';
 import { createRealClock } from '../../src/lun/real-clock.ts';
@@ -103,7 +103,7 @@ describe('who behaves is served', () => {
     const reads = server.seen.length - 20;
     expect(reads).toBeGreaterThan(0);
     // What the sockets' own buffers hold counts as taken.
-    expect(reads * length).toBeLessThanOrEqual(DATA_IN_BUDGET + 16 * 1024 * 1024);
+    expect(reads * length).toBeLessThanOrEqual(shareOfRoom(1) + 16 * 1024 * 1024);
     deaf.destroy();
     await served();
   });

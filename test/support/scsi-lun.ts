@@ -36,9 +36,10 @@ export function unmapOf(lba: number, blockCount: number): { cdb: Uint8Array; lis
 export function createScsiLun(path: string, server: () => DeviceServer, lun: number, nexus: string): ScsiLun {
   const NOTHING = new Uint8Array(0);
 
-  async function pass({ cdb, dataOut = NOTHING, dataInLength }: PassedRequest): Promise<PassedAnswer> {
+  async function pass({ cdb, dataOut = NOTHING, dataInLength, onceAborted }: PassedRequest): Promise<PassedAnswer> {
     const expected = { expectedDataOut: dataOut.length, expectedDataIn: dataInLength };
-    const reply = await server().execute({ nexus, lun: encodeLunField(lun), cdb, dataOut, ...expected });
+    const abortion = onceAborted && { onceAborted };
+    const reply = await server().execute({ nexus, lun: encodeLunField(lun), cdb, dataOut, ...expected, ...abortion });
     const produced = reply.producedDataIn ?? reply.dataIn?.length ?? 0;
     const wanted = reply.wantedDataOut ?? dataOut.length;
     return {

@@ -18,3 +18,8 @@ export function createSeededRandom(seed: number): Random {
     below: (limit) => Math.floor((next() / 2 ** 32) * limit),
   };
 }
+
+/** So many bytes, the same each time. */
+export function seededBytes(length: number): Uint8Array {
+  return createSeededRandom(length).bytes(length);
+}

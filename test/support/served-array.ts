@@ -1,6 +1,7 @@
 import { createArray, type ArrayParts, type EmulatedArray } from '../../src/array/array.ts';
 import { mayDiscover } from '../../src/array/access/visibility.ts';
 import type { AccessDescription, ArrayDescription, VolumeDescription } from '../../src/array/description.ts';
+import type { Clock } from '../../src/base/clock.ts';
 import type { Storage } from '../../src/base/storage.ts';
 import type { InitiatorCredentials } from '../../src/iscsi/initiator-chap.ts';
 import type { TargetChap } from '../../src/iscsi/target/types.ts';
@@ -43,7 +44,7 @@ const volume = (lun: number, name: string, kind: VolumeDescription['kind'], bloc
   blockCount,
 });
 
-const DESCRIPTION: ArrayDescription = {
+export const DESCRIPTION: ArrayDescription = {
   format: 1,
   serial: 'TOKYO',
   name: 'tokyo',
@@ -73,6 +74,8 @@ export async function serveTestArray(
   settings: Partial<Pick<ServedArray, 'access' | 'chap'>> & {
     readonly storage?: Storage;
     readonly parts?: Partial<ArrayParts>;
+    /** The portal's, where a test moves it. */
+    readonly portalClock?: Clock;
   } = {},
 ): Promise<ServedArray> {
   const common = { transport: createTcpTransport(), clock: createRealClock(), random: createRealRandom() };
@@ -90,6 +93,7 @@ export async function serveTestArray(
   });
   const portal = await createPortal({
     ...common,
+    clock: settings.portalClock ?? common.clock,
     host: '127.0.0.1',
     port: 0,
     targetName: TARGET,

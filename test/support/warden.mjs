@@ -1,9 +1,12 @@
 // Ends what a test run leaves behind: arguments are the directory of the run and the process id of the run. It outlives the
 // run, however that ends (a signal, SIGKILL, a crash): its standard input is a pipe that only the run holds open.
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
 
 const [directory, runner] = [process.argv[2], Number(process.argv[3])];
 if (directory === undefined || !directory.startsWith('/')) throw new Error('the directory of a test run is missing');
+/** What is better kept off disks lies here, under a name that begins with that of the directory. */
+const MEMORY = '/dev/shm';
 
 let told = '';
 process.stdin.setEncoding('utf8').on('data', (text) => (told += text));
@@ -27,6 +30,9 @@ async function endAll(inOrder) {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   rmSync(directory, { recursive: true, force: true });
+  for (const name of existsSync(MEMORY) ? readdirSync(MEMORY) : []) {
+    if (name.startsWith(`${basename(directory)}-`)) rmSync(join(MEMORY, name), { recursive: true, force: true });
+  }
 }
 
 function processes() {

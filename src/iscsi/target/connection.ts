@@ -8,8 +8,11 @@ import { createPduParser, type PduParser, type ReceivedPdu } from '../parser.ts'
 import { ASYNC_EVENT, encodeAsyncMessage, encodeNopIn, type TargetCounters } from '../target-pdus.ts';
 import { CommandWindow } from './command-window.ts';
 import { DataInBudget } from './data-in-budget.ts';
+import { shareOfRoom } from './fair-share.ts';
+import type { LoginPatience } from './login-patience.ts';
 import { TargetLogin, type LoginResult, type LoginStep } from './login.ts';
 import { nexusName, type SessionRegistry } from './registry.ts';
+import type { Attempts } from './security.ts';
 import { TargetSession } from './session.ts';
 import type { TargetTask } from './task.ts';
 import type { Closing, TargetEventKind, TargetLink, TargetParts, TargetReply } from './types.ts';
@@ -52,20 +55,37 @@ export class TargetConnection implements TargetLink {
   private askedMs: number | undefined;
   private waiting = false;
 
-  constructor(parts: TargetParts, registry: SessionRegistry, facts: ConnectionFacts) {
+  constructor(parts: TargetParts, registry: SessionRegistry, patience: LoginPatience, facts: ConnectionFacts) {
     this.parts = parts;
     this.registry = registry;
     this.facts = facts;
-    this.reads = new DataInBudget((task) => facts.execute(task));
+    this.reads = new DataInBudget(
+      (task) => facts.execute(task),
+      () => shareOfRoom(registry.size),
+    );
     this.remoteAddress = facts.remoteAddress;
     this.heardMs = facts.nowMs;
     this.loginDeadlineMs = facts.nowMs + parts.configuration.loginTimeoutMs;
     this.parameters = createNegotiator(parts.configuration.values).result();
-    this.login = new TargetLogin(parts.configuration, parts.random, (tsih) => registry.has(tsih));
+    this.login = new TargetLogin(
+      parts.configuration,
+      parts.random,
+      (tsih) => registry.has(tsih),
+      (name) => this.attempts(patience, name),
+    );
     this.parser = createPduParser({
       pdu: (pdu) => this.receive(pdu),
       place: (header, byteLength) => this.session?.place(header, byteLength),
     });
+  }
+
+  private attempts(patience: LoginPatience, name: () => string): Attempts {
+    const { remoteAddress } = this;
+    return {
+      waitMs: () => patience.waitMs(remoteAddress, name(), this.heardMs),
+      failed: () => patience.failed(remoteAddress, name(), this.heardMs),
+      proved: () => patience.proved(remoteAddress, name()),
+    };
   }
 
   /** The name that the initiator has given; empty before that. */

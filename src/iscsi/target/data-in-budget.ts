@@ -1,8 +1,5 @@
 import type { TargetTask } from './task.ts';
 
-/** Data-In that one connection may have in memory; a command that expects more than is left waits its turn. */
-export const DATA_IN_BUDGET = 64 * 1024 * 1024;
-
 /**
  * Holds commands back while what was read for the same connection has not been taken by its initiator: a slow reader, or
  * one that asks for everything at once, costs this much memory and no more. A command counts with all the data that it
@@ -10,13 +7,16 @@ export const DATA_IN_BUDGET = 64 * 1024 * 1024;
  */
 export class DataInBudget {
   private readonly execute: (task: TargetTask) => void;
+  /** Bytes that may be in memory now (`shareOfRoom`); a command that expects more than is left waits its turn. */
+  private readonly limit: () => number;
   private readonly waiting: TargetTask[] = [];
   private held = 0;
   private unsent = 0;
   private inTransport = 0;
 
-  constructor(execute: (task: TargetTask) => void) {
+  constructor(execute: (task: TargetTask) => void, limit: () => number) {
     this.execute = execute;
+    this.limit = limit;
   }
 
   /** Carries the task out, at once or when there is room. */
@@ -61,17 +61,14 @@ export class DataInBudget {
 
   /** A read longer than the whole budget is let through when it is alone. */
   private hasRoomFor(task: TargetTask): boolean {
-    return this.held + this.unsent + this.inTransport + shareOf(task) <= DATA_IN_BUDGET;
+    const there = this.held + this.unsent + this.inTransport;
+    return task.expectedDataIn === 0 || there === 0 || there + task.expectedDataIn <= this.limit();
   }
 
   private start(task: TargetTask): void {
-    task.reservedIn = shareOf(task);
+    task.reservedIn = task.expectedDataIn;
     this.held += task.reservedIn;
     task.state = 'executing';
     this.execute(task);
   }
-}
-
-function shareOf(task: TargetTask): number {
-  return Math.min(task.expectedDataIn, DATA_IN_BUDGET);
 }

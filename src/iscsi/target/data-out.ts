@@ -4,14 +4,14 @@ import { AT, NO_TAG } from '../header.ts';
 import { decodeDataOut, type ScsiCommand } from '../initiator-pdus.ts';
 import type { ReceivedPdu } from '../parser.ts';
 import { encodeReadyToTransfer } from '../target-pdus.ts';
+import { shareOfRoom, shareOfUnaskedRoom } from './fair-share.ts';
 import { PROTOCOL_SENSE } from './protocol-sense.ts';
+import type { SessionRegistry } from './registry.ts';
 import type { TargetTask } from './task.ts';
 import type { TargetLink } from './types.ts';
 
 /** Data-Out of one command; more is refused. */
-export const MAX_DATA_OUT_LENGTH = 256 * 1024 * 1024;
-/** Solicited Data-Out that one connection may have in memory; a command that needs more than is left waits its turn. */
-const SOLICITATION_BUDGET = 64 * 1024 * 1024;
+export const MAX_DATA_OUT_LENGTH = 64 * 1024 * 1024;
 /** Transfers up to this length get their whole buffer with the first byte, longer ones when they are solicited. */
 const EAGER_LENGTH = 1024 * 1024;
 
@@ -22,16 +22,20 @@ const EAGER_LENGTH = 1024 * 1024;
  */
 export class DataOutCollector {
   private readonly link: TargetLink;
+  private readonly sessions: Pick<SessionRegistry, 'size'>;
   /** Told when a task has all its data, or a fault. */
   private readonly collected: (task: TargetTask) => void;
   private nextTag = 1;
-  private budget = SOLICITATION_BUDGET;
+  /** Bytes that tasks hold: `TargetTask.unasked` and `TargetTask.reserved`. */
+  private unasked = 0;
+  private reserved = 0;
   private readonly waiting: TargetTask[] = [];
   /** Made by `placeImmediate` for the command whose data segment is on its way. */
   private placed: Uint8Array | undefined;
 
-  constructor(link: TargetLink, collected: (task: TargetTask) => void) {
+  constructor(link: TargetLink, sessions: Pick<SessionRegistry, 'size'>, collected: (task: TargetTask) => void) {
     this.link = link;
+    this.sessions = sessions;
     this.collected = collected;
   }
 
@@ -50,13 +54,30 @@ export class DataOutCollector {
     const placed = this.placed;
     this.placed = undefined;
     task.fault = this.faultOfCommand(task, command, pdu);
-    if (!task.fault && pdu.data.length > 0) {
+    if (!task.fault) this.admit(task, command.final ? pdu.data.length : this.link.parameters.firstBurstLength);
+    if (!this.isLost(task) && pdu.data.length > 0) {
       task.buffer = placed && placed.buffer === pdu.data.buffer ? placed : pdu.data;
       task.received = pdu.data.length;
     }
     if (command.final || task.expectedDataOut === 0) return;
     const end = Math.min(this.link.parameters.firstBurstLength, task.expectedDataOut);
     task.burst = { targetTransferTag: NO_TAG, end, nextDataSn: 0 };
+  }
+
+  /** Counts the room for as many unsolicited bytes, or turns the command away where there is none. */
+  private admit(task: TargetTask, byteLength: number): void {
+    const wanted = Math.min(byteLength, task.expectedDataOut);
+    if (wanted > 0 && this.unasked > 0 && this.unasked + wanted > shareOfUnaskedRoom(this.sessions.size)) {
+      task.turnedAway = true;
+      return;
+    }
+    this.unasked += wanted;
+    task.unasked = wanted;
+  }
+
+  /** Its data is thrown away. */
+  private isLost(task: TargetTask): boolean {
+    return task.turnedAway || task.fault !== undefined;
   }
 
   private faultOfCommand(task: TargetTask, command: ScsiCommand, pdu: ReceivedPdu): Uint8Array | undefined {
@@ -73,7 +94,7 @@ export class DataOutCollector {
   /** Takes the next step for a task that has been delivered: waits, asks for more, or reports it collected. */
   proceed(task: TargetTask): void {
     if (task.burst || !task.delivered || task.held || task.state !== 'collecting') return;
-    if (task.fault || task.received === task.expectedDataOut) return this.collected(task);
+    if (this.isLost(task) || task.received === task.expectedDataOut) return this.collected(task);
     if (task.reserved > 0 || (this.waiting.length === 0 && this.reserve(task))) this.solicit(task);
     else this.waiting.push(task);
   }
@@ -81,7 +102,7 @@ export class DataOutCollector {
   /** Where the data of a Data-Out PDU goes; undefined where it will be thrown away. */
   place(task: TargetTask, header: Uint8Array, byteLength: number): Uint8Array | undefined {
     const offset = readU32(header, AT.word40);
-    if (task.fault || this.faultOfData(task, header, byteLength)) return undefined;
+    if (this.isLost(task) || this.faultOfData(task, header, byteLength)) return undefined;
     this.provideBuffer(task);
     return task.buffer.subarray(offset, offset + byteLength);
   }
@@ -92,14 +113,15 @@ export class DataOutCollector {
     const { final, targetTransferTag } = decodeDataOut(pdu.header);
     if (!burst || targetTransferTag !== burst.targetTransferTag) return;
     const length = pdu.data.length;
-    task.fault ??=
-      this.faultOfData(task, pdu.header, length) ?? (pdu.dataDigestValid ? undefined : PROTOCOL_SENSE.crcError);
-    if (!task.fault) {
+    if (!this.isLost(task)) task.fault = this.faultOfData(task, pdu.header, length) ?? digestFault(pdu);
+    if (!this.isLost(task)) {
       burst.nextDataSn = serialAdd(burst.nextDataSn, 1);
       task.received += length;
     }
     if (!final) return;
-    if (!task.unsolicited() && task.received !== burst.end) task.fault ??= PROTOCOL_SENSE.incorrectAmountOfData;
+    if (!this.isLost(task) && !task.unsolicited() && task.received !== burst.end) {
+      task.fault = PROTOCOL_SENSE.incorrectAmountOfData;
+    }
     task.burst = undefined;
     this.proceed(task);
   }
@@ -140,18 +162,20 @@ export class DataOutCollector {
     this.link.send(header);
   }
 
-  /** A transfer longer than the whole budget is let through when it is alone. */
+  /** A transfer longer than the whole share is let through when it is alone. */
   private reserve(task: TargetTask): boolean {
-    const wanted = Math.min(task.expectedDataOut, SOLICITATION_BUDGET);
-    if (wanted > this.budget) return false;
-    this.budget -= wanted;
+    const wanted = task.expectedDataOut;
+    if (this.reserved > 0 && this.reserved + wanted > shareOfRoom(this.sessions.size)) return false;
+    this.reserved += wanted;
     task.reserved = wanted;
     return true;
   }
 
   /** The task has ended: its share goes to those that wait, in their order. */
   release(task: TargetTask): void {
-    this.budget += task.reserved;
+    this.unasked -= task.unasked;
+    this.reserved -= task.reserved;
+    task.unasked = 0;
     task.reserved = 0;
     while (this.waiting.length > 0) {
       const next = this.waiting[0]!;
@@ -160,4 +184,8 @@ export class DataOutCollector {
       if (next.state === 'collecting') this.solicit(next);
     }
   }
+}
+
+function digestFault({ dataDigestValid }: ReceivedPdu): Uint8Array | undefined {
+  return dataDigestValid ? undefined : PROTOCOL_SENSE.crcError;
 }

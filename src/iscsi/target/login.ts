@@ -4,7 +4,7 @@ import { DEFAULT_MAX_RECV_DATA_SEGMENT_LENGTH } from '../header.ts';
 import { LOGIN_STATUS, STAGE, type LoginRequest } from '../login-pdus.ts';
 import { createNegotiator, type Negotiator, type OperationalParameters } from '../negotiation.ts';
 import { createTextCollector, encodeText, type TextPair } from '../text.ts';
-import { createSecurity, SECURITY_KEYS, type Security } from './security.ts';
+import { createSecurity, SECURITY_KEYS, type Attempts, type Security } from './security.ts';
 import type { TargetConfiguration } from './types.ts';
 
 /** Who has logged in, and what was agreed. */
@@ -53,10 +53,16 @@ export class TargetLogin {
   private identified = false;
   private declared = false;
 
-  constructor(configuration: TargetConfiguration, random: Random, sessionExists: (tsih: number) => boolean) {
+  constructor(
+    configuration: TargetConfiguration,
+    random: Random,
+    sessionExists: (tsih: number) => boolean,
+    attempts: (initiatorName: () => string) => Attempts,
+  ) {
     this.configuration = configuration;
     this.sessionExists = sessionExists;
-    this.security = createSecurity(configuration.chap, random, () => this.initiatorName);
+    const named = (): string => this.initiatorName;
+    this.security = createSecurity(configuration.chap, random, named, attempts(named));
     this.negotiator = createNegotiator(configuration.values);
   }
 

@@ -20,6 +20,10 @@ export class SessionRegistry {
     return [...this.sessions.values()];
   }
 
+  get size(): number {
+    return this.sessions.size;
+  }
+
   has(tsih: number): boolean {
     return this.sessions.has(tsih);
   }

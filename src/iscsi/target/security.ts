@@ -32,13 +32,22 @@ export const SECURITY_KEYS: ReadonlySet<string> = new Set([
   'CHAP_C',
 ]);
 
+/** What may be tried at this moment of the initiator that is logging in. */
+export interface Attempts {
+  /** Milliseconds until the next proof is looked at; 0: now. */
+  waitMs(): number;
+  failed(): void;
+  proved(): void;
+}
+
 /** `initiatorName` is asked once the initiator has given it. */
 export function createSecurity(
   chap: TargetChap | undefined,
   random: Random,
-  initiatorName: () => string = () => '',
+  initiatorName: () => string,
+  attempts: Attempts,
 ): Security {
-  return chap ? new ChapSecurity(chap, random, initiatorName) : OPEN;
+  return chap ? new ChapSecurity(chap, random, initiatorName, attempts) : OPEN;
 }
 
 function refused(why: string): SecurityStep {
@@ -62,15 +71,17 @@ class ChapSecurity implements Security {
   private readonly chap: TargetChap;
   private readonly random: Random;
   private readonly initiatorName: () => string;
+  private readonly attempts: Attempts;
   private step: ChapStep = 'method';
   private algorithm = 0;
   private identifier = 0;
   private challenge: Uint8Array = new Uint8Array(0);
 
-  constructor(chap: TargetChap, random: Random, initiatorName: () => string) {
+  constructor(chap: TargetChap, random: Random, initiatorName: () => string, attempts: Attempts) {
     this.chap = chap;
     this.random = random;
     this.initiatorName = initiatorName;
+    this.attempts = attempts;
   }
 
   get done(): boolean {
@@ -121,7 +132,16 @@ class ChapSecurity implements Security {
     // An unknown name costs the same time as a wrong secret.
     const expected = chapResponse(this.algorithm, this.identifier, credentials?.secret ?? '', this.challenge);
     const matches = chapResponseMatches(expected, response.value);
+    // Where many were wrong even the right one is not looked at: otherwise nobody who guesses would have to wait.
+    const waitMs = credentials ? this.attempts.waitMs() : 0;
+    if (waitMs > 0) {
+      const wait = `the next is looked at in ${Math.ceil(waitMs / 1000)} s`;
+      return refused(`too many wrong secrets for ${JSON.stringify(name)} from this address: ${wait}`);
+    }
+    // With a name that is not known, or another initiator's, there is nothing to guess.
+    if (credentials && !matches) this.attempts.failed();
     if (!credentials || !matches) return refused(`wrong CHAP name or secret for ${JSON.stringify(name)}`);
+    this.attempts.proved();
     return this.prove(values, credentials.secret);
   }
 

@@ -50,8 +50,11 @@ export interface SessionParts {
 
 /** Immediate commands are outside the command window; this bounds them. */
 const MAX_TASKS = 2 * COMMAND_WINDOW;
+/** Task management functions that wait for tasks to end, or for a reset; each waits for many tasks. */
+const MAX_FUNCTIONS = 32;
 const TEXT_TAG = 1;
 const TASK_ABORTED: TargetReply = { status: 0x40 };
+const TASK_SET_FULL: TargetReply = { status: 0x28 };
 
 /** The full feature phase of a session (RFC 7143 section 4.2.2) with its one connection. */
 export class TargetSession {
@@ -66,6 +69,7 @@ export class TargetSession {
   private readonly parts: SessionParts;
   private readonly collector: DataOutCollector;
   private readonly text: TextExchange;
+  private functions = 0;
   private over = false;
 
   constructor(identity: SessionIdentity, parts: SessionParts) {
@@ -77,7 +81,7 @@ export class TargetSession {
     this.connectionId = identity.connectionId;
     this.window = parts.window;
     this.parts = parts;
-    this.collector = new DataOutCollector(parts.link, (task) => this.collected(task));
+    this.collector = new DataOutCollector(parts.link, parts.registry, (task) => this.collected(task));
     this.text = new TextExchange(parts.text);
   }
 
@@ -162,7 +166,9 @@ export class TargetSession {
     this.tasks.delete(task.initiatorTaskTag);
     if (task.counted) this.window.commandEnded();
     task.counted = false;
-    this.collector.release(task);
+    // What was aborted is still in memory until the device server lets go of it.
+    if (task.state === 'executing') task.onceEnded(() => this.collector.release(task));
+    else this.collector.release(task);
   }
 
   /** Immediate requests at once, others when their turn by CmdSN comes; those outside the window never. */
@@ -197,8 +203,8 @@ export class TargetSession {
   }
 
   private collected(task: TargetTask): void {
-    if (!task.fault) return this.parts.execute(task);
-    this.answer(task, { status: CHECK_CONDITION, sense: task.fault });
+    if (!task.fault && !task.turnedAway) return this.parts.execute(task);
+    this.answer(task, task.fault ? { status: CHECK_CONDITION, sense: task.fault } : TASK_SET_FULL);
     task.end();
   }
 
@@ -207,16 +213,24 @@ export class TargetSession {
     if (task) this.collector.receive(task, pdu);
   }
 
-  private taskManagement(header: Uint8Array): void {
-    const request = decodeTaskManagementRequest(header);
-    this.inOrder(header, () =>
+  get isOver(): boolean {
+    return this.over;
+  }
+
+  private taskManagement(pduHeader: Uint8Array): void {
+    const request = decodeTaskManagementRequest(pduHeader);
+    const header = copyOf(pduHeader, 0, HEADER_LENGTH);
+    this.inOrder(header, () => {
+      if (this.functions >= MAX_FUNCTIONS) return this.reject(header, REJECT_REASON.immediateCommandReject);
+      this.functions += 1;
       manageTasks(this.parts, this, request, (response) => {
+        this.functions -= 1;
         if (this.over) return;
         const { initiatorTaskTag } = request;
         const counters = this.parts.link.counters('status');
         this.parts.link.send(encodeTaskManagementResponse({ response, initiatorTaskTag, ...counters }));
-      }),
-    );
+      });
+    });
   }
 
   private nopOut(pdu: ReceivedPdu): void {

@@ -1,4 +1,5 @@
 import { TargetConnection, type ConnectionFacts } from './connection.ts';
+import { createLoginPatience } from './login-patience.ts';
 import { SessionRegistry } from './registry.ts';
 import type { TargetParts } from './types.ts';
 
@@ -9,6 +10,7 @@ import type { TargetParts } from './types.ts';
 export class IscsiTarget {
   private readonly parts: TargetParts;
   private readonly registry = new SessionRegistry();
+  private readonly patience = createLoginPatience();
 
   constructor(parts: TargetParts) {
     const secret = parts.configuration.chap?.target?.secret;
@@ -19,6 +21,6 @@ export class IscsiTarget {
   }
 
   accept(facts: ConnectionFacts): TargetConnection {
-    return new TargetConnection(this.parts, this.registry, facts);
+    return new TargetConnection(this.parts, this.registry, this.patience, facts);
   }
 }

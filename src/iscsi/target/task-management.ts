@@ -34,6 +34,8 @@ export function manageTasks(
   const reset = (kind: 'logical-unit' | 'target', then: () => void): void => {
     if (scope.host.mayReset?.(kind, request.lun, session.nexus) === false) return respond(REFUSED_RESET[kind]);
     abortWhere(session, scope.registry.all(), kind === 'target' ? () => true : ofUnit, () => {
+      // Its nexus is forgotten: what is begun in its name now, nobody would end.
+      if (session.isOver) return respond(TASK_MANAGEMENT_RESPONSE.functionComplete);
       const done = scope.host.reset(kind, request.lun, session.nexus);
       if (done) done.then(then, () => respond(TASK_MANAGEMENT_RESPONSE.functionRejected));
       else then();

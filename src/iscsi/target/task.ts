@@ -39,7 +39,10 @@ export class TargetTask {
   dataPduCount = 0;
   /** Takes a place in the command window. */
   counted = false;
-  /** Bytes of the connection's solicitation budget that it holds, and of its budget of Data-In. */
+  /** Its unsolicited data found no room: it will not be executed either. */
+  turnedAway = false;
+  /** Bytes of the connection's room that it holds: of unsolicited data, of solicited data, of Data-In. */
+  unasked = 0;
   reserved = 0;
   reservedIn = 0;
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createBench, type Wire } from './wire.ts';
+import { createBench, join, type Wire } from './wire.ts';
 
 const MIB = 1024 * 1024;
 const GOOD = { status: 0 };
@@ -55,6 +55,16 @@ describe('Data-In of one connection', () => {
     expect(wire.tasks).toHaveLength(2);
     answer(wire, 1, 0);
     expect(wire.tasks).toHaveLength(3);
+  });
+
+  it('is shared: with 16 sessions each has 16 MiB', () => {
+    const bench = createBench();
+    const wires = Array.from({ length: 16 }, (_, index) => join(bench, index + 1));
+    for (const wire of wires) for (let tag = 1; tag <= 5; tag += 1) read(wire, tag, 4 * MIB);
+    expect(wires.map((wire) => wire.tasks.length)).toEqual(wires.map(() => 4));
+    for (const wire of wires.slice(1)) wire.connection.lost();
+    wires[0]!.connection.complete(wires[0]!.tasks[0]!, GOOD);
+    expect(wires[0]!.tasks).toHaveLength(5);
   });
 
   it('holds nothing else back', () => {

@@ -1,19 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { createSeededRandom } from '../../support/seeded-random.ts';
+import { seededBytes } from '../../support/seeded-random.ts';
 import type { SeenPdu } from '../slow-pdu.ts';
-import { createBench, OPCODES, outcomeOf, type Wire } from './wire.ts';
+import { loggedIn, OPCODES, outcomeOf } from './wire.ts';
 
 const READ = 0xc0;
 const WRITE = 0xa0;
 const WRITE_MORE = 0x20;
 const UNSOLICITED = 0xffff_ffff;
-const bytes = (length: number): Uint8Array => createSeededRandom(length).bytes(length);
-
-function loggedIn(keys: readonly string[] = []): Wire {
-  const wire = createBench().connect();
-  expect(wire.login(keys).status).toBe(0);
-  return wire;
-}
 
 describe('reads', () => {
   it('come in one Data-In with the status', () => {
@@ -27,18 +20,18 @@ describe('reads', () => {
     });
     expect([...task!.lun]).toEqual([0, 5, 0, 0, 0, 0, 0, 0]);
     expect([...task!.cdb.subarray(0, 2)]).toEqual([0x28, 0]);
-    const [dataIn, ...rest] = wire.complete(task!, { status: 0, dataIn: bytes(512) });
+    const [dataIn, ...rest] = wire.complete(task!, { status: 0, dataIn: seededBytes(512) });
     expect(rest).toEqual([]);
     expect([dataIn!.opcode, dataIn!.flags, dataIn!.at(3, 1), dataIn!.at(16, 4), dataIn!.at(36, 4)]).toEqual([
       0x25, 0x81, 0, 7, 0,
     ]);
-    expect([...dataIn!.data]).toEqual([...bytes(512)]);
+    expect([...dataIn!.data]).toEqual([...seededBytes(512)]);
   });
 
   it('are cut by what the initiator takes, in bursts, and StatSN is used once', () => {
     const wire = loggedIn(['MaxRecvDataSegmentLength=1024', 'MaxBurstLength=2560']);
     wire.command({ tag: 7, flags: READ, length: 6000 });
-    const seen = wire.complete(wire.tasks[0]!, { status: 0, dataIn: bytes(6000) });
+    const seen = wire.complete(wire.tasks[0]!, { status: 0, dataIn: seededBytes(6000) });
     expect(seen.map((pdu) => [pdu.at(40, 4), pdu.data.length, pdu.at(36, 4), pdu.flags])).toEqual([
       [0, 1024, 0, 0],
       [1024, 1024, 1, 0],
@@ -49,7 +42,7 @@ describe('reads', () => {
       [5120, 880, 6, 0x81],
     ]);
     expect(new Set(seen.map((pdu) => pdu.at(24, 4)))).toEqual(new Set([101]));
-    expect(Buffer.concat(seen.map((pdu) => pdu.data))).toEqual(Buffer.from(bytes(6000)));
+    expect(Buffer.concat(seen.map((pdu) => pdu.data))).toEqual(Buffer.from(seededBytes(6000)));
     const [nop] = wire.send({
       fields: [
         [0, 1, 0x40],
@@ -65,7 +58,7 @@ describe('reads', () => {
     const wire = loggedIn();
     wire.command({ tag: 7, flags: READ, length: 1024 });
     const sense = Uint8Array.of(0x70, 0, 3, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x11, 0, 0, 0, 0, 0);
-    const [dataIn, response] = wire.complete(wire.tasks[0]!, { status: 2, dataIn: bytes(512), sense });
+    const [dataIn, response] = wire.complete(wire.tasks[0]!, { status: 2, dataIn: seededBytes(512), sense });
     expect([dataIn!.flags, dataIn!.data.length]).toEqual([0x80, 512]);
     expect(outcomeOf(response)).toEqual({ status: 2, residual: 'U512', sense: '03/11/00' });
     expect(response!.at(36, 4)).toBe(1);
@@ -86,7 +79,7 @@ describe('reads', () => {
   it.each(RESIDUALS)('expecting %i of %i bytes give %i, residual %s', (length, produced, arrives, residual) => {
     const wire = loggedIn();
     wire.command({ tag: 7, flags: READ, length });
-    const seen = wire.complete(wire.tasks[0]!, { status: 0, dataIn: bytes(produced) });
+    const seen = wire.complete(wire.tasks[0]!, { status: 0, dataIn: seededBytes(produced) });
     expect(seen).toHaveLength(1);
     const [pdu] = seen;
     if (arrives > 0) {
@@ -119,8 +112,8 @@ describe('commands without data', () => {
 describe('writes', () => {
   it('come with all their data in the command', () => {
     const wire = loggedIn();
-    wire.command({ tag: 7, flags: WRITE, length: 510, data: bytes(510) });
-    expect([...wire.tasks[0]!.dataOut]).toEqual([...bytes(510)]);
+    wire.command({ tag: 7, flags: WRITE, length: 510, data: seededBytes(510) });
+    expect([...wire.tasks[0]!.dataOut]).toEqual([...seededBytes(510)]);
     expect(outcomeOf(wire.complete(wire.tasks[0]!, { status: 0, wantedDataOut: 510 })[0])).toMatchObject({
       residual: '-0',
     });
@@ -133,14 +126,14 @@ describe('writes', () => {
     [512, undefined, '-0'],
   ])('of %i bytes where %s were wanted: residual %s', (length, wantedDataOut, residual) => {
     const wire = loggedIn();
-    wire.command({ tag: 7, flags: WRITE, length, data: bytes(length) });
+    wire.command({ tag: 7, flags: WRITE, length, data: seededBytes(length) });
     const reply = wantedDataOut === undefined ? { status: 0 } : { status: 0, wantedDataOut };
     expect(outcomeOf(wire.complete(wire.tasks[0]!, reply)[0]).residual).toBe(residual);
   });
 
   it('are asked for by R2T, burst by burst', () => {
     const wire = loggedIn(['InitialR2T=Yes', 'ImmediateData=No', 'MaxBurstLength=1024']);
-    const data = bytes(2500);
+    const data = seededBytes(2500);
     let seen = wire.command({ tag: 7, flags: WRITE, length: 2500 });
     const asked: number[][] = [];
     while (seen[0]?.opcode === OPCODES.r2t) {
@@ -174,7 +167,7 @@ describe('writes', () => {
 
   it('come immediate, unsolicited and solicited in one command', () => {
     const wire = loggedIn(['InitialR2T=No', 'FirstBurstLength=1024']);
-    const data = bytes(3000);
+    const data = seededBytes(3000);
     expect(wire.command({ tag: 7, flags: WRITE_MORE, length: 3000, data: data.subarray(0, 300) })).toEqual([]);
     expect(
       wire.dataOut({ tag: 7, transferTag: UNSOLICITED, dataSn: 0, offset: 300, data: data.subarray(300, 800) }),
@@ -206,7 +199,7 @@ describe('writes', () => {
       'MaxRecvDataSegmentLength=262144',
       'MaxBurstLength=1048576',
     ]);
-    const data = bytes(1_200_000);
+    const data = seededBytes(1_200_000);
     wire.command({ tag: 7, flags: WRITE_MORE, length: data.length, data: data.subarray(0, 500) });
     let seen = wire.dataOut({
       tag: 7,
@@ -237,14 +230,21 @@ describe('writes', () => {
 
   it('that were final although data is missing are asked for the rest', () => {
     const wire = loggedIn(['InitialR2T=No', 'FirstBurstLength=65536']);
-    const [r2t] = wire.command({ tag: 7, flags: WRITE, length: 3000, data: bytes(1000) });
+    const [r2t] = wire.command({ tag: 7, flags: WRITE, length: 3000, data: seededBytes(1000) });
     expect([r2t!.at(40, 4), r2t!.at(44, 4)]).toEqual([1000, 2000]);
   });
 
   it('may end their unsolicited data early', () => {
     const wire = loggedIn(['InitialR2T=No']);
     wire.command({ tag: 7, flags: WRITE_MORE, length: 3000 });
-    const [r2t] = wire.dataOut({ tag: 7, transferTag: UNSOLICITED, dataSn: 0, offset: 0, data: bytes(4), final: true });
+    const [r2t] = wire.dataOut({
+      tag: 7,
+      transferTag: UNSOLICITED,
+      dataSn: 0,
+      offset: 0,
+      data: seededBytes(4),
+      final: true,
+    });
     expect([r2t!.at(40, 4), r2t!.at(44, 4)]).toEqual([4, 2996]);
   });
 

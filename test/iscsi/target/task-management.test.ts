@@ -17,6 +17,30 @@ describe('task management', () => {
     expect(answers.map((pdu) => [pdu.opcode, pdu.at(16, 4), pdu.at(2, 1)])).toEqual([[OPCODES.management, 6, 0]]);
   });
 
+  it('keeps 32 functions waiting, and rejects more at once', () => {
+    const bench = createBench();
+    const [wire, other] = [join(bench), join(bench, 1)];
+    wire.command({ tag: 1, flags: READ, length: 4 });
+    for (let tag = 10; tag < 42; tag += 1) expect(other.manage({ tag, function: 5 })).toEqual([]);
+    for (let tag = 42; tag < 60; tag += 1) {
+      const [answer] = other.manage({ tag, function: 5 });
+      expect([answer!.opcode, answer!.at(2, 1)]).toEqual([OPCODES.reject, 0x06]);
+    }
+    wire.complete(wire.tasks[0]!, { status: 0 });
+    expect(other.output().map((pdu) => pdu.opcode)).toEqual(Array.from({ length: 32 }, () => OPCODES.management));
+    expect(other.manage({ tag: 60, function: 5 })[0]!.opcode).toBe(OPCODES.management);
+  });
+
+  it('resets nothing in the name of a nexus that is gone', () => {
+    const bench = createBench();
+    const [wire, other] = [join(bench), join(bench, 1)];
+    wire.command({ tag: 1, flags: READ, length: 4 });
+    other.manage({ tag: 2, function: 5 });
+    other.connection.lost();
+    wire.complete(wire.tasks[0]!, { status: 0 });
+    expect(bench.calls.filter((call) => call.startsWith('reset'))).toEqual([]);
+  });
+
   it('tells a device server that looks late', () => {
     const wire = join(createBench());
     wire.command({ tag: 5, flags: READ, length: 4 });

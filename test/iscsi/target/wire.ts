@@ -39,6 +39,14 @@ export function createBench(changes: Partial<TargetConfiguration> = {}): Bench {
   return { target, events, calls, host, connect: () => new Wire(target) };
 }
 
+/** A connection of a target of its own, in the full feature phase. */
+export function loggedIn(keys: readonly string[] = []): Wire {
+  const wire = createBench().connect();
+  const { status } = wire.login(keys);
+  if (status !== 0) throw new Error(`the login ended with status ${status}`);
+  return wire;
+}
+
 export interface LoginAnswer {
   readonly pdu: SeenPdu;
   readonly status: number;
