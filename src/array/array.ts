@@ -6,6 +6,7 @@ import type { LunOpener } from '../lun/lun.ts';
 import type { DeviceServer } from '../scsi/task.ts';
 import type { AccessDescription } from './access/description.ts';
 import { createCommandControl } from './access/control.ts';
+import { createSignatureFreshness } from './access/signature-freshness.ts';
 import { createLunMask } from './access/visibility.ts';
 import { openArrayAudit, type ArrayAudit } from './audit/array-audit.ts';
 import type { AuditLog, AuditParts } from './audit/audit-log.ts';
@@ -97,7 +98,7 @@ export async function createArray(parts: ArrayParts): Promise<EmulatedArray> {
   await store.update((state) => startAnew(state, parts.random));
   const remote = createRemoteInterface(parts.opener, () => store.state().remotes);
   // After the tables: a file beside an empty directory would tell of an array whose tables were lost.
-  const audit = parts.audit && (await openArrayAudit(parts.audit, { ...parts, log, requests: store.requests }));
+  const audit = parts.audit && (await openArrayAudit(parts.audit, { ...parts, array: description.serial, log, store }));
   const body = createBody({ ...parts, audit }, store, remote);
   for (const volume of store.state().volumes) {
     await body.prepare(volume);
@@ -135,8 +136,8 @@ export async function createArray(parts: ArrayParts): Promise<EmulatedArray> {
         await volume.close();
       }
       for (const journal of body.journals.values()) journal.close();
-      store.close();
       await audit?.close();
+      store.close();
     },
   };
 }
@@ -260,9 +261,11 @@ function createBody(parts: BodyParts, store: StateStore, remote: RemoteInterface
   });
   const fileVolumes = createFileVolumes(parts);
   const execute: ExecuteCommand = createCommandExecution(core);
-  const conduct = createCommandControl({
+  const freshness = createSignatureFreshness(parts);
+  const control = createCommandControl({
     access: () => parts.access?.(),
     keyOf: (keyName) => parts.keyOf?.(keyName),
+    freshness,
     audit: parts.audit?.log,
     refusals: parts.audit?.refusals,
     known: (requestId) => store.requests.find(requestId) !== undefined,
@@ -344,7 +347,10 @@ function createBody(parts: BodyParts, store: StateStore, remote: RemoteInterface
       clock,
       commandNumber: () => store.requests.commandNumber(),
       execute,
-      conduct,
+      control,
+      sharedAnswers: () =>
+        parts.access?.()?.commandDevices.some((modes) => modes.lun === volume.lun && modes.sharedAnswers) === true,
+      challenge: () => freshness.challenge(),
       pages,
     });
   }
@@ -361,6 +367,7 @@ function createBody(parts: BodyParts, store: StateStore, remote: RemoteInterface
     giveUp: createGiveUp(core, groups),
     sanitizers,
     prepare: (volume) => fileVolumes.prepare(volume),
+    isOpen: (lun) => units.has(lun),
     open(volume) {
       units.set(volume.lun, openers[volume.kind](volume));
     },

@@ -33,7 +33,7 @@ export function withObstacles(unit: LogicalUnit, volume: Volume, waits: () => st
     ...unit,
     access,
     prepare,
-    read: (lba, blockCount) => unit.read(lba, blockCount).catch(told('read')),
+    read: (lba, blockCount, nexus) => unit.read(lba, blockCount, nexus).catch(told('read')),
     write: (lba, data, options) => unit.write(lba, data, options).catch(told('write')),
     deallocate: (lba, blockCount, options) => unit.deallocate!(lba, blockCount, options).catch(told('write')),
     allocation: async (lba, blockCount) => {

@@ -4,15 +4,20 @@ import type { VolumeDescription } from './description.ts';
 import { withAtomicWrites } from './store/atomic-writes.ts';
 import { chunkBytesFor } from './store/chunk-map.ts';
 import { encryptedFile } from './store/encrypted-file.ts';
-import { openGuardedFile, settleGuardedFile } from './store/guarded-file.ts';
+import { openGuardedFile } from './store/guarded-file.ts';
+import { settleGuardedFile } from './store/guarded-repair.ts';
 import { createLeftOutVolume } from './store/left-out-volume.ts';
 import { openThinFile } from './store/thin-file.ts';
 import { openVolume, type Volume } from './store/volume.ts';
+import { SANITIZE_FILE_BYTES } from './sanitize/sanitize-record.ts';
 import { openVolumeKey, type Purpose, type VolumeKey } from './store/volume-key.ts';
 
 /** The volumes that stand in files of the array, encrypted or not. */
 export interface FileVolumes {
-  /** Must be awaited before `open`: its map, and the keys of an encrypted volume, are durable then. Throws `VolumeKeyError`. */
+  /**
+   * Must be awaited before `open`: its map and the keys of an encrypted volume are durable then, and the record of its being sanitized.
+   * Rejects with `VolumeKeyError` or `GuardedFileError`.
+   */
   prepare(volume: VolumeDescription): Promise<void>;
   open(volume: VolumeDescription): Volume;
 }
@@ -27,9 +32,13 @@ export function createFileVolumes(parts: {
   const keys = new Map<number, VolumeKey>();
 
   return {
-    async prepare({ lun, encrypted, backing }) {
+    async prepare(volume) {
+      const { lun, encrypted } = volume;
       if (leaveOut.includes(lun)) return;
-      if (backing === undefined) await settleGuardedFile(storage, `lun-${lun}.map`);
+      if (volume.kind === 'volume' && volume.backing === undefined) {
+        await settleGuardedFile(storage, `lun-${lun}.map`, mapBytesOf(volume));
+        await settleGuardedFile(storage, `lun-${lun}.sanitize`, SANITIZE_FILE_BYTES);
+      }
       if (encrypted) keys.set(lun, await openVolumeKey(lun, parts));
     },
     open(volume) {
@@ -42,7 +51,7 @@ export function createFileVolumes(parts: {
       };
       const volumeBytes = blockSize * volume.blockCount;
       const chunkBytes = chunkBytesFor(volumeBytes);
-      const map = openGuardedFile(storage.open(`lun-${lun}.map`), Math.ceil(volumeBytes / chunkBytes) * 4);
+      const map = openGuardedFile(storage.open(`lun-${lun}.map`), mapBytesOf(volume));
       const thin = openThinFile({ data: stored('data'), map }, { volumeBytes, chunkBytes, blockSize });
       const plain = openVolume(volume, thin);
       const opened = key ? withKey(plain, key) : plain;
@@ -52,6 +61,11 @@ export function createFileVolumes(parts: {
       });
     },
   };
+}
+
+function mapBytesOf({ blockSize, blockCount }: VolumeDescription): number {
+  const volumeBytes = blockSize * blockCount;
+  return Math.ceil(volumeBytes / chunkBytesFor(volumeBytes)) * 4;
 }
 
 function withKey(volume: Volume, key: VolumeKey): Volume {

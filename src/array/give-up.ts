@@ -1,5 +1,5 @@
 import type { ArrayCore } from './core.ts';
-import { differenceFileName } from './group/difference-maps.ts';
+import { removeDifferences } from './group/difference-maps.ts';
 import type { GroupRuntime } from './group/group-runtime.ts';
 import { lostWrites, withoutLostWrites, type LostRange } from './group/recover.ts';
 import { removePair, withoutDebt } from './group/transitions.ts';
@@ -66,7 +66,7 @@ export function createGiveUp(core: ArrayCore, groups: GroupKeeper): GiveUp {
     const journal = core.journal(group.localJournalLun);
     const concerned = group.role === 'primary' && (!group.owed || group.owed.slots.includes(slot));
     // Of a group at work the volumes have, or get from memory, what its journal may lack.
-    if (isActive(group) && !group.journalLost && core.runtime(group.name)) return undefined;
+    if (isActive(group) && core.runtime(group.name)) return undefined;
     return journal && concerned ? lostWrites(journal, group) : undefined;
   }
 
@@ -91,7 +91,7 @@ export function createGiveUp(core: ArrayCore, groups: GroupKeeper): GiveUp {
     if (!found) return undefined;
     await groups.change(found.group.name, async () => {
       await leave(found);
-      await core.storage.remove(differenceFileName(found.group.name, found.pair.slot));
+      await removeDifferences(core.storage, found.group.name, found.pair.slot, (text) => core.log(text));
     });
     return given;
   }

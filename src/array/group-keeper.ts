@@ -70,14 +70,24 @@ export function createGroupKeeper(parts: {
       const runtime = await parts.openRuntime(group.name, formed.has(group.name));
       formed.delete(group.name);
       waiting.delete(group.name);
+      tries.delete(group.name);
       for (const { backing } of volumes) backing?.serve();
       runtime.wake();
+      for (const volume of volumes) takeNote(volume, runtime);
     } catch (error) {
       if (error instanceof LostWrites) return holdForLoss(group, error);
       const gone = volumes.find((volume) => volume.backing?.isUsable() === false);
       if (!gone) throw error;
       wait(group, gone);
     }
+  }
+
+  /** A backing that was lost while the group was opened: nobody has told the group of it, nor that it is back. */
+  function takeNote({ description, backing }: Volume, runtime: GroupRuntime): void {
+    if (!backing || backing.isUsable()) return;
+    const { state, why } = backing.condition();
+    runtime.volumeLost(description.name, why);
+    if (state === 'behind') returned(description.lun);
   }
 
   /** What the disk does not give at one time it may give at another; looking again is work, and is done ever less often. */

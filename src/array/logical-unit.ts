@@ -33,7 +33,8 @@ export interface LogicalUnit {
    * Rejects with the `ScsiFault` that says why the unit is not ready.
    */
   prepare?(): Promise<void>;
-  read(lba: number, blockCount: number): Promise<Uint8Array>;
+  /** `nexus`: who reads; absent where it is the array itself. */
+  read(lba: number, blockCount: number, nexus?: string): Promise<Uint8Array>;
   write(lba: number, data: Uint8Array, options: UnitWriteOptions): Promise<void>;
   flush(): Promise<void>;
   /** Thin units only: the blocks read as zeros from now on and take no room any more (UNMAP). */

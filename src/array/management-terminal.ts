@@ -1,3 +1,4 @@
+import { createExclusive } from '../base/exclusive.ts';
 import { LunError } from '../lun/lun.ts';
 import { textOfWho, type BackingOpener } from './backing-opener.ts';
 import type { ArrayDescription, LunMapEntry, VolumeDescription } from './description.ts';
@@ -33,6 +34,7 @@ export interface EditableParts {
   prepare(volume: VolumeDescription): Promise<void>;
   readonly giveUp: GiveUp;
   open(volume: VolumeDescription): void;
+  isOpen(lun: number): boolean;
   map(entry: LunMapEntry): void;
   unmap(lun: number): void;
 }
@@ -44,6 +46,7 @@ export function createManagement(
   body: EditableParts,
 ): Management {
   const { serial, name } = description;
+  const adding = createExclusive();
   const edit = async (change: (state: ArrayState) => ArrayState): Promise<boolean> => {
     const { before, after } = await store.update(change);
     return before !== after;
@@ -66,6 +69,17 @@ export function createManagement(
       if (!(error instanceof LunError)) throw error;
       throw new ManagementError(error.message, { lunError: error.kind });
     }
+  }
+
+  /** In the tables it may be from an attempt that failed behind them. */
+  async function addVolume(asked: VolumeDescription): Promise<void> {
+    const volume = await withBackingFound(asked);
+    await edit((state) => withVolume(state, volume));
+    if (body.isOpen(volume.lun)) return;
+    await body.prepare(volume);
+    body.open(volume);
+    await body.volumes.get(volume.lun)?.backing?.reach();
+    body.channel.lunListChanged();
   }
 
   function backingReports(): BackingReport[] {
@@ -103,14 +117,7 @@ export function createManagement(
         backings: backingReports(),
       };
     },
-    async addVolume(asked) {
-      const volume = await withBackingFound(asked);
-      if (!(await edit((state) => withVolume(state, volume)))) return;
-      await body.prepare(volume);
-      body.open(volume);
-      await body.volumes.get(volume.lun)?.backing?.reach();
-      body.channel.lunListChanged();
-    },
+    addVolume: (asked) => adding.run(() => addVolume(asked)),
     lookAtGivingUp: (lun) => body.giveUp.look(knownVolume(lun)),
     giveUp: (lun) => body.giveUp.carryOut(knownVolume(lun)),
     async mapLun(entry) {

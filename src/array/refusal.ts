@@ -10,3 +10,7 @@ export class CommandRefusal extends Error {
     this.status = status;
   }
 }
+
+export function refuse(status: StatusName, message: string): never {
+  throw new CommandRefusal(status, message);
+}

@@ -1,4 +1,4 @@
-import { LunError, type Lun, type LunOpener, type OpenOptions, type PassThrough } from '../lun/lun.ts';
+import { isPathLoss, LunError, type Lun, type LunOpener, type OpenOptions, type PassThrough } from '../lun/lun.ts';
 import type { RemoteDescription } from './description.ts';
 import { HostPorts, type HostPort } from './far/host-ports.ts';
 
@@ -105,10 +105,6 @@ export function createRemoteInterface(opener: LunOpener, remotes: () => readonly
 /** The portal at which the host's session is comes first. */
 function inOrder(portals: readonly string[], first: string | undefined): readonly string[] {
   return first === undefined ? portals : [first, ...portals.filter((portal) => portal !== first)];
-}
-
-function isPathLoss(error: unknown): boolean {
-  return error instanceof LunError && error.kind === 'no-path';
 }
 
 async function openChecked(

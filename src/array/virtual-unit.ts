@@ -1,4 +1,4 @@
-import { LunError, type Lun, type LunCapacity } from '../lun/lun.ts';
+import { isPathLoss, LunError, type Lun, type LunCapacity } from '../lun/lun.ts';
 import { checkCondition, SCSI_STATUS, ScsiFault, taskAborted } from '../scsi/fault.ts';
 import { SENSE_KEY } from '../scsi/sense.ts';
 import { greetFarUnit } from './far/attentions.ts';
@@ -286,10 +286,6 @@ export function createVirtualUnit(parts: VirtualUnitParts): VirtualUnit {
 function tooMany(name: string): ScsiFault {
   const message = `${IN_FLIGHT_LIMIT} commands are on their way through ${name}`;
   return new ScsiFault(SCSI_STATUS.taskSetFull, message);
-}
-
-function isPathLoss(error: unknown): error is LunError {
-  return error instanceof LunError && error.kind === 'no-path';
 }
 
 /**

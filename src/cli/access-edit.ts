@@ -2,7 +2,7 @@ import type { CommandContext } from './context.ts';
 import type { CommandResult } from './definition.ts';
 import { CliError } from './cli-error.ts';
 import { NO_GRANTS } from './config/access-file.ts';
-import type { AccessDescription, InitiatorGrant, KeyGrant } from './services.ts';
+import type { AccessDescription, ArrayKeeper, InitiatorGrant, KeyGrant } from './services.ts';
 import { parseLun } from './values.ts';
 
 export interface AccessEdit {
@@ -15,20 +15,39 @@ export interface AccessEdit {
   readonly applied: boolean;
 }
 
+type Change = (access: AccessDescription) => AccessDescription;
+
 /** Changes the access file and has a running array take it over. */
 export async function editAccess(
   directory: string,
-  change: (access: AccessDescription) => AccessDescription,
+  change: Change,
   context: CommandContext,
 ): Promise<CommandResult<AccessEdit>> {
   const arrays = await context.services.arrays();
+  // That there is an array is for it to say, in its words.
+  await arrays.read(directory);
+  const lock = await arrays.lockAccess(directory, context.timeoutMs);
+  try {
+    return await edit(arrays, directory, change, context);
+  } finally {
+    await lock.release();
+  }
+}
+
+async function edit(
+  arrays: ArrayKeeper,
+  directory: string,
+  change: Change,
+  { dryRun, timeoutMs }: CommandContext,
+): Promise<CommandResult<AccessEdit>> {
   const before = await arrays.readAccess(directory);
   const access = change(before ?? NO_GRANTS);
-  const data = { directory, access, begins: before === undefined, dryRun: context.dryRun, applied: false };
+  const data = { directory, access, begins: before === undefined, dryRun, applied: false };
   const changed = JSON.stringify(access) !== JSON.stringify(before);
-  if (context.dryRun || !changed) return { changed: false, data };
-  const { applied } = await arrays.writeAccess(directory, access, context.timeoutMs);
-  return { changed: true, data: { ...data, applied } };
+  if (dryRun) return { changed: false, data };
+  // Also where it says so already: a running array that could not be asked the last time may not work with it yet.
+  const { applied } = await arrays.writeAccess(directory, access, timeoutMs);
+  return { changed, data: { ...data, applied } };
 }
 
 /** The description with this grant in the place of an older one of the same name. */

@@ -32,7 +32,7 @@ export function describeArray(options: InitOptions): ArrayDescription {
     format: 1,
     serial,
     name,
-    targetName: options.targetName ?? `iqn.2026-11.io.cdctl:${name.toLowerCase()}`,
+    targetName: options.targetName ?? `iqn.2026-11.io.cdctl:${name.toLowerCase().replaceAll('_', '-')}`,
     listen: parseListen(options.listen),
     volumes: [
       ...own.map((lun) => volume(lun, `command-${lun}`, 'command-device', COMMAND_DEVICE_BYTES, blockSize)),

@@ -84,6 +84,7 @@ export const STATUS_CLASS: Readonly<Record<StatusName, ExitClassName>> = {
   internal: 'refused',
   'permission-denied': 'refused',
   'not-authenticated': 'refused',
+  'stale-signature': 'refused',
 };
 
 export const COMMAND_ERROR_CLASS: Readonly<Record<CommandErrorKind, ExitClassName>> = {

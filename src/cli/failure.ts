@@ -1,5 +1,5 @@
 import { CommandError } from '../host/command-error.ts';
-import { LunError, type LunErrorKind } from '../lun/lun.ts';
+import { LunError, withoutPath, type LunErrorKind } from '../lun/lun.ts';
 import { ReplicationRefusal } from '../replication/refusal.ts';
 import { CliError } from './cli-error.ts';
 import { TransferError } from './transfer/transfer-error.ts';
@@ -47,7 +47,40 @@ export function failureOf(error: unknown, command: string): Failure {
   if (error instanceof CommandError) return commandFailure(error);
   if (error instanceof LunError) return lunFailure(error);
   if (error instanceof ReplicationRefusal) return refusalFailure(error, command);
-  return bug(error, command);
+  return isSystemError(error) ? systemFailure(error, command) : bug(error, command);
+}
+
+/** What the operating system refuses (a full disk, a read-only one, no right to it, too many open files) is no mistake of this program. */
+const SYSTEM_ADVICE: Readonly<Record<string, string>> = {
+  ENOSPC: 'make room, then run it again',
+  EDQUOT: 'make room, then run it again',
+  EROFS: 'use a place that can be written to',
+  EACCES: 'see who may read and write it',
+  EPERM: 'see who may read and write it',
+  EEXIST: 'name a path where nothing else is',
+  EISDIR: 'name a file: there is a directory',
+  ENOTDIR: 'correct the path: what it goes through is no directory',
+  ELOOP: 'correct the path: its links lead in a circle',
+  ENAMETOOLONG: 'give a shorter path',
+  EMFILE: 'allow more open files (ulimit -n), then run it again',
+  ENFILE: 'allow more open files, then run it again',
+  EIO: 'see the log of the kernel (dmesg) for the cause, then run it again',
+};
+
+function isSystemError(error: unknown): error is NodeJS.ErrnoException & { readonly code: string } {
+  if (!(error instanceof Error)) return false;
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  return syscall !== undefined && code !== undefined && code in SYSTEM_ADVICE;
+}
+
+function systemFailure(error: NodeJS.ErrnoException & { readonly code: string }, command: string): Failure {
+  const { code, path, message } = error;
+  return failure('refused', {
+    what: `the operating system refused: ${code}`,
+    where: path ?? `cdctl ${command}`.trimEnd(),
+    why: message,
+    ...(SYSTEM_ADVICE[code] !== undefined && { next: SYSTEM_ADVICE[code] }),
+  });
 }
 
 /** What ended it, in its own class, and how far it had come. */
@@ -67,7 +100,7 @@ function cliFailure(error: CliError, command: string): Failure {
 
 const STATUS_ADVICE: Readonly<Partial<Record<string, string>>> = {
   'split-brain':
-    'compare both sides, then resync from the one to keep: cdctl pair resync GROUP --from ARRAY --discard --confirm GROUP',
+    'compare both sides, then resync from the one to keep: cdctl pair resync GROUP --from ARRAY --discard OTHER --confirm GROUP',
   'not-found': 'list what exists: cdctl pair show, cdctl lun list ARRAY',
   'in-use': 'see what uses it: cdctl pair show, cdctl lun list ARRAY',
   'wrong-state': 'see the state and what it allows: cdctl pair show',
@@ -75,6 +108,9 @@ const STATUS_ADVICE: Readonly<Partial<Record<string, string>>> = {
   'moved-on': 'the state moved meanwhile: look at it (cdctl pair show), then run it again',
   unsafe: 'look at both journals first: cdctl journal show',
   'wrong-array': 'correct the serial or the path in the configuration',
+  'not-authenticated':
+    'sign with a key that the array knows (key under the array in the configuration); where the array is: cdctl array access show DIRECTORY',
+  'permission-denied': 'see what was granted, where the array is: cdctl array access show DIRECTORY',
 };
 
 function commandFailure(error: CommandError): Failure {
@@ -124,11 +160,6 @@ function adviceOf({ about, kind }: LunError): string | undefined {
 
 /** Found out on this side: no LUN said anything. */
 const UNANSWERED: readonly LunErrorKind[] = ['no-path', 'timeout', 'refused-for-safety', 'bad-argument'];
-
-/** The path stands in the line before already. */
-function withoutPath({ message, path }: LunError): string {
-  return message.startsWith(`${path}: `) ? message.slice(path.length + 2) : message;
-}
 
 function classOfLunError({ outcome, kind }: LunError): ExitClassName {
   return outcome === 'unknown' && kind !== 'timeout' ? 'outcome-unknown' : LUN_ERROR_CLASS[kind];

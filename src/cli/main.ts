@@ -6,9 +6,27 @@ import { VERSION } from './version.ts';
 
 /** Runs the command line of this process; resolves with the exit code for `process.exitCode`. */
 export async function start(): Promise<number> {
+  watchMistakes();
   watchPipe(process.stdout);
   watchPipe(process.stderr);
   return await runProgram(process.argv.slice(2), createShell());
+}
+
+/**
+ * What nobody caught, or a wait for what never comes, is a mistake of this program. Node's own exit codes for them, 1 and 13,
+ * would be an answer here ("the state asked about does not hold"), or nothing that the table knows.
+ */
+function watchMistakes(): void {
+  const { code, advice } = EXIT_CLASSES.bug;
+  process.exitCode = code;
+  process.once('uncaughtExceptionMonitor', (error) => {
+    const command = process.argv.slice(2, 4).join(' ');
+    process.stderr.write(`error: unexpected: ${error.name} [bug, exit ${code}]\nwhere: cdctl ${command}\n`);
+    process.stderr.write(`why:   ${error.message}\nnext:  ${advice}\n`);
+    process.once('exit', () => {
+      process.exitCode = code;
+    });
+  });
 }
 
 function createShell(): Shell {
@@ -65,8 +83,10 @@ function taken(stream: Stream): Promise<boolean> {
  * full disk) is said once; the caller then does not know what happened, and the exit code, set last, says so.
  */
 function watchPipe(stream: Stream): void {
+  let said = false;
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE' || error.code === 'ERR_STREAM_DESTROYED') return;
+    if (said || error.code === 'EPIPE' || error.code === 'ERR_STREAM_DESTROYED') return;
+    said = true;
     process.once('exit', () => {
       process.exitCode = EXIT_CLASSES['outcome-unknown'].code;
     });

@@ -198,6 +198,7 @@ export interface AuditLine {
   readonly seq: number;
   readonly wallMs: number;
   readonly event: string;
+  readonly array?: string;
   readonly lun?: number;
   readonly initiator?: string;
   readonly nexus?: string;
@@ -206,6 +207,8 @@ export interface AuditLine {
   readonly host?: string;
   readonly manager?: string;
   readonly asked?: string;
+  readonly role?: string;
+  readonly sense?: string;
   readonly count?: number;
   readonly process?: string;
   readonly requestId?: string;
@@ -239,6 +242,8 @@ export interface ArrayKeeper {
    * array that refuses it leaves the file as it was.
    */
   writeAccess(directory: string, access: AccessDescription, timeoutMs: number): Promise<{ readonly applied: boolean }>;
+  /** Who edits the access file has it alone from reading to writing; waits so long for another one. Rejects with `busy`. */
+  lockAccess(directory: string, timeoutMs: number): Promise<{ release(): Promise<void> }>;
   /** Looks at the storage of an array that is not running; changes nothing. */
   check(directory: string): Promise<StorageReport>;
   manage(directory: string, request: ManagementRequest, timeoutMs: number): Promise<Record<string, unknown>>;

@@ -76,3 +76,8 @@ export function isPortal(text: string): boolean {
   const port = Number(match?.[1]);
   return port >= 1 && port <= 65_535;
 }
+
+/** The path of a target, an IPv6 address in brackets. */
+export function targetUrl(host: string, port: number, targetName: string): string {
+  return `iscsi://${host.includes(':') ? `[${host}]` : host}:${port}/${targetName}`;
+}

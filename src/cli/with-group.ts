@@ -59,14 +59,15 @@ export function splitPairSelector(selector: string): { readonly group: string; r
 export function pairNamed(group: GroupDefinition, name: string): string {
   const byName = group.pairs.find((pair) => pair.name === name);
   const byLun = group.pairs.filter((pair) => Object.values(pair.luns).some((lun) => String(lun) === name));
-  const pair = byName ?? (byLun.length === 1 ? byLun[0] : undefined);
-  if (pair) return pair.name;
+  const meant = new Set([...(byName ? [byName] : []), ...byLun]);
+  const [pair] = meant;
+  if (pair && meant.size === 1) return pair.name;
   throw new CliError('usage', {
-    what: `group ${group.name} has no pair "${name}"`,
+    what: `group ${group.name} has no ${meant.size > 1 ? 'one ' : ''}pair "${name}"`,
     where: 'the configuration',
     why:
-      byLun.length > 1
-        ? `LUN ${name} is in several of its pairs`
+      meant.size > 1
+        ? `${[...meant].map((each) => each.name).join(' and ')} can be meant: by name, or by LUN ${name}`
         : `its pairs are ${group.pairs.map((each) => each.name).join(', ')}`,
     next: 'name one of them',
   });

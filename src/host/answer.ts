@@ -52,6 +52,8 @@ function handleRefusal(call: CallState, content: SlotContent): void {
   switch (status) {
     case 'bad-block':
       return recordSetback(call, `the block arrived damaged: ${message}`);
+    case 'stale-signature':
+      return recordSetback(call, `the signature came too late: ${message}`);
     case 'wrong-array':
       throw callError(call, 'wrong-array', message, { status });
     case 'request-expired':

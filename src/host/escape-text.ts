@@ -1,12 +1,11 @@
+import { UNPRINTABLE } from '../base/unprintable.ts';
+
 const LENGTH_LIMIT = 500;
 
-/** What a device said, fit for one line of a terminal: no control characters, no direction changes, bounded. */
+/** What a device said, fit for one line of a terminal: nothing that it obeys or that nobody sees, and bounded. */
 export function escapeText(text: string): string {
   const cut = text.length > LENGTH_LIMIT ? `${text.slice(0, LENGTH_LIMIT)}...` : text;
-  return cut.replace(
-    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu,
-    (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`,
-  );
+  return cut.replace(UNPRINTABLE, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`);
 }
 
 /** Of UTF-8 for one of UTF-16's code units. */

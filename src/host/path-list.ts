@@ -8,6 +8,8 @@ export interface PathListParts {
   readonly serial: string;
   readonly paths: readonly string[];
   readonly opener: LunOpener;
+  /** Blocks are signed: the challenge is read with each label. */
+  readonly signingKey?: unknown;
 }
 
 export interface ProvenPath extends ProvenDevice {
@@ -53,8 +55,9 @@ export function createPathList(parts: PathListParts): PathList {
       try {
         const lun = await entry.lun;
         entry.capacity ??= await lun.capacity(options);
-        const { blockSize, label } = await proveCommandDevice(lun, { array, serial }, options, entry.capacity);
-        return { lun, blockSize, label, path, giveUp: () => giveUp(at, entry) };
+        const expected = { array, serial, signing: parts.signingKey !== undefined };
+        const proven = await proveCommandDevice(lun, expected, options, entry.capacity);
+        return { ...proven, path, giveUp: () => giveUp(at, entry) };
       } catch (error) {
         giveUp(at, entry);
         throw error instanceof LunError ? pathFailure(array, path, error) : error;

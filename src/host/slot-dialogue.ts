@@ -1,3 +1,4 @@
+import { randomHex } from '../base/random.ts';
 import { describeViolation } from '../base/violation.ts';
 import { decodeSlot, encodeRequestPart, type SlotContent } from '../interface-block/block.ts';
 import { SLOT_COUNT, SLOT_SIZE, slotOffset } from '../interface-block/geometry.ts';
@@ -71,7 +72,7 @@ async function provePath(call: CallState): Promise<ProvenPath | undefined> {
 
 /** S801-S802: the slot that took the request; undefined where all are occupied. */
 async function submit(call: CallState, path: ProvenPath, page: number): Promise<number | undefined> {
-  const block = encodeCall(call, page);
+  const block = encodeCall(call, page, path.challenge);
   const start = call.slot;
   for (let step = 0; step < SLOT_COUNT; step++) {
     checkDeadline(call);
@@ -152,7 +153,8 @@ async function awaitAnswer(call: CallState, path: ProvenPath, slot: number): Pro
   }
 }
 
-function encodeCall(call: CallState, page: number): Uint8Array {
+/** Signed anew for each submission: the array takes no signature twice. */
+function encodeCall(call: CallState, page: number, challenge: string | undefined): Uint8Array {
   const block = encodeRequestPart({
     process: call.process.number,
     editedDataWanted: true,
@@ -163,7 +165,9 @@ function encodeCall(call: CallState, page: number): Uint8Array {
     host: fitText(call.parts.host, 64),
     input: call.input,
   });
-  if (call.parts.signingKey) signRequestPart(block, call.parts.signingKey);
+  const { signingKey, random } = call.parts;
+  if (!signingKey) return block;
+  signRequestPart(block, signingKey, challenge === undefined ? undefined : { challenge, nonce: randomHex(random, 8) });
   return block;
 }
 

@@ -103,7 +103,14 @@ export function encodeSlot(content: SlotContent): Uint8Array {
 }
 
 /** `signRequestPart` signs a request that is encoded; an answer is never signed. */
-const UNSIGNED = { keyName: '', mac: '0'.repeat(64) } as const;
+const UNSIGNED = {
+  keyName: '',
+  mac: '0'.repeat(64),
+  challenge: '0'.repeat(32),
+  nonce: '0'.repeat(16),
+} as const;
+
+const UNSIGNED_FIELDS = Object.keys(UNSIGNED) as (keyof typeof UNSIGNED)[];
 
 function writeBlock(bytes: Uint8Array, content: SlotContent): void {
   if (content.input.length > INPUT_LIMIT) {
@@ -148,6 +155,10 @@ export function decodeRequestPart(bytes: Uint8Array): Decoded<RequestBlock> {
   if (violation) return violation;
   if (control.value.state !== 'submitted') return violated('control.state', control.value.state, 'submitted');
   if (/^0+$/.test(control.value.requestId)) return violated('control.requestId', 'zeros', 'random bytes');
+  const unsigned = UNSIGNED_FIELDS.every((name) => control.value[name] === UNSIGNED[name]);
+  if (!unsigned && control.value.keyName === '' && control.value.mac === UNSIGNED.mac) {
+    return violated('control.challenge', 'a challenge or a nonce', 'zeros in a block that is not signed');
+  }
   const input = decodeInput(bytes, control.value);
   if (!input.ok) return input;
   return decoded(requestOf(control.value, input.value));

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { readU32, writeU32 } from '../base/bytes.ts';
+import { hexNumber, readU32, writeU32 } from '../base/bytes.ts';
 import { decoded, violated, type Decoded } from '../base/violation.ts';
 
 /** zlib's CRC-32, the one that `gzip` writes into its trailer. The CRC of no bytes is 0. */
@@ -22,8 +22,4 @@ export function checkChecksum(field: string, bytes: Uint8Array, recorded: number
 /** Compares the big-endian checksum at `offset` with the bytes before it. */
 export function checkSeal(field: string, bytes: Uint8Array, offset: number): Decoded<true> {
   return checkChecksum(field, bytes.subarray(0, offset), readU32(bytes, offset));
-}
-
-function hexNumber(value: number): string {
-  return `0x${value.toString(16).padStart(8, '0')}`;
 }

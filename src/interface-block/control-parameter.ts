@@ -89,7 +89,21 @@ export const CONTROL_PARAMETER = defineLayout('control', CONTROL_SIZE, [
     kind: 'hex',
     doc: 'HMAC-SHA-256 of the 4096 bytes written, this field and `controlCrc` taken as zeros; zeros: unsigned',
   },
-  { name: 'reserved', offset: 220, size: 32, kind: 'reserved', doc: 'reserved, zeros' },
+  {
+    name: 'challenge',
+    offset: 220,
+    size: 16,
+    kind: 'hex',
+    doc: 'challenge of the array that a signed request answers; zeros: unsigned, or the array has none',
+  },
+  {
+    name: 'nonce',
+    offset: 236,
+    size: 8,
+    kind: 'hex',
+    doc: 'random, another in each request part that is signed, also for the same request id; zeros: unsigned',
+  },
+  { name: 'reserved', offset: 244, size: 8, kind: 'reserved', doc: 'reserved, zeros' },
   { name: 'controlCrc', offset: 252, size: 4, kind: 'u32', doc: 'CRC-32 of the 252 bytes before' },
 ]);
 

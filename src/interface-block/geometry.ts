@@ -9,6 +9,10 @@ export const FORMAT_VERSION = 1;
 export const LABEL_SIZE = 4096;
 export const LABEL_CHECKED_SIZE = 512;
 
+/** The challenge for signatures, behind the label; likewise. */
+export const CHALLENGE_OFFSET = LABEL_SIZE;
+export const CHALLENGE_SIZE = 4096;
+
 /** What a host writes: one request part, at the start of a slot. */
 export const WRITE_UNIT = 4096;
 export const CONTROL_SIZE = 256;
@@ -24,7 +28,7 @@ export const PAGE_SIZE = SLOT_SIZE - WRITE_UNIT;
 /** Edited data of one command at most: room for a row of `volume.list` for each of 65,536 LUNs. */
 export const EDITED_DATA_LIMIT = 16 * 1024 * 1024;
 
-/** Bytes of a command device: label, padding, slots. */
+/** Bytes of a command device: label, challenge, padding, slots. */
 export const COMMAND_DEVICE_SIZE = FIRST_SLOT_OFFSET + SLOT_COUNT * SLOT_SIZE;
 
 /** Executed commands whose outcome an array remembers. */

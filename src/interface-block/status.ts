@@ -24,6 +24,7 @@ export const STATUS = {
   internal: 18,
   'permission-denied': 19,
   'not-authenticated': 20,
+  'stale-signature': 21,
 } as const;
 
 export type StatusName = keyof typeof STATUS;
@@ -51,6 +52,7 @@ export const STATUS_MEANING: Readonly<Record<StatusName, string>> = {
   internal: 'a mistake inside the array',
   'permission-denied': 'whoever asks may not ask for this: nothing was executed',
   'not-authenticated': 'a signature is missing, wrong or of an unknown key: nothing was executed',
+  'stale-signature': 'the signature was used before, or its challenge is over: nothing was executed for this block',
 };
 
 export function statusName(code: number): StatusName | undefined {

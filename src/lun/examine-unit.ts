@@ -14,7 +14,7 @@ import { reportMode, type ModeReport } from '../scsi/mode-report.ts';
 import { decodeVpd, VPD_PAGE } from '../scsi/vpd.ts';
 import { reportVpd, type VpdReport } from '../scsi/vpd-report.ts';
 import type { CapacityReport, LunExamination } from './examination.ts';
-import { LunError, type IoOptions, type Lun, type LunErrorKind } from './lun.ts';
+import { LunError, withoutPath, type IoOptions, type Lun, type LunErrorKind } from './lun.ts';
 import { readReservations, scsiOf } from './reservations.ts';
 
 const INQUIRY_BYTES = 96;
@@ -155,9 +155,4 @@ function capacityReport(short: Capacity | undefined, long: Capacity & Partial<Lo
 
 function isIllegalRequest(error: unknown): boolean {
   return error instanceof LunError && error.sense?.key === 5;
-}
-
-/** The path stands elsewhere in every report. */
-function withoutPath({ message, path }: LunError): string {
-  return message.startsWith(`${path}: `) ? message.slice(path.length + 2) : message;
 }

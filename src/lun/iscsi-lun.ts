@@ -23,6 +23,7 @@ import {
 import { checkExtent, checkWholeBlocks } from './extent.ts';
 import type { IscsiSession } from './iscsi-session.ts';
 import {
+  isUnsupported,
   LunError,
   type IoOptions,
   type Lun,
@@ -279,7 +280,7 @@ class IscsiLun implements Lun {
         decodeCapacity16(await this.readData('READ CAPACITY(16)', readCapacity16Cdb(32), 32, deadlineMs)),
       );
     } catch (error) {
-      if (!isIllegalRequest(error)) throw error;
+      if (!isUnsupported(error)) throw error;
     }
     const short = this.decode(
       decodeCapacity10(await this.readData('READ CAPACITY(10)', readCapacity10Cdb(), 8, deadlineMs)),
@@ -301,7 +302,7 @@ class IscsiLun implements Lun {
       const bytes = await this.readData(what, cdb, ALLOCATION_BYTES, deadlineMs, unit);
       return this.decode(decode(bytes));
     } catch (error) {
-      if (isIllegalRequest(error)) return undefined;
+      if (isUnsupported(error)) return undefined;
       throw error;
     }
   }
@@ -352,10 +353,6 @@ class IscsiLun implements Lun {
 
 function boundUnit(unit: ScsiUnit, onlyConnection: number): ScsiUnit {
   return { execute: (command) => unit.execute({ ...command, onlyConnection }) };
-}
-
-function isIllegalRequest(error: unknown): boolean {
-  return error instanceof LunError && error.kind === 'check-condition' && error.sense?.key === 5;
 }
 
 function isInvalidField(error: unknown): boolean {

@@ -177,6 +177,20 @@ export class LunError extends Error {
   }
 }
 
+export function isPathLoss(error: unknown): error is LunError {
+  return error instanceof LunError && error.kind === 'no-path';
+}
+
+/** ILLEGAL REQUEST that has no kind of its own: the unit does not know the command, or not like this. */
+export function isUnsupported(error: unknown): boolean {
+  return error instanceof LunError && error.kind === 'check-condition' && error.sense?.key === 5;
+}
+
+/** The message, where the path is told beside it. */
+export function withoutPath({ message, path }: LunError): string {
+  return message.startsWith(`${path}: `) ? message.slice(path.length + 2) : message;
+}
+
 export interface OpenOptions extends IoOptions {
   /**
    * Comes as this initiator port (ISID, 6 bytes): in a session with the target that nobody else uses but other LUNs opened with the

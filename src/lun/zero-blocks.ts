@@ -3,7 +3,7 @@ import { blockCdb, BLOCK_OPTION, inquiryCdb, readCapacity16Cdb } from '../scsi/c
 import { OPCODE } from '../scsi/opcode.ts';
 import { decodeLbaStatus, getLbaStatusCdb } from '../scsi/provisioning.ts';
 import { decodeBlockLimits, decodeVpd, VPD_PAGE } from '../scsi/vpd.ts';
-import { LunError, type IoOptions, type Lun, type ScsiAccess } from './lun.ts';
+import { isUnsupported, LunError, type IoOptions, type Lun, type ScsiAccess } from './lun.ts';
 
 /** What a thin unit spares whoever copies it. Each part is absent where the unit does not promise zeros. */
 export interface ZeroBlocks {
@@ -41,7 +41,7 @@ export async function zeroBlocksOf(lun: Lun, blockSize: number, options: IoOptio
     const writer = await writerOf(lun, scsi, blockSize, options);
     return { runAt: (lba, callOptions) => runAt(lun, scsi, lba, callOptions), ...writer };
   } catch (error) {
-    if (isRefusal(error)) return {};
+    if (isUnsupported(error)) return {};
     throw error;
   }
 }
@@ -106,7 +106,7 @@ async function writerOf(
           (reason: unknown) => reason,
         );
         if (error === undefined) continue;
-        if (!isRefusal(error)) throw error;
+        if (!isUnsupported(error)) throw error;
         refused = true;
       }
       await writeOut(lun, lba + at, count, blockSize, callOptions);
@@ -142,9 +142,4 @@ function ask(
   options: IoOptions,
 ): Promise<Uint8Array> {
   return scsi.execute({ what, cdb, dataInLength, repeatable: true, ...options });
-}
-
-/** ILLEGAL REQUEST: the unit does not know the command, or not like this. */
-function isRefusal(error: unknown): boolean {
-  return error instanceof LunError && error.kind === 'check-condition' && error.sense?.key === 5;
 }

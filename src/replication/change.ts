@@ -17,7 +17,7 @@ import { planCreate, type CreateIntent } from './plan-create.ts';
 import { planDelete, type DeleteIntent } from './plan-delete.ts';
 import { planSplit } from './plan-split.ts';
 import { step, type Plan, type Step, type StepOf } from './plan.ts';
-import { refuseMisfits, type VolumesByArray } from './plan-volumes.ts';
+import { emptyingCopies, refuseMisfits, type VolumesByArray } from './plan-volumes.ts';
 import { ReplicationRefusal } from './refusal.ts';
 
 export interface ChangeOptions {
@@ -40,20 +40,28 @@ export interface ChangeResult {
   readonly after?: GroupObservation;
 }
 
+export interface CreateOptions extends CreateIntent, ChangeOptions {
+  /** Asked before volumes that hold something are overwritten by ones that hold nothing; rejects where it is not meant so. */
+  readonly confirmEmptying?: (emptied: readonly string[]) => Promise<void>;
+}
+
 /** Forms the configured pairs (Fig. 11). They are in state pair only after cycles: `drainGroup`. */
 export async function createGroup(
   context: ReplicationContext,
   group: GroupDefinition,
-  intent: CreateIntent & ChangeOptions,
+  intent: CreateOptions,
 ): Promise<ChangeResult> {
   const run = startRun(context, group);
   const before = await observe(run);
   const { steps, notes } = accept(planCreate(group, before, intent), before);
   const dryRun = intent.dryRun === true;
   if (steps.length === 0) return resultOf(run, { dryRun, steps, notes, before });
-  const misfit = refuseMisfits(`create ${group.name}`, steps, await listVolumes(run));
+  const volumes = await listVolumes(run);
+  const misfit = refuseMisfits(`create ${group.name}`, steps, volumes);
   if (misfit) throw new ReplicationRefusal(misfit.refusal, before);
-  if (dryRun) return resultOf(run, { dryRun, steps, notes, before });
+  const emptied = emptyingCopies(steps, volumes);
+  if (dryRun) return resultOf(run, { dryRun, steps, notes: [...notes, ...emptied], before });
+  if (emptied.length > 0) await intent.confirmEmptying?.(emptied);
   await formPairs(run, steps);
   const after = isCancelled(run) ? undefined : await observe(run);
   return resultOf(run, { dryRun, steps, notes, before, ...(after ? { after } : {}) });

@@ -41,9 +41,17 @@ export function lagAlone(auxiliary: PresentSide, nowMs: number): Lag {
   };
 }
 
+/** Clocks that are kept by NTP differ by less. */
+const CLOCK_TOLERANCE_MS = 1_000;
+
+/**
+ * By this host's clock and that of the array which took the write. A write from the future shows that they do not agree: its age is not known
+ * then, rather than 0, which would pass for a copy that keeps up while nothing is carried over.
+ */
 function ageOf(writes: number, oldestMs: number, nowMs: number): { ms?: number } {
   if (writes === 0) return { ms: 0 };
-  return oldestMs === 0 ? {} : { ms: Math.max(0, nowMs - oldestMs) };
+  if (oldestMs === 0 || oldestMs - nowMs > CLOCK_TOLERANCE_MS) return {};
+  return { ms: Math.max(0, nowMs - oldestMs) };
 }
 
 /** Bytes of the cyclic data region from one LBA to another; `records` tells an empty stretch from a full turn. */

@@ -97,6 +97,11 @@ export function isPresent(side: ArrayObservation): side is PresentSide {
   return side.reachable && !side.absent;
 }
 
+/** For sorting. */
+export function primaryFirst(first: PresentSide, second: PresentSide): number {
+  return Number(second.journal.role === 'primary') - Number(first.journal.role === 'primary');
+}
+
 export function sideAt(observation: GroupObservation, array: string): ArrayObservation | undefined {
   return observation.sides.find((side) => side.array === array);
 }

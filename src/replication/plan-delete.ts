@@ -1,4 +1,4 @@
-import { isPresent, type GroupObservation, type PresentSide } from './observe.ts';
+import { isPresent, primaryFirst, type GroupObservation, type PresentSide } from './observe.ts';
 import { planned, step, type Plan, type Step } from './plan.ts';
 import { refuseUnreachable } from './plan-checks.ts';
 
@@ -30,10 +30,6 @@ export function planDelete(observation: GroupObservation, intent: DeleteIntent):
     concerned.map((side) => deleteStep(side, observation.group, intent.pair ?? '')),
     [...left, ...concerned.flatMap(unusableNote)],
   );
-}
-
-function primaryFirst(first: PresentSide, second: PresentSide): number {
-  return Number(second.journal.role === 'primary') - Number(first.journal.role === 'primary');
 }
 
 function deleteStep(side: PresentSide, group: string, pair: string): Step {

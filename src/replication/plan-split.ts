@@ -1,4 +1,4 @@
-import { isPresent, type GroupObservation, type PresentSide } from './observe.ts';
+import { isPresent, primaryFirst, type GroupObservation, type PresentSide } from './observe.ts';
 import { planned, refused, step, type Plan, type Step } from './plan.ts';
 import { refuseByVerdict } from './plan-checks.ts';
 import { verdictOf } from './verdict.ts';
@@ -19,10 +19,6 @@ export function planSplit(observation: GroupObservation): Plan {
     active.map((side) => splitStep(side, observation.group)),
     unreachable.map((side) => `${side.array} does not answer and is left as it is`),
   );
-}
-
-function primaryFirst(first: PresentSide, second: PresentSide): number {
-  return Number(second.journal.role === 'primary') - Number(first.journal.role === 'primary');
 }
 
 export function splitStep(side: PresentSide, group: string): Step {

@@ -6,6 +6,7 @@ import { givenUpWords } from './loss.ts';
 import { misfitsOf } from './misfits.ts';
 import {
   isPresent,
+  peerOf,
   type ArrayObservation,
   type GroupObservation,
   type PresentSide,
@@ -116,10 +117,17 @@ export function acquirableSequence(side: PresentSide, peer: ArrayObservation): n
 }
 
 function notThere(side: ArrayObservation, observation: GroupObservation, what: string): Plan {
-  if (side.reachable) return refuseByVerdict(verdictOf(observation), what);
+  if (side.reachable) return withoutGroup(side, observation, what);
   const why = `${side.array}: ${side.error.message}`;
   if (side.denied) return refused('would-be-refused', what, why, GET_RIGHTS);
   return refused('array-unreachable', what, why, 'run it where its command device can be reached');
+}
+
+/** That the peer is away is what a takeover is for; that there is nothing to take over is why it cannot be. */
+function withoutGroup(side: ArrayObservation, observation: GroupObservation, what: string): Plan {
+  if (peerOf(observation, side.array).reachable) return refuseByVerdict(verdictOf(observation), what);
+  const why = `${side.array} has no such group, so nothing was ever copied to it, or the group was dissolved there`;
+  return refused('state-does-not-hold', what, why, 'see the name of the group and the array: cdctl pair show');
 }
 
 /** Whoever may not ask an array knows that it works, and not that its hosts have stopped. */

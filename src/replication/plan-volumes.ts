@@ -27,6 +27,25 @@ export function refuseMisfits(what: string, steps: readonly Step[], volumes: Vol
   return undefined;
 }
 
+/**
+ * The copies that would empty a volume: the source stores nothing, and the volume that it is copied to does. So it is where the two sides are
+ * mistaken for each other, and where an array was replaced by a new one and its peer has the only copy. In sentences, one for each pair.
+ */
+export function emptyingCopies(steps: readonly Step[], volumes: VolumesByArray): readonly string[] {
+  return steps.flatMap((step) => {
+    if (step.process !== 'pair.create') return [];
+    const { role, noCopy, pair, primaryLun, auxiliaryLun } = step.request.header;
+    if (role !== 'auxiliary' || noCopy) return [];
+    const stored = (array: string, lun: number): number | undefined =>
+      volumes.get(array)?.find((row) => row.lun === lun)?.allocatedBytes;
+    const source = [...volumes.keys()].find((array) => array !== step.array) ?? '';
+    const there = stored(step.array, auxiliaryLun) ?? 0;
+    if (there === 0 || stored(source, primaryLun) !== 0) return [];
+    const what = `${pair}: LUN ${auxiliaryLun} of ${step.array} holds ${there} bytes`;
+    return [`${what}, and LUN ${primaryLun} of ${source}, which would be copied over it, holds nothing`];
+  });
+}
+
 function misfitAt(array: string, header: Header, volumes: VolumesByArray): string | undefined {
   const rows = volumes.get(array) ?? [];
   if (rows.length === 0) return undefined;

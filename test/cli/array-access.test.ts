@@ -1,5 +1,16 @@
-import type { ChildProcess } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync, type ChildProcess } from 'node:child_process';
+import {
+  chmodSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { formatArrayFile } from '../../src/cli/config/array-file.ts';
@@ -78,6 +89,17 @@ async function lunsOf(url: string, text?: string, initiatorName = DB): Promise<r
   } finally {
     await opener.close();
   }
+}
+
+/** Resolves once somebody reads the pipe; rejects where `reader` ends without. */
+async function writerOf(path: string, reader: Promise<unknown>): Promise<FileHandle> {
+  let over = false;
+  void reader.then(() => (over = true));
+  while (!over) {
+    const writer = await open(path, constants.O_WRONLY | constants.O_NONBLOCK).catch(() => undefined);
+    if (writer) return writer;
+  }
+  throw new Error(`nobody reads ${path}`);
 }
 
 const grant = (...more: string[]) => program(['array', 'access', 'grant', array, ...more]);
@@ -194,6 +216,87 @@ describe('array access grant', () => {
     expect(await lunsOf(url('db'), 'twelve bytes and more')).toEqual([10]);
     expect(await program(['array', 'access', 'revoke', array, DB])).toMatchObject({ code: 0 });
     await expect(lunsOf(url('db'), 'twelve bytes and more')).rejects.toThrow(/0202|auth/i);
+  });
+
+  it.each([
+    ['leads to where nothing is', () => symlinkSync(join(directory.path, 'not-mounted'), join(array, 'access.yaml'))],
+    ['cannot be read', () => mkdirSync(join(array, 'access.yaml'))],
+  ])('is refused, and the array not opened to everybody, where the file %s', async (_, spoil) => {
+    spoil();
+    const served = await program(['array', 'serve', array]);
+    expect([served.code, served.stderr]).toEqual([3, expect.stringMatching(/the access file cannot be read/)]);
+    expect((await grant('--initiator', DB, '--luns', '10')).code).toBe(3);
+  });
+
+  it.each([
+    ['an initiator that has no iSCSI name', ['--initiator', 'db1', '--luns', '10'], /name "db1" must be an iSCSI name/],
+    ['an initiator in upper case', ['--initiator', DB.toUpperCase(), '--luns', '10'], /must be an iSCSI name/],
+    ['a group with a space', ['--initiator', DB, '--luns', '10', '--group', 'ora db'], /"ora db"/],
+  ])('writes nothing for %s, for which the array would not start any more', async (_, options, why) => {
+    const refused = await grant(...options);
+    expect(refused.code, refused.stderr).toBe(2);
+    expect(refused.stderr).toMatch(why);
+    expect(existsSync(join(array, 'access.yaml'))).toBe(false);
+    expect((await grant('--initiator', DB, '--luns', '10')).code).toBe(0);
+    const before = readFileSync(join(array, 'access.yaml'), 'utf8');
+    await serve();
+    expect((await grant(...options)).code).toBe(2);
+    expect(readFileSync(join(array, 'access.yaml'), 'utf8')).toBe(before);
+  });
+
+  it('keeps every grant of several at once', async () => {
+    const names = ['a', 'b', 'c', 'd', 'e'].map((letter) => `${DB}-${letter}`);
+    const all = await Promise.all(names.map((name) => grant('--initiator', name, '--luns', '10')));
+    expect(all.map(({ code }) => code)).toEqual(names.map(() => 0));
+    const file = readFileSync(join(array, 'access.yaml'), 'utf8');
+    expect(names.filter((name) => file.includes(name))).toEqual(names);
+  });
+
+  it('does not call a revocation done that a running array has not taken over, however often it is run', async () => {
+    const { url } = await serve();
+    const paused = children.at(-1)!;
+    expect((await grant('--initiator', DB, '--luns', '10')).code).toBe(0);
+    expect(await lunsOf(url())).toEqual([10]);
+    const revoke = ['array', 'access', 'revoke', array, DB, '--timeout', '700ms'];
+    paused.kill('SIGSTOP');
+    expect((await program(revoke)).code).toBe(10);
+    expect((await program(revoke)).code).toBe(10);
+    paused.kill('SIGCONT');
+    expect((await program(['array', 'access', 'revoke', array, DB])).code).toBe(0);
+    await expect(lunsOf(url())).rejects.toThrow();
+  });
+
+  it('does not call it done where the array is about to serve, and has read it before', async () => {
+    const begun = createServer((socket) => socket.end('{"pid":7,"since":"then","command":"array serve"}\n'));
+    await new Promise<void>((resolve) => begun.listen(join(array, 'array.lock'), resolve));
+    const { code, stderr } = await grant('--initiator', DB, '--luns', '10');
+    await new Promise((resolve) => begun.close(resolve));
+    expect(code).toBe(10);
+    expect(stderr).toMatch(/whether the running array works with it is not known/);
+  });
+
+  it('works with what the file said last, however long an earlier look at it has taken', async () => {
+    const { url } = await serve();
+    const key = join(directory.path, 'slow.key');
+    execFileSync('mkfifo', ['-m', '600', key]);
+    const granted = 'format: 1\ninitiators:\n  - name: IQN\n    luns: [10]\n'.replace('IQN', DB);
+    const reload = (): Promise<{ code: number | null }> => program(['array', 'access', 'reload', array]);
+    writeFileSync(
+      join(array, 'access.yaml'),
+      `${granted}keys:\n  - name: slow\n    role: monitor\n    key-file: ${key}\n`,
+    );
+    const earlier = reload();
+    const looking = await writerOf(key, earlier);
+    writeFileSync(join(array, 'access.yaml'), granted.replace('[10]', '[0, 10]\n    role: monitor'));
+    const later = reload();
+    const begun = async (): Promise<number> =>
+      (await auditRecords()).filter(({ event, asked }) => event === 'begun' && /access-reload/.test(String(asked)))
+        .length;
+    for (let looks = 0; looks < 50 && (await begun()) < 2; looks += 1);
+    await looking.write('k'.repeat(48));
+    await looking.close();
+    expect([(await earlier).code, (await later).code]).toEqual([0, 0]);
+    expect(await lunsOf(url())).toEqual([0, 10]);
   });
 
   it('lets an array with CHAP be served wider', async () => {

@@ -95,6 +95,46 @@ groups:
 
 const verify = (...more: string[]) => program(['array', 'audit', 'verify', array, '--json', ...more]);
 
+describe('an audit whose end is cut off', () => {
+  const file = () => join(array, 'store', 'audit-00000001');
+  const events = async (): Promise<string[]> => {
+    const shown = JSON.parse((await program(['array', 'audit', 'show', array, '--json'])).stdout) as {
+      records: { event: string; why?: string }[];
+    };
+    return shown.records.map(({ event, why = '' }) => (event === 'damage' ? `${event}: ${why}` : event));
+  };
+
+  function cut(keepLines: number): void {
+    const lines = readFileSync(file(), 'utf8').split('\n');
+    writeFileSync(file(), `${lines.slice(0, keepLines).join('\n')}\n`);
+  }
+
+  it('is found out by the array, its check and its verification, without anything noted elsewhere', async () => {
+    const first = await serve();
+    expect(await split(first.port, join(directory.path, 'runbook.key'))).toMatchObject({ code: 5 });
+    await end(first.child, 'SIGKILL');
+    expect(await events()).toEqual(['opened', 'configured', 'begun', 'ended']);
+    cut(2);
+    const verified = await verify();
+    expect(verified).toMatchObject({ code: 1, stdout: expect.stringMatching(/record 3 is missing: .*cut off/) });
+    const checked = await program(['array', 'check', array, '--json']);
+    expect(JSON.parse(checked.stdout)).toMatchObject({
+      findings: [{ severity: 'damage', what: expect.stringMatching(/record 3 is missing/) }],
+    });
+    const second = await serve();
+    expect((await events()).slice(2)).toEqual([
+      'damage: record 3 is missing: the end of the audit was cut off, or an older copy put back',
+      'opened',
+    ]);
+    await end(second.child, 'SIGTERM');
+    expect(await verify(), 'the chain goes on, and tells of it').toMatchObject({ code: 0 });
+
+    // What a stop leaves is known to the last record.
+    cut(3);
+    expect(await verify()).toMatchObject({ code: 1, stdout: expect.stringMatching(/record 4 is missing/) });
+  });
+});
+
 describe('a host with a key', () => {
   it('commands, is refused without, and both are in the audit, which outlives kill -9 and shows tampering', async () => {
     const { child, port } = await serve();
@@ -139,7 +179,7 @@ describe('a host with a key', () => {
       { file: 'access.yaml', what: expect.stringMatching(/others .* may read it/) },
     ]);
     chmodSync(join(directory.path, 'runbook.key'), 0o600);
-    writeFileSync(file, sound.split('\n').slice(0, 2).join('\n') + '\n');
+    writeFileSync(file, sound.split('\n').slice(0, 5).join('\n') + '\n');
     expect(await verify()).toMatchObject({ code: 0 });
     expect(await verify('--anchor', anchor)).toMatchObject({ code: 1 });
   });

@@ -72,7 +72,9 @@ it('is not served as it is, and that is no mistake of the program', async () => 
   const before = contents();
   const { code, stderr } = await program(['array', 'serve', directory, '--listen', '127.0.0.1:0']);
   expect(code).toBe(11);
-  expect(stderr).toMatch(/storage of array kyoto cannot be used[^]*no record in it can be read[^]*cdctl array check/);
+  expect(stderr).toMatch(
+    /storage of array kyoto cannot be used[^]*the record at byte 0 is damaged[^]*cdctl array check/,
+  );
   expect(contents()).toBe(before);
 });
 

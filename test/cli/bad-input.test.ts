@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ended, lineOf, program, start, temporaryDirectory } from './support/run-program.ts';
@@ -140,6 +140,57 @@ describe("an array of one's own", () => {
     '--volume',
     '10:data:1MiB',
   ];
+
+  it.each([
+    ['a name with a space', ['--name', 'ky oto'], /name "ky oto" must be/],
+    ['a name that a terminal would obey', ['--name', 'k\u001b[31m'], /name ".*" must be/],
+    ['a serial in lower case', ['--serial', 'ky1'], /serial "ky1" must be/],
+    ['a serial that is too long', ['--serial', 'K'.repeat(17)], /serial "K+" must be/],
+    ['a LUN twice', ['--volume', '0:log:1MiB'], /LUN 0 is given twice/],
+  ])('is not described with %s, which serving it would refuse', async (_, options, why) => {
+    for (const more of [[], ['--dry-run']]) {
+      const ran = await program([...init, ...options, ...more]);
+      expect([ran.code, ran.stdout], ran.stderr).toEqual([2, '']);
+      expect(ran.stderr).toMatch(why);
+      expect(ran.stderr).not.toContain('\u001b');
+    }
+    expect(existsSync(directory)).toBe(false);
+  });
+
+  it('is not described where a file stands', async () => {
+    const file = join(place.path, 'a-file');
+    writeFileSync(file, '');
+    for (const path of [file, join(file, 'kyoto')]) {
+      const ran = await program(init.map((word) => (word === directory ? path : word)));
+      expect(ran.code, ran.stderr).toBe(5);
+      expect(ran.stderr).toContain(file);
+    }
+    expect(readFileSync(file, 'utf8')).toBe('');
+  });
+
+  it('is not described by a file that is not there, or is none', async () => {
+    for (const from of [join(place.path, 'nosuch.yaml'), place.path]) {
+      const ran = await program(['array', 'init', directory, '--from', from]);
+      expect(ran.code, ran.stderr).toBe(3);
+      expect(ran.stderr).toMatch(/the description cannot be read/);
+    }
+    expect(existsSync(directory)).toBe(false);
+  });
+
+  it('is not called missing where its description cannot be read', async () => {
+    const odd = join(place.path, 'odd');
+    mkdirSync(join(odd, 'array.yaml'), { recursive: true });
+    const ran = await program(['array', 'check', odd]);
+    expect(ran.code, ran.stderr).toBe(3);
+    expect(ran.stderr).toMatch(/the description of the array cannot be read/);
+    expect(ran.stderr).not.toMatch(/array init/);
+  });
+
+  it('has a target name that there may be, whatever sign its name has', async () => {
+    const ran = await program([...init, '--name', 'KY_oto', '--dry-run', '--json']);
+    expect(ran.code, ran.stderr).toBe(0);
+    expect(ran.stdout).toContain('iqn.2026-11.io.cdctl:ky-oto');
+  });
 
   it('is described once, and a dry run leaves nothing behind', async () => {
     expect((await program([...init, '--dry-run'])).code).toBe(0);

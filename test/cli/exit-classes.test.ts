@@ -169,3 +169,26 @@ it('several results of one class have that class, of different classes they are 
   expect(classOfSeveral(['busy', 'busy'])).toBe('busy');
   expect(classOfSeveral(['done', 'busy'])).toBe('partial');
 });
+
+it.each(['not-authenticated', 'permission-denied'] as const)('says where to look after %s', (status) => {
+  const error = new CommandError('refused', 'tokyo', 'no', { status });
+  expect(failureOf(error, 'lun list')).toMatchObject({ exit: 5, next: expect.stringContaining('array access show') });
+});
+
+describe('what the operating system refuses', () => {
+  const codes = 'ENOSPC EDQUOT EROFS EACCES EPERM EEXIST EISDIR ENOTDIR ELOOP ENAMETOOLONG EMFILE ENFILE EIO';
+  it.each(codes.split(' '))('%s is no mistake', (code) => {
+    const error = Object.assign(new Error(`${code}: so it is, open '/array/state'`), {
+      code,
+      syscall: 'open',
+      path: '/array/state',
+    });
+    expect(failureOf(error, 'array serve')).toMatchObject({ exit: 5, where: '/array/state', why: error.message });
+  });
+
+  it('differs from what we did wrong', () => {
+    expect(failureOf(Object.assign(new Error('no'), { code: 'EBADF', syscall: 'read' }), 'lun read').exit).toBe(70);
+    expect(failureOf(Object.assign(new Error('no'), { code: 'ENOSPC' }), 'lun read').exit).toBe(70);
+    expect(failureOf(undefined, 'lun read').exit).toBe(70);
+  });
+});

@@ -83,6 +83,43 @@ describe('a full disk', () => {
   });
 });
 
+describe('a full disk under a stream of lines', () => {
+  it.runIf(hasFullDevice)('is said once', async () => {
+    const full = openSync('/dev/full', 'w');
+    const once = ['replicate', 'group-with-a-long-name-1', '--once', '--json', '--config', large];
+    const child = spawn(process.execPath, [PROGRAM, ...once], {
+      env: plainEnvironment(),
+      stdio: ['ignore', full, 'pipe'],
+    });
+    const { code, stderr } = await ended(child);
+    expect(code).toBe(10);
+    expect(stderr.match(/the output cannot be written/g)).toHaveLength(1);
+  });
+});
+
+describe('a mistake of the program', () => {
+  const before = (code: string): Record<string, string> => ({
+    NODE_OPTIONS: `--import "data:text/javascript,${encodeURIComponent(code)}"`,
+  });
+
+  // Timers that never fire: whoever waits by one waits for ever, and nothing keeps the process.
+  const never = 'globalThis.setTimeout = () => ({ ref() {}, unref() {} });';
+  const wait = ['pair', 'wait', 'group-with-a-long-name-1', '--until', 'empty', '--config', large];
+
+  it('that nothing catches has the code of one, which is no answer to what was asked', async () => {
+    const { code, stderr } = await program(
+      wait,
+      before(`process.once("beforeExit", () => { throw new Error("planted"); }); ${never}`),
+    );
+    expect(code).toBe(70);
+    expect(stderr).toMatch(/^error: unexpected: Error \[bug, exit 70\]\nwhere: cdctl pair wait\nwhy: +planted\n/);
+  });
+
+  it('that waits for what never comes has it, too', async () => {
+    expect((await program(wait, before(never))).code).toBe(70);
+  });
+});
+
 describe('a terminal', () => {
   it('has colour', async () => {
     const { code, output } = await onTerminal(['exit-codes'], { columns: 80, rows: 24 });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { HEADER_BLOCKS, JOURNAL_BLOCK_SIZE } from '../../src/array/journal/geometry.ts';
 import { decodeRecord } from '../../src/array/journal/record.ts';
-import { program, temporaryDirectory, type Ended } from './support/run-program.ts';
+import { program, succeeding, temporaryDirectory, type Ended } from './support/run-program.ts';
 
 /** A real array of which a byte of the journal rots, in the file, between two lives of its process; the cases build on each other. */
 
@@ -19,11 +19,7 @@ const NAMED =
 
 const cdctl = (...argv: readonly string[]): Promise<Ended> => program(argv, environment);
 
-async function done(...argv: readonly string[]): Promise<string> {
-  const { code, stdout, stderr } = await cdctl(...argv);
-  expect([code, stderr], argv.join(' ')).toEqual([0, expect.not.stringMatching(/error/)]);
-  return stdout;
-}
+const done = succeeding(environment);
 
 async function write(lba: number, fill: number): Promise<void> {
   const input = join(place.path, 'block');

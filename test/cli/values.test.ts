@@ -7,7 +7,9 @@ import {
   parseInteger,
   parseLun,
   parseSize,
+  targetUrl,
 } from '../../src/cli/values.ts';
+import { parseLunPath } from '../../src/lun/lun-path.ts';
 
 describe('values as people write them', () => {
   it.each([
@@ -81,4 +83,13 @@ describe('values as people write them', () => {
       '2.0 h',
     ]);
   });
+});
+
+it.each([
+  ['127.0.0.1', 'iscsi://127.0.0.1:3260/iqn.2026-11.io.cdctl:tokyo'],
+  ['::1', 'iscsi://[::1]:3260/iqn.2026-11.io.cdctl:tokyo'],
+])('the path of a target at %s can be read back', (host, expected) => {
+  const url = targetUrl(host, 3260, 'iqn.2026-11.io.cdctl:tokyo');
+  expect(url).toBe(expected);
+  expect(parseLunPath(`${url}/10`)).toMatchObject({ kind: 'iscsi', portal: { host, port: 3260 } });
 });

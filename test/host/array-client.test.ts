@@ -515,7 +515,7 @@ describe('a refusal', () => {
 describe('a bad answer', () => {
   it('that does not check, again and again, is `bad-answer`', async () => {
     const bench = hostBench();
-    bench.faults['one'] = { afterRead: (data) => (data.length === 16384 && data[13] !== 0 ? data.with(230, 1) : data) };
+    bench.faults['one'] = { afterRead: (data) => (data.length === 16384 && data[13] !== 0 ? data.with(250, 1) : data) };
     const failure = await failureOf(bench.clock, bench.client().call('pair.show', { header: { group: '' }, rows: [] }));
     expect(failure).toMatchObject({ kind: 'bad-answer' });
     expect(failure.message).toMatch(/control\.reserved/);

@@ -92,6 +92,8 @@ describe('a request part', () => {
     ['flags', 84, number(u32(1)), 'control.flags'],
     ['a host that is no UTF-8', 88, Uint8Array.of(0xff), 'control.host'],
     ['a whole CRC', 152, number(u32(1)), 'control.wholeCrc'],
+    ['a challenge and no signature', 220, Uint8Array.of(1), 'control.challenge'],
+    ['a nonce and no signature', 243, Uint8Array.of(1), 'control.challenge'],
     ['a reserved byte', 251, Uint8Array.of(1), 'control.reserved'],
     ['bytes behind the input', 256 + 3, Uint8Array.of(1), 'input'],
   ])('is refused with %s, though its checksum is right', (_what, offset, value, field) => {

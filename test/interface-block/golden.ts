@@ -5,10 +5,24 @@ import {
   unanswered,
   type RequestBlock,
 } from '../../src/interface-block/block.ts';
+import { encodeChallenge } from '../../src/interface-block/challenge.ts';
 import { encodeLabel } from '../../src/interface-block/label.ts';
 import { encodeRefusal, encodeReply, encodeRequest } from '../../src/interface-block/message.ts';
 import type { ReplyOf } from '../../src/interface-block/process-table.ts';
-import { bytesOf, hex, slowBlock, slowLabel, u16, u32, u64, u8, type SlowControl } from './slow-builder.ts';
+import { signRequestPart } from '../../src/interface-block/signature.ts';
+import {
+  bytesOf,
+  hex,
+  slowBlock,
+  slowChallenge,
+  slowLabel,
+  slowSigned,
+  u16,
+  u32,
+  u64,
+  u8,
+  type SlowControl,
+} from './slow-builder.ts';
 
 /** Each fixture twice: what the slow builder makes, and what the encoder makes of the same facts. */
 export interface Golden {
@@ -47,6 +61,16 @@ const show = request({
   requestId: SHOW_ID,
   input: encodeRequest('journal.show', { header: { group: 'oradb' }, rows: [] }),
 });
+
+const CHALLENGE = '0f1e2d3c4b5a69788796a5b4c3d2e1f0';
+const NONCE = '0123456789abcdef';
+
+function signedShow(): Uint8Array {
+  const block = encodeRequestPart(show);
+  const key = new TextEncoder().encode('a key of thirty-two bytes or more');
+  signRequestPart(block, { name: 'runbook', key }, { challenge: CHALLENGE, nonce: NONCE });
+  return block;
+}
 
 const journalStatus = bytesOf(344 + 2 * 16, [
   [0, 'oradb'],
@@ -182,6 +206,19 @@ export const GOLDEN: readonly Golden[] = [
     slow: () => slowLabel({ serial: 'TOKYO', name: 'tokyo', blockSize: 512, commandNumber: 1234 }),
     encoded: () =>
       encodeLabel({ arraySerial: 'TOKYO', arrayName: 'tokyo', blockSize: 512, commandNumber: 1234, memory: 4096 }),
+  },
+  { name: 'challenge', slow: () => slowChallenge(CHALLENGE), encoded: () => encodeChallenge(CHALLENGE) },
+  {
+    name: 'journal-show-signed-request',
+    slow: () =>
+      slowSigned(slowBlock(control({ process: 0x20, requestId: SHOW_ID, state: 1 }), group), {
+        keyName: 'runbook',
+        // By the hmac module of Python 3 over the same bytes.
+        mac: '7a1b1b004a5868463cf72fd089c0c3a2527fe599bd67fb7881e09b3f807a8570',
+        challenge: CHALLENGE,
+        nonce: NONCE,
+      }),
+    encoded: () => signedShow(),
   },
   {
     name: 'journal-show-request',

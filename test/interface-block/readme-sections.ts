@@ -1,5 +1,6 @@
 import type { Layout } from '../../src/base/layout.ts';
 import { annotatedLines, layoutTable, markdownTable } from '../../src/base/layout-document.ts';
+import { CHALLENGE } from '../../src/interface-block/challenge.ts';
 import { CONTROL_PARAMETER } from '../../src/interface-block/control-parameter.ts';
 import { describeBlock, describeLabel } from '../../src/interface-block/describe.ts';
 import { LABEL } from '../../src/interface-block/label.ts';
@@ -11,6 +12,7 @@ import { readFixture, readText } from '../support/fixture.ts';
 export function readmeSections(): Map<string, string> {
   const sections = new Map<string, string>([
     ['label', layoutTable(LABEL)],
+    ['challenge', layoutTable(CHALLENGE)],
     ['control parameter', layoutTable(CONTROL_PARAMETER)],
     ['status codes', statusTable()],
     ['process numbers', processTable()],

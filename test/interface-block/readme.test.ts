@@ -97,6 +97,27 @@ describe('the recipe by hand', () => {
     expect(toXxd(file('lun').subarray(18 * 16384, 18 * 16384 + 4096))).toBe(toXxd(request));
   });
 
+  it('signs as the fixture is signed', () => {
+    const lun = new Uint8Array(8192);
+    lun.set(readFixture('interface-block/label.hex'));
+    lun.set(readFixture('interface-block/challenge.hex'), 4096);
+    setUp(lun);
+    const signed = readFixture('interface-block/journal-show-signed-request.hex');
+    writeFileSync(join(folder, 'fresh'), signed.subarray(236, 244));
+    writeFileSync(join(folder, 'key'), 'a key of thirty-two bytes or more');
+    const hmac = `const { createHmac } = require('node:crypto'), { readFileSync: read } = require('node:fs');
+      process.stdout.write(createHmac('sha256', read('key')).update(read(0)).digest());`;
+    writeFileSync(join(folder, 'hmac.cjs'), hmac);
+    const recipe = /^```text\n(dd [^]*?)^```$/m.exec(readme)![1]!;
+    expect(recipe).toMatch(/^mac\(\) \{ openssl dgst -sha256 -mac HMAC .*\}$/m);
+    // Not every machine has openssl: whoever makes the HMAC, it is of these bytes.
+    const sign = recipe
+      .replace(/^mac\(\) .*$/m, `mac() { "${process.execPath}" hmac.cjs; }`)
+      .replace('head -c 8 /dev/urandom', 'cat fresh');
+    run(functions, label, make, `NAME=runbook\n${sign}`);
+    expect(toXxd(file('block'))).toBe(toXxd(signed));
+  });
+
   it('reads the answer of the array', async () => {
     setUp(readFixture('interface-block/label.hex'));
     run(functions, label, make, write);

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { decodeRequestPart, encodeRequestPart } from '../../src/interface-block/block.ts';
-import { signatureNameOf, signRequestPart, verifySignature } from '../../src/interface-block/signature.ts';
+import { signatureNameOf, signatureOf, signRequestPart, verifySignature } from '../../src/interface-block/signature.ts';
 
 const KEY = new TextEncoder().encode('a key of thirty-two bytes or more');
 const REQUEST = {
@@ -15,9 +15,11 @@ const REQUEST = {
   input: new Uint8Array(32).fill(0x61, 0, 5),
 };
 
+const FRESH = { challenge: '0f1e2d3c4b5a69788796a5b4c3d2e1f0', nonce: '0123456789abcdef' };
+
 function signed(): Uint8Array {
   const block = encodeRequestPart(REQUEST);
-  signRequestPart(block, { name: 'runbook', key: KEY });
+  signRequestPart(block, { name: 'runbook', key: KEY }, FRESH);
   return block;
 }
 
@@ -25,6 +27,7 @@ describe('a signed request part', () => {
   it('is the same request, and bears the name of its key', () => {
     expect(decodeRequestPart(signed())).toEqual({ ok: true, value: REQUEST });
     expect(signatureNameOf(signed())).toBe('runbook');
+    expect(signatureOf(signed()).challenge).toBe(FRESH.challenge);
     expect(verifySignature(signed(), KEY)).toBe(true);
   });
 
@@ -51,6 +54,13 @@ describe('a signed request part', () => {
     const nameless = signed();
     nameless.fill(0, 156, 188);
     expect(signatureNameOf(nameless)).toBe('');
+  });
+
+  it('bears another HMAC with another nonce', () => {
+    const again = signed();
+    signRequestPart(again, { name: 'runbook', key: KEY }, { ...FRESH, nonce: '0123456789abcdee' });
+    expect(decodeRequestPart(again)).toEqual({ ok: true, value: REQUEST });
+    expect(signatureOf(again).mac).not.toBe(signatureOf(signed()).mac);
   });
 
   it.each(['', 'x'.repeat(33)])('cannot be signed with a key named %j', (name) => {

@@ -107,3 +107,29 @@ export function slowLabel(facts: { serial: string; name: string; blockSize: numb
   bytes.writeUInt32BE(slowCrc32(bytes.subarray(0, 508)), 508);
   return bytes;
 }
+
+/** Of 4096 bytes that `slowBlock` made; `mac` from elsewhere. */
+export function slowSigned(
+  block: Uint8Array,
+  facts: { keyName: string; mac: string; challenge: string; nonce: string },
+): Buffer {
+  const bytes = bytesOf(4096, [
+    [0, block],
+    [156, facts.keyName],
+    [188, hex(facts.mac)],
+    [220, hex(facts.challenge)],
+    [236, hex(facts.nonce)],
+  ]);
+  bytes.writeUInt32BE(slowCrc32(bytes.subarray(0, 252)), 252);
+  return bytes;
+}
+
+export function slowChallenge(challenge: string): Buffer {
+  const bytes = bytesOf(4096, [
+    [0, 'CDCTLCHL'],
+    [8, u16(1)],
+    [16, hex(challenge)],
+  ]);
+  bytes.writeUInt32BE(slowCrc32(bytes.subarray(0, 508)), 508);
+  return bytes;
+}

@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { openBlockDevice } from '../../src/lun/block-device.ts';
-import { LunError, type Lun, type LunErrorKind } from '../../src/lun/lun.ts';
+import type { Lun, LunErrorKind } from '../../src/lun/lun.ts';
 import { addScsiDisk, createFakeDevices, systemError, type FakeDevices } from '../support/fake-devices.ts';
+import { failureOf } from '../support/lun-failure.ts';
 import { createFakeClock, settle, type FakeClock } from '../support/fake-clock.ts';
 
 const BLOCK = 4096;
@@ -16,16 +17,6 @@ beforeEach(() => {
 });
 
 const open = (path = '/dev/sda'): Promise<Lun> => openBlockDevice({ clock, system }, path);
-
-async function failureOf(run: Promise<unknown>): Promise<LunError> {
-  try {
-    await run;
-  } catch (error) {
-    if (error instanceof LunError) return error;
-    throw error;
-  }
-  throw new Error('did not fail');
-}
 
 describe('a block device', () => {
   it('is found under any of its names and tells what the kernel knows', async () => {

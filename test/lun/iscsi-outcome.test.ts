@@ -7,6 +7,7 @@ import type { ScsiReply, ScsiTask } from '../../src/scsi/task.ts';
 import { BLOCK_SIZE, createDiskServer, fixedSense, type DiskServer } from '../support/disk-server.ts';
 import { createFakeClock, settle, type FakeClock } from '../support/fake-clock.ts';
 import { createMemoryTransport, type MemoryTransport } from '../support/memory-transport.ts';
+import { failureOf } from '../support/lun-failure.ts';
 import { createSeededRandom } from '../support/seeded-random.ts';
 
 const TARGET = 'iqn.2026-11.example:disks';
@@ -59,16 +60,6 @@ class Bench {
   count(opcode: number): number {
     return this.server.seen.filter((seen) => seen === opcode).length;
   }
-}
-
-async function failureOf(run: Promise<unknown>): Promise<LunError> {
-  try {
-    await run;
-  } catch (error) {
-    if (error instanceof LunError) return error;
-    throw error;
-  }
-  throw new Error('did not fail');
 }
 
 const data = new Uint8Array(BLOCK_SIZE).fill(7);

@@ -84,6 +84,41 @@ describe('a pair that an array would refuse', () => {
   });
 });
 
+describe('a copy of nothing over something', () => {
+  const full = [row(10, { allocatedBytes: 65_536 }), ...SOUND.slice(1)];
+  const no = async (): Promise<void> => Promise.reject(new Error('not meant so'));
+
+  it('is asked about before anything is sent', async () => {
+    const lab = labWith(SOUND, full);
+    const asked: (readonly string[])[] = [];
+    const confirmEmptying = (emptied: readonly string[]): Promise<void> => (asked.push(emptied), no());
+    await expect(createGroup(lab.context, ORADB, { primary: 'tokyo', confirmEmptying })).rejects.toThrow(
+      'not meant so',
+    );
+    expect(asked).toEqual([
+      ['data: LUN 10 of osaka holds 65536 bytes, and LUN 10 of tokyo, which would be copied over it, holds nothing'],
+    ]);
+    expect(changing(lab)).toEqual([]);
+  });
+
+  it('is told by a dry run, which asks nobody', async () => {
+    const lab = labWith(SOUND, full);
+    const { notes } = await createGroup(lab.context, ORADB, { primary: 'tokyo', confirmEmptying: no, dryRun: true });
+    expect(notes).toEqual([expect.stringMatching(/^data: LUN 10 of osaka holds/)]);
+  });
+
+  it.each([
+    ['both hold something', full, full, {}],
+    ['only the source does', full, SOUND, {}],
+    ['neither does', SOUND, SOUND, {}],
+    ['nothing is copied', SOUND, full, { noCopy: true }],
+  ] as const)('is no matter where %s', async (_, tokyo, osaka, how) => {
+    const lab = labWith(tokyo, osaka);
+    const options = { primary: 'tokyo', confirmEmptying: no, ...how };
+    expect((await createGroup(lab.context, ORADB, options)).changed).toBe(true);
+  });
+});
+
 describe('a pair that the far array refuses after the near one formed it', () => {
   /** A lab whose osaka answers every pair formation with that error. */
   function labRefusing(error: CommandError): Lab {

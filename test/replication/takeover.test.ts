@@ -9,7 +9,7 @@ import { resyncGroup } from '../../src/replication/resync.ts';
 import { takeOver } from '../../src/replication/takeover.ts';
 import { verdictOf } from '../../src/replication/verdict.ts';
 import { createLab, ORADB, refusal, rejection, writable, writeMany, type Lab } from './support/lab.ts';
-import { observation, side, unreachable } from './support/sides.ts';
+import { absent, observation, side, unreachable } from './support/sides.ts';
 
 async function following(): Promise<Lab> {
   const lab = createLab();
@@ -323,5 +323,13 @@ describe('takeover from an array that answers, but not to this host', () => {
 
   it('goes on where its site is given up', () => {
     expect(planTakeover(ORADB, seen, { at: 'osaka', peerIsLost: true })).toMatchObject({ refused: false });
+  });
+});
+
+it('at an array that has no such group says that, and not that the lost one does not answer', () => {
+  const plan = planTakeover(ORADB, observation(unreachable('tokyo'), absent('osaka')), { at: 'osaka' });
+  expect(plan).toMatchObject({
+    refused: true,
+    refusal: { kind: 'state-does-not-hold', why: expect.stringContaining('osaka has no such group') },
   });
 });

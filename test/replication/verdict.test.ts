@@ -141,6 +141,17 @@ describe('currency of the auxiliary', () => {
     });
   });
 
+  it.each([
+    ['as old as the clocks tell', 1_700_000_098_000, 2_000],
+    ['new, where the clocks differ by little', 1_700_000_100_900, 0],
+    ['of no age that is known, where it comes from the future', 1_700_003_700_000, undefined],
+  ])('is %s', (_, oldestWallMs, expected) => {
+    const tokyo = side('tokyo', { journalInSequence: 9 });
+    const { currency } = verdictOf(observation(tokyo, side('osaka', { ...auxiliary, oldestWallMs })));
+    expect(currency.lag).toMatchObject({ writes: 3 });
+    expect(currency.lag?.ms).toBe(expected);
+  });
+
   it('counts journal space across the end of the ring, and a full ring as full', () => {
     const bytesFrom = (restoredLba: number, journalInLba: number): number | undefined =>
       verdictOf(

@@ -1,3 +1,4 @@
+import type { Connection } from '../../src/base/transport.ts';
 import type { LunOpener } from '../../src/lun/lun.ts';
 import { createIscsiSession } from '../../src/lun/iscsi-session.ts';
 import { createPortal } from '../../src/lun/iscsi-portal.ts';
@@ -22,10 +23,15 @@ export interface Access {
   opener(party: string, life: Life, tap?: Tap): LunOpener;
   /** The UNMAP command of an application, which `Lun` has no method for. */
   deallocator(party: string, life: Life, tap: Tap): Deallocate;
+  /** A bare connection of a stranger. */
+  connect(array: { readonly name: string }, life: Life): Promise<Connection>;
+  targetName(array: { readonly name: string }): string;
   /** Opens the array's port. */
   serve(array: ArrayParty, station: Station): Promise<void>;
   /** Connections that work. */
   streams(): readonly ByteStream[];
+  /** How many connections a party has not closed yet; none where single commands travel. */
+  connectionsOf(life: Life): number;
 }
 
 export type Deallocate = (array: ArrayParty, lun: number, lba: number, blockCount: number) => Promise<void>;
@@ -51,6 +57,9 @@ export function createCommandAccess(network: Network): Access {
       return Promise.resolve();
     },
     streams: () => [],
+    connectionsOf: () => 0,
+    connect: () => Promise.reject(new Error('no byte streams')),
+    targetName: ({ name }) => targetNameOf(name),
   };
 }
 
@@ -59,6 +68,8 @@ export function targetNameOf(array: string): string {
 }
 
 const PORT = 3260;
+/** Where the connections of strangers come from. */
+const STRANGER = 'stranger';
 /** How long a portal waits for anything at all. */
 const SILENCE_MS = 30_000;
 const WATCHED = 'iqn.2026-11.io.cdctl:watched-host';
@@ -139,12 +150,20 @@ export function createByteAccess(worldOf: () => World): Access {
           const stoodStill = (life.resumesMs ?? -Infinity) > world.scheduler.nowMs() - SILENCE_MS;
           const isExcused =
             bytes().seemsDead(remoteAddress, SILENCE_MS) || (detail === 'no login in time' && stoodStill);
-          if (kind === 'protocol-error' && !(silence && isExcused))
+          const isStrange = remoteAddress.startsWith(`${STRANGER}:`);
+          if (kind === 'protocol-error' && !isStrange && !(silence && isExcused))
             world.fail(new SimFailure('no-crash', `${array.name} portal: ${detail}`));
         },
       });
     },
     streams: () => network?.streams() ?? [],
+    connectionsOf: (life) => network?.connectionsOf(life) ?? 0,
+    connect({ name }, life) {
+      const world = worldOf();
+      const draws = world.draws(`stranger-${world.scheduler.tick()}`);
+      return bytes().transport(STRANGER, life, draws).connect(name, PORT, { timeoutMs: 1_000 });
+    },
+    targetName: ({ name }) => targetNameOf(name),
   };
 }
 
@@ -157,7 +176,7 @@ function watched(world: World, station: Station): DeviceServer {
     nexusLost: (nexus) => server.nexusLost(nexus),
     reset: (scope, lun, nexus) => server.reset(scope, lun, nexus),
     async execute(task) {
-      const isWatched = task.nexus.startsWith(WATCHED) && world.groupWith(station.serial, task.lun) !== undefined;
+      const isWatched = task.nexus.startsWith(WATCHED) && world.seatOf(station.serial, task.lun) !== undefined;
       if (!isWatched) return server.execute(task);
       // The engine takes the data away from a task that it has given up.
       const { nexus, lun, cdb, dataOut, expectedDataOut, expectedDataIn } = task;

@@ -4,8 +4,9 @@ import type { GroupDefinition } from '../../src/replication/definition.ts';
 import { drainGroup } from '../../src/replication/drain.ts';
 import { acquireJournal, restoreJournal } from '../../src/replication/journal.ts';
 import { resyncGroup } from '../../src/replication/resync.ts';
-import type { Fate } from './disk.ts';
+import type { Fate } from './fates.ts';
 import type { SimOptions } from './options.ts';
+import { tablesOf } from './rotten-journals.ts';
 import { sleep } from './scheduler.ts';
 import type { World } from './world.ts';
 
@@ -23,6 +24,8 @@ export interface Operation {
   readonly options?: Partial<SimOptions>;
   /** What a cut does to what was not flushed; absent: each of `FATES`. */
   readonly fates?: readonly Fate[];
+  /** The array is killed at every place too, see `killForgetful`. */
+  readonly kills?: true;
 }
 
 export const groupOf = ({ groups }: World): GroupDefinition => groups[0]!.definition;
@@ -68,8 +71,22 @@ export function inTurn(...acts: readonly Act[]): Act {
 }
 
 export function lose(world: World, index: number): void {
+  end(world, index, true);
+}
+
+/**
+ * Killed; what a journal could not flush has left the page cache too, once the tables say that it could not. Before that nothing
+ * could tell the next start of it: the power goes instead.
+ */
+export function killForgetful(world: World, index: number): void {
+  const { disk } = world.arrays[index]!;
+  if (tablesOf(disk)?.groups.some(({ journalLost }) => journalLost)) disk.evict();
+  end(world, index, false);
+}
+
+function end(world: World, index: number, powerCut: boolean): void {
   const array = world.arrays[index]!;
-  world.stop(array, true);
+  world.stop(array, powerCut);
   world.scheduler.after(DOWN_MS, () => {
     if (!array.life) world.start(array);
   });

@@ -1,10 +1,14 @@
 import { LunError, type Lun } from '../../src/lun/lun.ts';
+import { MAPPED } from './layout.ts';
+import { anyOrder, type Extent } from './commands.ts';
+import { createSender } from './sender.ts';
 import type { Deallocate } from './access.ts';
 import { contentOf, type Write } from './history.ts';
 import type { Draws } from './randomness.ts';
 import { sleep, type Life } from './scheduler.ts';
-import { describeError, type ArrayParty, type SimGroup, type World } from './world.ts';
-import { SimFailure } from './verdict.ts';
+import { isUpset } from './upheaval.ts';
+import type { ArrayParty, SimGroup, World } from './world.ts';
+import { describeError, SimFailure } from './verdict.ts';
 
 const IO_TIMEOUT_MS = 4_000;
 
@@ -27,6 +31,10 @@ export function startApplication(world: World, groups: readonly SimGroup[], name
   const opener = world.access.opener(name, life, world.tap);
   const deallocate = world.options.deallocateRate > 0 ? world.access.deallocator(name, life, world.tap) : undefined;
   const luns = new Map<string, Promise<Lun>>();
+  const others = world.draws(`${name}-commands`);
+  const sender = createSender(world, opener, others);
+  /** By group and volume. */
+  const last = new Map<string, Write>();
   const sites = new Map(groups.map((group) => [group, world.arrays.find(({ name }) => name === group.leader)!]));
 
   function lunAt(at: Place, volume: number): Promise<Lun> {
@@ -40,10 +48,32 @@ export function startApplication(world: World, groups: readonly SimGroup[], name
   async function act(at: Place): Promise<void> {
     const volume = draws.between(0, world.options.volumes - 1);
     const what = draws.random.below(10);
+    if (others.chance(world.options.commandRate)) return orderSomething(at, volume);
     if (deallocate && draws.chance(world.options.deallocateRate)) await deallocateSomewhere(deallocate, at, volume);
     else if (what < 7) await writeSomewhere(at, volume);
     else if (what < 9) await readSomewhere(at, volume);
     else await (await lunAt(at, volume)).flush({ timeoutMs: IO_TIMEOUT_MS });
+  }
+
+  /** Any command, now and then by way of the other array. */
+  async function orderSomething({ group, array }: Place, volume: number): Promise<void> {
+    const side = group.at(array);
+    const key = `${group.definition.name}/${volume}`;
+    const order = anyOrder({
+      draws: others,
+      volume,
+      sectors: world.options.sectors,
+      place: () => extent(world, others, volume),
+      announce: ({ first, count }) => group.model.announce(volume, first, count),
+      last: last.get(key),
+      side,
+      beside: world.groups.map((any) => any.at(array)),
+    });
+    const around = world.options.mapped && !order.what.startsWith('EXTENDED COPY') && others.chance(0.3);
+    const near = around ? world.arrays.find((other) => other !== array)! : array;
+    const lun = side.firstLun + volume + (around ? MAPPED : 0);
+    const isGood = await sender.send(order, { array: near, lun, hurt: () => array.disk.hurt || near.disk.hurt });
+    if (isGood && order.write) last.set(key, order.write);
   }
 
   async function writeSomewhere(at: Place, volume: number): Promise<void> {
@@ -86,7 +116,7 @@ export function startApplication(world: World, groups: readonly SimGroup[], name
   function failed(error: unknown, { group, array }: Place): void {
     if (error instanceof SimFailure) return world.fail(error);
     if (!(error instanceof LunError)) return world.fail(new SimFailure('no-crash', describeError(error)));
-    if (array.disk.hurt) return;
+    if (array.disk.hurt || isUpset(world, error)) return;
     if (error.kind === 'check-condition' || error.kind === 'io-error') {
       return world.fail(new SimFailure('no-crash', `an application at ${array.name}: ${error.message}`));
     }
@@ -110,6 +140,11 @@ export function startApplication(world: World, groups: readonly SimGroup[], name
   }
 
   for (let depth = draws.between(1, world.options.depth); depth > 0; depth -= 1) void lane();
+}
+
+function extent(world: World, draws: Draws, volume: number): Extent {
+  const [first, count] = place(world, draws, volume);
+  return { first, count };
 }
 
 /** Sectors; often where others write too. */

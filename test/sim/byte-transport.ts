@@ -15,6 +15,8 @@ export interface ByteNetwork {
   transport(place: string, life: Life, draws: Draws): Transport;
   /** Ends of the connections that work. */
   streams(): ByteStream[];
+  /** Ends of connections that a party has not closed yet, whichever side opened them. */
+  connectionsOf(life: Life): number;
   /**
    * Whether the connection that was opened from this address cannot be told from a dead one: it has fallen silent, or who opened it
    * has stood still within the last `withinMs`.
@@ -32,11 +34,18 @@ export function createByteNetwork(parts: {
   const { scheduler } = parts;
   const doors = new Map<string, Door>();
   let open: ByteStream[] = [];
+  const ends = new WeakMap<Life, readonly ByteStream[]>();
   const opened = new Map<string, { readonly stream: ByteStream; readonly life: Life }>();
   let lastPort = 40_000;
 
   function after(delayMs: number, life: Life, act: () => void): void {
     scheduler.after(delayMs, () => reach(scheduler, life, act));
+  }
+
+  const openOf = (life: Life): readonly ByteStream[] => (ends.get(life) ?? []).filter(({ over }) => !over);
+
+  function hold(life: Life, end: ByteStream): void {
+    ends.set(life, [...openOf(life), end]);
   }
 
   function transport(place: string, life: Life, draws: Draws): Transport {
@@ -79,6 +88,8 @@ export function createByteNetwork(parts: {
       near.peer = far;
       far.peer = near;
       open = [...open.filter((stream) => !stream.over), near];
+      hold(life, near);
+      hold(door.life, far);
       opened.set(here, { stream: near, life });
       reach(scheduler, door.life, () => door.accept(far));
       return near;
@@ -102,6 +113,7 @@ export function createByteNetwork(parts: {
   return {
     transport,
     streams: () => open.filter((stream) => !stream.over && !stream.silent),
+    connectionsOf: (life) => openOf(life).length,
     seemsDead(address, withinMs) {
       const { stream, life } = opened.get(address)!;
       return stream.silent || (life.resumesMs ?? -Infinity) > scheduler.nowMs() - withinMs;

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { firstSeedOf, namingCommit } from './commit-seeds.mjs';
 import { MUTANTS } from './mutants.mjs';
-import { PROBES, SIGHTS } from './probes.mjs';
+import { DEEDS, PROBES, SIGHTS } from './probes.mjs';
 import { load } from './transform.mjs';
 
 const HANDS = Math.max(2, availableParallelism());
@@ -54,7 +54,7 @@ try {
     Array.from({ length: HANDS }, (_, hand) => play(first + hand * share, share, join(folder, `${hand}.json`))),
   );
   const met = (name) => shares.reduce((sum, { figures }) => sum + (figures.probes[name] ?? 0), 0);
-  const wanted = [...PROBES.map(({ name }) => name), ...Object.keys(SIGHTS)].toSorted(
+  const wanted = [...PROBES.map(({ name }) => name), ...DEEDS, ...Object.keys(SIGHTS)].toSorted(
     (one, other) => met(one) - met(other),
   );
   for (const name of wanted.slice(0, RAREST)) console.log(`${`${met(name)}`.padStart(6)} seeds met: ${name}`);

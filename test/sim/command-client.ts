@@ -3,7 +3,8 @@ import { createArrayClient, type ArrayClient } from '../../src/host/array-client
 import { CommandError } from '../../src/host/command-error.ts';
 import { operationsOf, type ArrayOperations } from '../../src/host/operations.ts';
 import type { LunOpener } from '../../src/lun/lun.ts';
-import { PROCESSES } from '../../src/interface-block/process-table.ts';
+import { PROCESSES, type ReplyOf } from '../../src/interface-block/process-table.ts';
+import { watchAnswer } from './checkers/status.ts';
 import type { Draws } from './randomness.ts';
 import { createPartyClock, type Life } from './scheduler.ts';
 import { SimFailure } from './verdict.ts';
@@ -64,7 +65,7 @@ function checked(world: World, array: ArrayParty, { client, twin, name, draws }:
     request: never,
     options: object = {},
   ): Promise<unknown> {
-    if (!PROCESSES[process].changes) return client.call(process, request, options).catch(judge);
+    if (!PROCESSES[process].changes) return ask(process, request, options);
     const requestId = randomHex(draws.random, 16);
     const returns = array.peek.returns();
     const send = (by: ArrayClient): Promise<Settled> => settled(by.call(process, request, { ...options, requestId }));
@@ -80,6 +81,23 @@ function checked(world: World, array: ArrayParty, { client, twin, name, draws }:
       fail(`${process} ${requestId} at ${array.name} was answered ${first.text} and then ${again.text}`);
     }
     return first.value();
+  }
+
+  async function ask(process: Parameters<ArrayClient['call']>[0], request: never, options: object): Promise<unknown> {
+    const answered = watchAnswer(array.sides, world.scheduler.nowMs());
+    const reply = await client.call(process, request, options).catch(judge);
+    if (process === 'pair.show') guarded(() => answered.pairs(reply as ReplyOf<'pair.show'>));
+    if (process === 'journal.show') guarded(() => answered.journal(reply as ReplyOf<'journal.show'>));
+    return reply;
+  }
+
+  /** Those who ask take a failure for one of the command. */
+  function guarded(judgeIt: () => void): void {
+    try {
+      judgeIt();
+    } catch (error) {
+      world.fail(error);
+    }
   }
 
   function fail(text: string): void {

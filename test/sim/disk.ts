@@ -1,41 +1,13 @@
 import type { Storage, StorageFile } from '../../src/base/storage.ts';
+import type { DiskWatcher } from './disk-watcher.ts';
+import { settle, type Fate } from './fates.ts';
+import { Content, type Operation } from './file-content.ts';
 import type { Draws } from './randomness.ts';
 import { reach, type Life, type Scheduler } from './scheduler.ts';
+import { createShaken, type Shaken } from './shaken.ts';
 import { createWounds, type Decay, type Wound } from './wounds.ts';
 
 const SECTOR = 512;
-
-type Operation =
-  | { readonly kind: 'write'; readonly offset: number; readonly data: Uint8Array }
-  | { readonly kind: 'truncate'; readonly size: number };
-
-/** The bytes of a file as one side sees them: the page cache, or what a power cut leaves. */
-class Content {
-  bytes = new Uint8Array(0);
-  size = 0;
-
-  apply(operation: Operation): void {
-    if (operation.kind === 'truncate') return this.resize(operation.size);
-    const { offset, data } = operation;
-    if (offset + data.length > this.size) this.resize(offset + data.length);
-    this.bytes.set(data, offset);
-  }
-
-  resize(size: number): void {
-    if (size > this.bytes.length) {
-      const larger = new Uint8Array(Math.max(size, this.bytes.length * 2));
-      larger.set(this.bytes.subarray(0, this.size));
-      this.bytes = larger;
-    }
-    if (size < this.size) this.bytes.fill(0, size, this.size);
-    this.size = size;
-  }
-
-  copyOf(other: Content): void {
-    this.bytes = other.bytes.slice();
-    this.size = other.size;
-  }
-}
 
 interface SimFile {
   name: string;
@@ -47,12 +19,13 @@ interface SimFile {
 
 export type Strike = 'read' | 'write' | 'flush';
 
-/** What the storage tells the checkers. */
-export interface DiskWatcher {
-  written(name: string, offset: number, data: Uint8Array): void;
-  truncated(name: string, size: number): void;
-  /** Everything written before the flush began is durable. */
-  flushed(name: string): void;
+/** A file as a power cut would find it. */
+export interface Inspection {
+  /** What is durable. */
+  readonly bytes: Uint8Array;
+  readonly hasPending: boolean;
+  /** Something that is not durable yet touches these bytes. */
+  isPending(offset: number, length: number): boolean;
 }
 
 export interface DiskOptions {
@@ -63,11 +36,9 @@ export interface DiskOptions {
   readonly garbage: boolean;
   /** What a power cut does to everything that was not flushed; absent: each write has a fate of its own. */
   readonly fate?: Fate;
+  /** What a flush that fails has made durable of what it was to write, from the first on: this share. Absent: each by chance. */
+  readonly flushedShare?: number;
 }
-
-export const FATES = ['lost', 'torn', 'garbage'] as const;
-/** `late`: the second half of what a file had taken is durable, the first is lost. */
-export type Fate = (typeof FATES)[number] | 'late';
 
 /**
  * A disk with a volatile cache. A write is in the cache at once and durable after a flush that began later. The death of
@@ -79,6 +50,13 @@ export interface SimDisk {
   /** The storage as a process sees it in this life. */
   storage(life: Life): Storage;
   powerCut(): void;
+  /**
+   * What flushes that failed were to write has left the page cache too, as it does where memory is short, since it counts as clean:
+   * reads give what is durable.
+   */
+  evict(): void;
+  /** How many operations that no flush covers met a power cut while `fate` said what it does to them. */
+  readonly fated: number;
   /** What is durable now; undefined in the middle of a rename. */
   copy(): DiskCopy | undefined;
   /** Puts a copy in place of everything that came later; no process may run. */
@@ -95,8 +73,13 @@ export interface SimDisk {
   wounds(name: string): readonly Wound[];
   /** Somebody puts sound sectors in place of rotten ones. */
   cure(name: string, which?: (wound: Wound) => boolean): void;
+  /** What is being written when the power goes or a flush fails; forgotten once somebody has made it good. */
+  readonly shaken: Shaken;
   /** What is in the page cache; nothing hinders that. */
   peek(name: string, offset: number, length: number): Uint8Array;
+  inspect(name: string): Inspection | undefined;
+  /** How often each file is open in the life that began last; those that are not are left out. */
+  opened(): ReadonlyMap<string, number>;
   /** Nothing can be written that makes a file larger: ENOSPC. */
   full: boolean;
   /**
@@ -126,9 +109,9 @@ function ioError(code: string, text: string): Error {
   return Object.assign(new Error(`${code}: ${text}`), { code });
 }
 
-function touches(operation: Operation, at: number): boolean {
+function touches(operation: Operation, at: number, length = SECTOR): boolean {
   if (operation.kind === 'truncate') return true;
-  return operation.offset < at + SECTOR && operation.offset + operation.data.length > at;
+  return operation.offset < at + length && operation.offset + operation.data.length > at;
 }
 
 export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOptions): SimDisk {
@@ -136,10 +119,15 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
   let durableDirectory = new Map<string, SimFile>();
   let order = 0;
   const strikes = new Map<string, Strike>();
+  /** Of which a flush has failed since the machine was started. */
+  const unwritten = new Set<SimFile>();
   let operations = 0;
+  let fated = 0;
   const passed = (): void => disk.onOperation?.((operations += 1));
   const past = { hurt: false, doubtful: false };
   const wounds = createWounds<SimFile>();
+  let open = new Map<SimFile, number>();
+  const shaken = createShaken();
 
   function struck(name: string, kind: Strike): boolean {
     if (disk.quiet || strikes.get(name) !== kind) return false;
@@ -148,10 +136,21 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
     return true;
   }
 
+  function shake({ name, pending }: SimFile): void {
+    for (const { operation } of pending)
+      if (operation.kind === 'write') shaken.add(name, operation.offset, operation.data.length);
+  }
+
   /** As the page cache does it: what could not be written counts as clean, and is forgotten. */
   function loseUnflushed(file: SimFile): void {
     past.doubtful = true;
-    for (const { operation } of file.pending) if (draws.chance(0.5)) file.durable.apply(operation);
+    unwritten.add(file);
+    shake(file);
+    const share = disk.options.flushedShare;
+    for (const [index, { operation }] of file.pending.entries()) {
+      const isWritten = share === undefined ? draws.chance(0.5) : index < share * file.pending.length;
+      if (isWritten) file.durable.apply(operation);
+    }
     file.pending = [];
   }
 
@@ -173,10 +172,21 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
     for (const content of [file.cached, file.durable]) content.apply({ kind: 'write', offset: at, data: sound });
   }
 
+  /** A write that failed half-way may have put right what had flipped. */
+  function isSound(file: SimFile, { at, sound, decay }: Wound): boolean {
+    return decay !== 'unreadable' && Buffer.compare(file.cached.bytes.subarray(at, at + sound.length), sound) === 0;
+  }
+
   function add(file: SimFile, operation: Operation): void {
-    const [offset, length] = operation.kind === 'write' ? [operation.offset, operation.data.length] : [0, Infinity];
-    for (const wound of wounds.overwritten(file, offset, length)) restore(file, wound);
+    if (wounds.of(file).length > 0) {
+      const [offset, length] = operation.kind === 'write' ? [operation.offset, operation.data.length] : [0, Infinity];
+      for (const wound of wounds.overwritten(file, offset, length)) restore(file, wound);
+    }
     file.cached.apply(operation);
+    for (const wound of wounds.of(file).filter((found) => isSound(file, found))) {
+      restore(file, wound);
+      wounds.remove(file, wound);
+    }
     file.pending.push({ order: (order += 1), operation });
   }
 
@@ -191,6 +201,9 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
     let file = directory.get(name);
     if (!file) directory.set(name, (file = { name, cached: new Content(), durable: new Content(), pending: [] }));
     const opened = file;
+    const handles = open;
+    handles.set(opened, (handles.get(opened) ?? 0) + 1);
+    let isOpen = true;
     let broken = false;
     return {
       get name() {
@@ -208,6 +221,8 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
       write(source, offset) {
         if (!life.alive) return;
         passed();
+        // Told of it, somebody may have cut the power.
+        if (!life.alive) return;
         const data = source.slice();
         if (struck(opened.name, 'write')) {
           // Half a change on a volume is nothing that its readers are promised not to see before it is tried again.
@@ -243,7 +258,10 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
           disk.watcher?.flushed(opened.name);
         });
       },
-      close: () => undefined,
+      close() {
+        if (isOpen) handles.set(opened, handles.get(opened)! - 1);
+        isOpen = false;
+      },
     };
   }
 
@@ -265,6 +283,35 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
     });
   }
 
+  const storageOf = (life: Life): Storage => ({
+    open: (name) => openFile(name, life),
+    exists: (name) => directory.has(name),
+    list: () => [...directory.keys()].toSorted(),
+    rename(from, to) {
+      passed();
+      if (!life.alive) return new Promise(() => undefined);
+      const file = directory.get(from);
+      if (!file) return Promise.reject(new Error(`no file ${from}`));
+      disk.watcher?.renamed?.(from);
+      directory.delete(from);
+      directory.set(to, file);
+      file.name = to;
+      return later(life, flushDelay(), () => {
+        durableDirectory.delete(from);
+        durableDirectory.set(to, file);
+      });
+    },
+    remove(name) {
+      passed();
+      if (!life.alive) return new Promise(() => undefined);
+      if (!directory.delete(name)) return Promise.reject(new Error(`no file ${name}`));
+      disk.watcher?.removed?.(name);
+      return later(life, flushDelay(), () => {
+        if (!directory.has(name)) durableDirectory.delete(name);
+      });
+    },
+  });
+
   const disk: SimDisk = {
     watcher: undefined,
     onOperation: undefined,
@@ -272,30 +319,11 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
     full: false,
     quiet: false,
     options,
-    storage: (life) => ({
-      open: (name) => openFile(name, life),
-      exists: (name) => directory.has(name),
-      list: () => [...directory.keys()].toSorted(),
-      rename(from, to) {
-        passed();
-        const file = directory.get(from);
-        if (!file) return Promise.reject(new Error(`no file ${from}`));
-        directory.delete(from);
-        directory.set(to, file);
-        file.name = to;
-        return later(life, flushDelay(), () => {
-          durableDirectory.delete(from);
-          durableDirectory.set(to, file);
-        });
-      },
-      remove(name) {
-        passed();
-        if (!directory.delete(name)) return Promise.reject(new Error(`no file ${name}`));
-        return later(life, flushDelay(), () => {
-          if (!directory.has(name)) durableDirectory.delete(name);
-        });
-      },
-    }),
+    storage: (life) => {
+      open = new Map();
+      return storageOf(life);
+    },
+    opened: () => new Map([...open].filter(([, count]) => count > 0).map(([{ name }, count]) => [name, count])),
     strike: (name, kind) => void strikes.set(name, kind),
     rot(name, sector, { decay, bytes, untilDeath }) {
       const file = directory.get(name);
@@ -324,10 +352,21 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
         wounds.remove(file!, wound);
       }
     },
+    shaken,
     peek(name, offset, length) {
       const content = directory.get(name)?.cached;
       const stored = content?.bytes.slice(offset, Math.min(offset + length, content.size)) ?? new Uint8Array(0);
       return Buffer.concat([stored, new Uint8Array(length - stored.length)]);
+    },
+    inspect(name) {
+      const file = directory.get(name);
+      if (!file) return undefined;
+      const { durable, pending } = file;
+      return {
+        bytes: durable.bytes.subarray(0, durable.size),
+        hasPending: pending.length > 0,
+        isPending: (offset, length) => pending.some(({ operation }) => touches(operation, offset, length)),
+      };
     },
     mend() {
       strikes.clear();
@@ -336,6 +375,9 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
     files: () => [...directory.keys()].toSorted(),
     get hurt() {
       return past.hurt;
+    },
+    get fated() {
+      return fated;
     },
     get doubtful() {
       return past.doubtful;
@@ -349,53 +391,41 @@ export function createDisk(scheduler: Scheduler, draws: Draws, options: DiskOpti
     putBack(copy) {
       strikes.clear();
       wounds.clear();
+      shaken.clear();
       past.doubtful = false;
+      unwritten.clear();
       directory = new Map([...copy].map(([name, bytes]) => [name, fileOf(name, bytes)]));
       durableDirectory = new Map(directory);
+      disk.watcher?.lost?.();
+    },
+    evict() {
+      for (const { cached, durable, pending } of unwritten) {
+        cached.copyOf(durable);
+        for (const { operation } of pending) cached.apply(operation);
+      }
+      unwritten.clear();
+      past.doubtful = false;
     },
     powerCut() {
       strikes.clear();
       past.doubtful = false;
+      unwritten.clear();
       if (draws.chance(0.5)) durableDirectory = new Map(directory);
       const all = draws.chance(0.1);
       for (const file of durableDirectory.values()) {
+        if (disk.options.fate) fated += file.pending.length;
+        shake(file);
         const late = disk.options.fate === 'late' ? file.pending.slice(file.pending.length >>> 1) : undefined;
-        for (const { operation } of late ?? file.pending) settle(file.durable, operation, all || late !== undefined);
+        for (const { operation } of late ?? file.pending)
+          settle(file.durable, operation, { ...disk.options, all: all || late !== undefined }, draws);
         file.pending = [];
         file.cached.copyOf(file.durable);
       }
       directory = new Map(durableDirectory);
       for (const [name, file] of directory) file.name = name;
+      disk.watcher?.lost?.();
     },
   };
-
-  /** The fate of one operation that was not flushed. */
-  function settle(durable: Content, operation: Operation, all: boolean): void {
-    const { fate } = disk.options;
-    if (fate && fate !== 'late') return suffer(durable, operation, fate);
-    if (all || draws.chance(0.4)) return durable.apply(operation);
-    if (operation.kind === 'truncate' || draws.chance(0.5)) return;
-    const { offset, data } = operation;
-    for (let at = 0; at < data.length;) {
-      const length = Math.min(data.length - at, SECTOR - ((offset + at) % SECTOR));
-      const fate = draws.random.below(disk.options.garbage ? 5 : 4);
-      if (fate < 2) durable.apply({ kind: 'write', offset: offset + at, data: data.subarray(at, at + length) });
-      if (fate === 4) durable.apply({ kind: 'write', offset: offset + at, data: draws.random.bytes(length) });
-      at += length;
-    }
-  }
-
-  /** Torn: every other sector is new. Garbage: bytes of no one in all of them. */
-  function suffer(durable: Content, operation: Operation, fate: (typeof FATES)[number]): void {
-    if (fate === 'lost' || operation.kind === 'truncate') return;
-    const { offset, data } = operation;
-    for (let at = 0, sector = 0; at < data.length; sector += 1) {
-      const length = Math.min(data.length - at, SECTOR - ((offset + at) % SECTOR));
-      const bytes = fate === 'garbage' ? draws.random.bytes(length) : data.subarray(at, at + length);
-      if (fate === 'garbage' || sector % 2 === 0) durable.apply({ kind: 'write', offset: offset + at, data: bytes });
-      at += length;
-    }
-  }
 
   return disk;
 }

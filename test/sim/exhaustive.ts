@@ -10,6 +10,7 @@ import {
   drain,
   groupOf,
   inTurn,
+  killForgetful,
   lose,
   PAIR,
   restore,
@@ -20,14 +21,15 @@ import {
   type Operation,
 } from './acts.ts';
 import { startApplication } from './application.ts';
-import { FATES, type Fate } from './disk.ts';
+import { FATES, type Fate } from './fates.ts';
 import { heal } from './heal.ts';
 import { drawOptions, type SimOptions } from './options.ts';
 import { attempt, createReplicationHost } from './replicator.ts';
 import type { Life } from './scheduler.ts';
 import { runUntil, setTunables } from './simulation.ts';
 import { SITUATIONS } from './situations.ts';
-import { createWorld, describeError, isReady, type World } from './world.ts';
+import { describeError } from './verdict.ts';
+import { createWorld, isReady, type World } from './world.ts';
 
 const QUIET_FLUSH_MS = 0.5;
 
@@ -59,8 +61,8 @@ const QUIET: Partial<SimOptions> = {
 export const OPERATIONS: Readonly<Record<string, Operation>> = {
   create: { before: [], act: create },
   'first copy': { before: [create], act: drain },
-  // Accepted at once; the work follows.
-  acquire: { before: [...PAIR, writeOn], act: inTurn(acquire, writeOn) },
+  // Accepted at once; the work follows, and a further order, so that a cut also comes when all of it counts.
+  acquire: { before: [...PAIR, writeOn], act: inTurn(acquire, writeOn, acquire) },
   'acquire from an array that loses power': { before: PAIR, act: acquireFromDying, options: { depth: 4 } },
   restore: { before: [...PAIR, writeOn, acquire, writeOn], act: inTurn(restore, writeOn) },
   purge: {
@@ -92,13 +94,20 @@ export interface Cut {
   readonly array: 0 | 1;
   /** Before the n-th operation of its disk since the command began. */
   readonly at: number;
-  readonly fate: Fate;
+  readonly fate: Fate | 'killed';
 }
 
 const COMMAND_TIMEOUT_MS = 2_000;
 
-/** Plays one command, cut or not, and heals; resolves to the operations that each disk saw while it ran. */
-export async function playCut(name: string, cut?: Cut): Promise<readonly number[]> {
+export interface Played {
+  /** The operations that each disk saw while the command ran. */
+  readonly counts: readonly number[];
+  /** Some power cut met what was not flushed: without that, every fate would have come to the same. */
+  readonly fateMattered: boolean;
+}
+
+/** Plays one command, cut or not, and heals. */
+export async function playCut(name: string, cut?: Cut): Promise<Played> {
   const operation = OPERATIONS[name]!;
   const options = { ...drawOptions(1, 'first'), ...QUIET, ...operation.options };
   setTunables(options.tunables);
@@ -117,10 +126,12 @@ export async function playCut(name: string, cut?: Cut): Promise<readonly number[
     void inOrder(world, context, operation.before).then(() => (state.prepared = true));
     await runUntil(world, () => state.prepared);
     arrays.forEach((array, index) => {
-      array.disk.options = { ...array.disk.options, ...(cut ? { fate: cut.fate } : {}) };
+      array.disk.options = { ...array.disk.options, ...(cut && cut.fate !== 'killed' ? { fate: cut.fate } : {}) };
       array.disk.onOperation = () => {
         counts[index]! += 1;
-        if (cut?.array === index && cut.at === counts[index]) lose(world, index);
+        if (cut?.array !== index || cut.at !== counts[index]) return;
+        if (cut.fate === 'killed') killForgetful(world, index);
+        else lose(world, index);
       };
     });
     // As an event: time must not run on before its first command is on its way.
@@ -129,9 +140,10 @@ export async function playCut(name: string, cut?: Cut): Promise<readonly number[
     for (const array of arrays) array.disk.onOperation = undefined;
     world.chaos = false;
     await heal(world, (done) => runUntil(world, done));
-    return counts;
+    return { counts, fateMattered: arrays.some(({ disk }) => disk.fated > 0) };
   } catch (error) {
-    const where = cut ? `power of ${arrays[cut.array].name} cut at operation ${cut.at}, ${cut.fate}` : 'no cut';
+    const how = cut?.fate === 'killed' ? 'killed' : `its power cut, ${cut?.fate}`;
+    const where = cut ? `${arrays[cut.array].name} at operation ${cut.at}, ${how}` : 'no cut';
     throw new Error(`${name}, ${where}: ${describeError(error)}\n${world.story().slice(-30).join('\n')}`, {
       cause: error,
     });
@@ -146,18 +158,23 @@ async function inOrder(world: World, context: ReplicationContext, acts: readonly
 
 /**
  * Cuts at `places` of the operations that each disk sees, evenly spread, or at all of them where there are no more; each with
- * every fate. Calls back for each cut.
+ * every fate, or with one where nothing met it: the others would be the same run once more. Calls back for each cut.
  */
 export async function exhaust(name: string, places: number, played: (cut: Cut) => void): Promise<void> {
-  const counts = await playCut(name);
+  const { counts } = await playCut(name);
   for (const array of [0, 1] as const) {
     const stride = Math.max(1, counts[array]! / places);
     for (let place = 1; place <= counts[array]!; place += stride) {
       for (const fate of OPERATIONS[name]!.fates ?? FATES) {
         const cut = { array, at: Math.floor(place), fate };
-        await playCut(name, cut);
+        const { fateMattered } = await playCut(name, cut);
         played(cut);
+        if (!fateMattered) break;
       }
+      if (!OPERATIONS[name]!.kills) continue;
+      const kill = { array, at: Math.floor(place), fate: 'killed' } as const;
+      await playCut(name, kill);
+      played(kill);
     }
   }
 }

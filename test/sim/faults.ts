@@ -95,7 +95,9 @@ function pause(world: World, draws: Draws): void {
   if (!array.life) return;
   const pauseMs = draws.latency(draws.pick([20, 400, 400, 4_000, 20_000]));
   const resumesMs = world.scheduler.nowMs() + Math.min(60_000, pauseMs);
+  const awakeMs = Math.max(array.life.resumesMs ?? 0, world.scheduler.nowMs());
   array.life.resumesMs = Math.max(array.life.resumesMs ?? 0, resumesMs);
+  world.holds.paused(array.serial, Math.max(0, resumesMs - awakeMs));
   world.note(`${array.name} stands still for ${pauseMs.toFixed(0)} ms`);
 }
 

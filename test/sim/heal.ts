@@ -1,3 +1,4 @@
+import { LunError } from '../../src/lun/lun.ts';
 import type { GroupDefinition } from '../../src/replication/definition.ts';
 import { createGroup, deleteGroup, splitGroup } from '../../src/replication/change.ts';
 import type { ReplicationContext } from '../../src/replication/context.ts';
@@ -8,7 +9,10 @@ import { resyncGroup } from '../../src/replication/resync.ts';
 import { swapGroup } from '../../src/replication/swap.ts';
 import { takeOver } from '../../src/replication/takeover.ts';
 import { verdictOf, type Verdict } from '../../src/replication/verdict.ts';
+import { needBounded } from './checkers/bounds.ts';
 import { attempt, createReplicationHost } from './replicator.ts';
+import { clearSlots } from './stranger.ts';
+import { letGo } from './upheaval.ts';
 import { sleep, type Life } from './scheduler.ts';
 import { isConsistentAuxiliary } from './side.ts';
 import { SimFailure } from './verdict.ts';
@@ -40,11 +44,14 @@ export async function heal(world: World, runUntil: (done: () => boolean) => Prom
   }
   await runUntil(() => lines.quiet && world.arrays.every(isReady));
   if (world.lanes > 0) await awaitApplications(world, runUntil);
+  world.holds.needNone();
   for (const array of world.arrays) array.setLink('up');
+  if (world.options.upheavalEveryMs > 0 || world.options.strangerEveryMs > 0) await clearUp(world, runUntil);
   const healed = new Set<SimGroup>();
   for (const group of world.groups) void mend(world, group, () => healed.add(group));
   await runUntil(() => healed.size === world.groups.length);
   for (const { model } of world.groups) await model.checkEqual();
+  needBounded(world);
 }
 
 /** Who waited long for a connection only then does what it began in the chaos. */
@@ -53,6 +60,31 @@ async function awaitApplications(world: World, runUntil: (done: () => boolean) =
   const late = { over: false };
   world.scheduler.after(LATECOMERS_MS, () => (late.over = true));
   await runUntil(() => late.over);
+}
+
+const TRIES = 5;
+
+/** A connection that fell silent in the chaos takes its time to be given up. */
+async function persist(act: () => Promise<void>): Promise<void> {
+  for (let left = TRIES; left > 0; left -= 1) {
+    try {
+      return await act();
+    } catch (error) {
+      if (!(error instanceof LunError) || left === 1) throw error;
+    }
+  }
+}
+
+async function clearUp(world: World, runUntil: (done: () => boolean) => Promise<void>): Promise<void> {
+  const hosts = { areFree: false };
+  const { upheavalEveryMs, strangerEveryMs } = world.options;
+  const cleared = strangerEveryMs > 0 ? persist(() => clearSlots(world)) : Promise.resolve();
+  const letGone = upheavalEveryMs > 0 ? persist(() => letGo(world, { alive: true })) : Promise.resolve();
+  Promise.all([cleared, letGone]).then(
+    () => (hosts.areFree = true),
+    (error: unknown) => world.fail(error),
+  );
+  await runUntil(() => hosts.areFree);
 }
 
 /** An array that stands still goes on in its own time, and takes in what arrived meanwhile: only then nothing is under way any more. */

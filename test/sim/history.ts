@@ -17,6 +17,54 @@ export interface Write {
   good: boolean;
   /** A flush or FUA that covers it was answered with GOOD. */
   flushed: boolean;
+  /**
+   * Of a write whose bytes were read elsewhere: what a sector may show of it, the first of them at index 0. Undefined: whatever there
+   * was. The depth ends copies of copies that lead in a ring.
+   */
+  readonly copied?: (index: number, depth: number) => ReadonlySet<number> | undefined;
+  /** Of such a write: what it has read does not change any more. */
+  readonly settle?: () => void;
+  /** It came through another array: nobody can say that it is over before it is answered. */
+  passedOn?: boolean;
+  /** How often it has come. */
+  arrivals?: number;
+}
+
+/** Copies of copies are followed so far; beyond, anything may have been copied. */
+const DEPTH = 4;
+
+/** Whether the sector, if the write made it, shows this. */
+export function makes(write: Write, sector: number, stamp: number): boolean {
+  if (!write.copied) return write.id === stamp;
+  return write.copied(sector - write.first, 0)?.has(stamp) ?? true;
+}
+
+/**
+ * What a command that began at `start` may have read in this sector: what no answered write had taken the place of by then.
+ * Undefined: anything.
+ */
+export function possibleStamps(
+  history: History,
+  place: { readonly volume: number; readonly sector: number },
+  start: number,
+  { depth, except }: { readonly depth: number; readonly except?: Write | undefined },
+): ReadonlySet<number> | undefined {
+  if (depth > DEPTH) return undefined;
+  const known = history.sectors[place.volume]![place.sector]!.filter((write) => write !== except);
+  const isHidden = (end: number): boolean =>
+    known.some((later) => later.good && later.start > end && later.end < start);
+  const found = new Set<number>();
+  if (!isHidden(BASE.end)) found.add(history.base[place.volume]![place.sector]!);
+  for (const write of known) {
+    if (isHidden(write.end)) continue;
+    if (!write.copied) found.add(write.id);
+    else {
+      const copied = write.copied(place.sector - write.first, depth + 1);
+      if (!copied) return undefined;
+      for (const stamp of copied) found.add(stamp);
+    }
+  }
+  return found;
 }
 
 /** Per volume the stamp of each sector: the id of the write that made it, 0 for zeros. */
@@ -34,6 +82,8 @@ export interface History {
   readonly sectors: ReadonlyArray<ReadonlyArray<Write[]>>;
   /** The array that leads it answered GOOD to writes since `base`. */
   readonly writes: Set<Write>;
+  /** There are copies among them: more than one may have left a sector as it is. */
+  copies: boolean;
 }
 
 export function createHistory(name: string, base: Image, parent?: History): History {
@@ -43,6 +93,7 @@ export function createHistory(name: string, base: Image, parent?: History): Hist
     base: base.map((volume) => volume.slice()),
     sectors: base.map((volume) => Array.from(volume, () => [])),
     writes: new Set(),
+    copies: false,
   };
 }
 
@@ -54,14 +105,25 @@ export function forkHistory(history: History, name: string): History {
     base: history.base.map((volume) => volume.slice()),
     sectors: history.sectors.map((volume) => volume.map((writes) => [...writes])),
     writes: new Set(history.writes),
+    copies: history.copies,
   };
 }
 
 export function addWrite(history: History, write: Write): void {
   if (history.writes.has(write)) return;
   history.writes.add(write);
+  if (write.copied) history.copies = true;
   for (let sector = write.first; sector < write.first + write.count; sector += 1) {
     history.sectors[write.volume]![sector]!.push(write);
+  }
+}
+
+/** It has turned out to have no effect. */
+export function takeOut(history: History, write: Write): void {
+  if (!history.writes.delete(write)) return;
+  for (let sector = write.first; sector < write.first + write.count; sector += 1) {
+    const known = history.sectors[write.volume]![sector]!;
+    known.splice(known.indexOf(write), 1);
   }
 }
 
@@ -117,8 +179,19 @@ export function findMissing(history: History, image: Image, question: Question):
   for (const volume of question.volumes ?? image.keys()) {
     const stamps = image[volume]!;
     const sectors = history.sectors[volume]!;
+    const base = history.base[volume]!;
     for (let sector = 0; sector < stamps.length; sector += 1) {
       const writes = sectors[sector]!;
+      // Nearly every sector shows the newest write, or nobody has written it.
+      const newest = writes[writes.length - 1];
+      if (
+        newest
+          ? newest.id === stamps[sector] && saysWhose(newest.id) && !history.copies
+          : base[sector] === stamps[sector]
+      ) {
+        if (newest && newest.start > before) before = newest.start;
+        continue;
+      }
       const candidates = candidatesAt(history, volume, sector, stamps[sector]!);
       const shown = candidates.at(-1);
       if (!shown) {
@@ -173,12 +246,12 @@ function hiddenBy(shown: Present, writes: readonly Write[], before: number): Wri
   return writes.filter((write) => write.good && write.start > shown.end && write.end < before);
 }
 
-/** In order of their arrival. Zeros and broken sectors do not say whose they are. */
+/** In order of their arrival. Zeros, ones, copies and broken sectors do not say whose they are. */
 function candidatesAt(history: History, volume: number, sector: number, stamp: number): Present[] {
   const known = history.sectors[volume]![sector]!;
   const isBase = history.base[volume]![sector] === stamp;
-  if (stamp === ZEROS || stamp === BROKEN) {
-    const writes = known.filter((candidate) => candidate.id === stamp);
+  if (history.copies || !saysWhose(stamp)) {
+    const writes = known.filter((candidate) => makes(candidate, sector, stamp));
     return isBase ? [BASE, ...writes] : writes;
   }
   const write = known.findLast((candidate) => candidate.id === stamp);
@@ -189,8 +262,18 @@ function candidatesAt(history: History, volume: number, sector: number, stamp: n
 /** The stamp of a sector that was never written or that was deallocated: each deallocation has this id. */
 export const ZEROS = 0;
 
+/** The stamp of a sector to which an ORWRITE has added every bit: each of them has this id. */
+export const ONES = 0xffff_ffff;
+
+/** The id of a write that leaves what it finds, and may break it where the power goes meanwhile: no sector shows it. */
+export const UNCHANGED = 0xffff_fffd;
+
 /** A sector whose parts do not fit together. */
-export const BROKEN = 0xffff_ffff;
+export const BROKEN = 0xffff_fffe;
+
+function saysWhose(stamp: number): boolean {
+  return stamp !== ZEROS && stamp !== ONES && stamp !== BROKEN;
+}
 
 function stampText(stamp: number): string {
   return stamp === BROKEN ? 'bytes of no single write' : `write ${stamp}`;

@@ -1,4 +1,5 @@
 import type { ArrayDescription } from '../../src/array/description.ts';
+import { journalGeometry, type JournalGeometry } from '../../src/array/journal/geometry.ts';
 import type { GroupDefinition } from '../../src/replication/definition.ts';
 import { targetNameOf } from './access.ts';
 import type { SimOptions } from './options.ts';
@@ -13,6 +14,9 @@ export interface GroupPlan {
   /** By array name: its volumes have this LUN and the next ones. */
   readonly firstLun: Readonly<Record<string, number>>;
 }
+
+/** What is added to the LUN of a volume of the other array. */
+export const MAPPED = 1_000;
 
 const FIRST_LUN = 10;
 const LUNS_PER_GROUP = 20;
@@ -44,6 +48,20 @@ export function planGroups(seed: number, options: SimOptions): GroupPlan[] {
   });
 }
 
+/** Of 512 bytes. */
+export function journalBlocksOf({ ringRecords }: Pick<GroupPlan, 'ringRecords'>): number {
+  return 8 + 9 * ringRecords;
+}
+
+export function geometryOf(plan: Pick<GroupPlan, 'ringRecords'>): JournalGeometry {
+  return journalGeometry(journalBlocksOf(plan));
+}
+
+/** The file of an array's storage that holds the group's journal. */
+export function journalFileOf({ definition }: Pick<GroupPlan, 'definition'>, array: string): string {
+  return `lun-${definition.journals[array]!}.journal`;
+}
+
 interface Place {
   readonly name: string;
   readonly serial: string;
@@ -69,7 +87,10 @@ export function describeArray(parts: {
       ...plans.flatMap((plan) => volumesOf(plan, array.name, options)),
     ],
     remotes: [{ serial: peer.serial, name: peer.name, portals: [far] }],
-    lunMap: [{ lun: 1, name: `${peer.name}-command`, targetSerial: peer.serial, targetLun: 0 }],
+    lunMap: [
+      { lun: 1, name: `${peer.name}-command`, targetSerial: peer.serial, targetLun: 0 },
+      ...(options.mapped ? plans.flatMap((plan) => mappedVolumes(plan, peer)) : []),
+    ],
     commandDevices: [
       { deviceSerial: array.serial, deviceName: array.name, lun: 0 },
       { deviceSerial: peer.serial, deviceName: peer.name, lun: 1 },
@@ -77,8 +98,19 @@ export function describeArray(parts: {
   };
 }
 
+/** The other array's volumes, under names and LUNs of their own. */
+function mappedVolumes({ definition, firstLun }: GroupPlan, peer: Place): ArrayDescription['lunMap'] {
+  const first = firstLun[peer.name]!;
+  return definition.pairs.map((_, index) => ({
+    lun: MAPPED + first + index,
+    name: `${peer.name}-${first + index}`,
+    targetSerial: peer.serial,
+    targetLun: first + index,
+  }));
+}
+
 function volumesOf(plan: GroupPlan, array: string, options: SimOptions): ArrayDescription['volumes'] {
-  const { definition, firstLun, ringRecords } = plan;
+  const { definition, firstLun } = plan;
   const first = firstLun[array]!;
   const suffix = first === FIRST_LUN ? '' : `-${first}`;
   const volumes = definition.pairs.map((_, index) => {
@@ -86,7 +118,7 @@ function volumesOf(plan: GroupPlan, array: string, options: SimOptions): ArrayDe
     const blockCount = (options.sectors * 512) / blockSize;
     return { lun: first + index, name: `volume${index}${suffix}`, kind: 'volume' as const, blockSize, blockCount };
   });
-  const blockCount = 8 + 9 * ringRecords;
+  const blockCount = journalBlocksOf(plan);
   const lun = definition.journals[array]!;
   return [...volumes, { lun, name: `journal${suffix}`, kind: 'journal', blockSize: 512, blockCount }];
 }

@@ -8,6 +8,7 @@ import { runSeed, type SimParts, type SimResult } from './simulation.ts';
 import { EXIT, exitCodeOf, INVARIANTS } from './verdict.ts';
 
 export { exhaust, OPERATIONS } from './exhaustive.ts';
+export { playLong } from './long-run.ts';
 export { runSeed };
 
 const USAGE = `npm run sim -- [--seed N] [--count N] [--trace] [--twice] [--keep-going] [--bytes] [--flush-faults] [--set KNOB=VALUE]
@@ -19,7 +20,7 @@ const USAGE = `npm run sim -- [--seed N] [--count N] [--trace] [--twice] [--keep
   --no-shrink    do not look for a smaller failure
   --bytes        every seed over iSCSI, not only one in ten
   --flush-faults disks fail, to flush as well, in every seed
-  --first        the swarm of the oldest seeds in the corpus: fewer knobs, fewer faults; --wide, --whole: those after it
+  --first        the swarm of the oldest seeds in the corpus: fewer knobs, fewer faults; --wide, --whole, --aimed: those after it
   --set K=V      a knob, its value in JSON; may be given again
   --summary FILE figures and probes of the run, in JSON
 A seed that fails leaves test/sim/artifacts/sim-SEED.json.
@@ -63,6 +64,7 @@ export async function main(args: string[]): Promise<number> {
       first: { type: 'boolean', default: false },
       wide: { type: 'boolean', default: false },
       whole: { type: 'boolean', default: false },
+      aimed: { type: 'boolean', default: false },
       set: { type: 'string', multiple: true, default: [] },
       summary: { type: 'string' },
       help: { type: 'boolean', default: false },
@@ -116,7 +118,7 @@ async function playAll(order: Order): Promise<Totals> {
 }
 
 async function report(result: SimResult, { parts, trace, keepGoing, shrinks }: Order): Promise<number> {
-  const swarm = parts.swarm ?? 'aimed';
+  const swarm = parts.swarm ?? 'every';
   const smaller = shrinks ? await shrink(result, parts.options ?? {}) : result;
   const replay = replayLine(result, swarm);
   const shrunk = replayLine(smaller, swarm);
@@ -140,7 +142,7 @@ async function report(result: SimResult, { parts, trace, keepGoing, shrinks }: O
 }
 
 function swarmOf(values: Readonly<Record<string, unknown>>): Swarm {
-  return (['first', 'wide', 'whole'] as const).find((swarm) => values[swarm] === true) ?? 'aimed';
+  return (['first', 'wide', 'whole', 'aimed'] as const).find((swarm) => values[swarm] === true) ?? 'every';
 }
 
 function commit(): string {
@@ -158,10 +160,10 @@ function knob(text: string): [string, unknown] {
 
 function replayLine({ seed, options }: SimResult, swarm: Swarm): string {
   const flags = asFlags(options, drawOptions(seed, swarm));
-  return `npm run sim -- --seed ${seed} --trace${swarm === 'aimed' ? '' : ` --${swarm}`}${flags}`;
+  return `npm run sim -- --seed ${seed} --trace${swarm === 'every' ? '' : ` --${swarm}`}${flags}`;
 }
 
-export function reportOf(result: SimResult, storyLines: number, swarm: Swarm = 'aimed'): string {
+export function reportOf(result: SimResult, storyLines: number, swarm: Swarm = 'every'): string {
   const { seed, invariant, message, options, events, virtualMs, story } = result;
   const knobs = Object.entries(options).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
   return [

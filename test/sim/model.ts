@@ -1,26 +1,27 @@
 import type { GroupState } from '../../src/array/store/array-state.ts';
-import { LunError } from '../../src/lun/lun.ts';
-import { decodeUnmapList } from '../../src/scsi/provisioning.ts';
 import { decodeLunField } from '../../src/scsi/lun-field.ts';
+import { decodeSense, SENSE_KEY } from '../../src/scsi/sense.ts';
 import type { ScsiReply, ScsiTask } from '../../src/scsi/task.ts';
+import { forcesUnitAccess, sightOf, writeAt, writesOf, type FindSource } from './effects.ts';
 import {
   addWrite,
+  takeOut,
+  UNCHANGED,
   forkHistory,
-  BROKEN,
   checkPrefix,
   createHistory,
-  describeMissing,
-  findMissing,
-  stampsOf,
-  SECTOR,
-  ZEROS,
   type History,
-  type Image,
-  type Question,
   type Write,
 } from './history.ts';
+import type { DifferenceWatch } from './checkers/differences.ts';
+import { checkFollowed, checkGivesWay, refuseUnrestored } from './checkers/lead.ts';
+import { checkSight } from './checkers/reads.ts';
+import { forgetLost } from './checkers/survival.ts';
+import { checkTransition, isSameStand } from './checkers/transitions.ts';
+import { checkPrimaries, checkPurge } from './checkers/two-sides.ts';
+import { MAPPED } from './layout.ts';
 import type { Tap } from './network.ts';
-import type { LostPlace } from './rot.ts';
+import type { LostPlace } from './rotten-journals.ts';
 import {
   checkPlaces,
   groupOf,
@@ -33,11 +34,8 @@ import {
 } from './side.ts';
 import { SimFailure } from './verdict.ts';
 
-const WRITE_CODES = new Set([0x0a, 0x2a, 0xaa, 0x8a]);
-const READ_CODES = new Set([0x08, 0x28, 0xa8, 0x88]);
 const FLUSH_CODES = new Set([0x35, 0x91]);
-const UNMAP_CODE = 0x42;
-const FUA = 0x08;
+const COMPARE_AND_WRITE_CODE = 0x89;
 
 /** The independent model of one group: what each array has answered, and what its volumes may therefore hold. */
 export interface Model {
@@ -56,57 +54,65 @@ export interface Model {
   gaveUp(side: Side, places: readonly LostPlace[]): void;
   /** The array has recovered and serves. */
   recovered(side: Side): Promise<void>;
+  /** Both sides are equal, and nothing is under way: what they hold now is where a new history begins. */
+  beginAnew(): Promise<void>;
   /** At the end: both sides hold every write that was answered. */
   checkEqual(): Promise<void>;
 }
 
-function writeAt(id: number, volume: number, first: number, count: number): Write {
-  return { id, volume, first, count, start: Infinity, end: Infinity, good: false, flushed: false };
+/** A command of an application on its way, and what was known when it arrived. */
+interface UnderWay {
+  readonly start: number;
+  readonly roleChanges: number;
+  readonly lives: number;
+  readonly passedOn: boolean;
+  readonly writes: readonly Write[];
 }
 
 /** The tables that are durable already take effect only when a compaction of their log has ended. */
+export class NotYet extends Error {}
+
 function notYet(error: unknown): undefined {
-  if (error instanceof LunError && error.kind === 'not-ready') return undefined;
+  if (error instanceof NotYet) return undefined;
   throw error;
 }
 
+/** Asked after each event, and mostly there is none. */
+function hasNews({ stateChanged, volumesChanged, needsBase }: Side): boolean {
+  return stateChanged || volumesChanged || needsBase;
+}
+
 /** `nextId` numbers the writes of all groups, so that no two look alike. */
-export function createModel(sides: readonly [Side, Side], tick: () => number, nextId: () => number): Model {
-  const writes = new Map<number, Write>();
-  const reads = new WeakMap<ScsiTask, { start: number; roleChanges: number }>();
-  const deallocations = new WeakMap<ScsiTask, Write>();
+export function createModel(
+  sides: readonly [Side, Side],
+  parts: {
+    readonly tick: () => number;
+    readonly nowMs: () => number;
+    readonly nextId: () => number;
+    readonly differences: DifferenceWatch;
+    readonly findSource: FindSource;
+  },
+): Model {
+  const { tick, nowMs, nextId, differences, findSource } = parts;
+  const announced = new Map<number, Write>();
+  const underWay = new WeakMap<ScsiTask, UnderWay>();
 
   const sideOf = (serial: string): Side => (sides[0].serial === serial ? sides[0] : sides[1]);
   const otherOf = (side: Side): Side => (side === sides[0] ? sides[1] : sides[0]);
 
   function volumeOf(side: Side, task: ScsiTask): number {
     const lun = decodeLunField(task.lun);
-    return lun.ok ? volumeAt(side, lun.value) : -1;
+    return lun.ok ? volumeAt(side, lun.value % MAPPED) : -1;
   }
 
-  /** What the command does, if it writes; a deallocation is a write of zeros that nobody has announced. */
-  function writeOf(side: Side, task: ScsiTask): Write | undefined {
-    if (task.cdb[0] === UNMAP_CODE) return deallocationOf(side, task);
-    if (!WRITE_CODES.has(task.cdb[0]!)) return undefined;
-    return writes.get(new DataView(task.dataOut.buffer, task.dataOut.byteOffset).getUint32(0, true));
-  }
-
-  function deallocationOf(side: Side, task: ScsiTask): Write | undefined {
-    const known = deallocations.get(task);
-    const list = decodeUnmapList(task.dataOut);
-    const range = list.ok ? list.value[0] : undefined;
-    if (known || !range) return known;
+  function begun(side: Side, task: ScsiTask): UnderWay {
+    const lun = decodeLunField(task.lun);
     const volume = volumeOf(side, task);
-    const sectors = volume === 1 ? 8 : 1;
-    const write = writeAt(ZEROS, volume, range.lba * sectors, range.blockCount * sectors);
-    deallocations.set(task, write);
-    return write;
-  }
-
-  function readStart(task: ScsiTask): number {
-    // READ(16) and READ(10): the LBA's low 32 bits, which are enough here.
-    const view = new DataView(task.cdb.buffer, task.cdb.byteOffset, task.cdb.byteLength);
-    return task.cdb[0] === 0x88 ? view.getUint32(6) : view.getUint32(2);
+    const { roleChanges, lives } = side;
+    const passedOn = lun.ok && lun.value >= MAPPED;
+    const start = tick();
+    const writes = writesOf(task, { side, volume, tick, announced, findSource });
+    return { start, roleChanges, lives, passedOn, writes };
   }
 
   /** A volume that no pair has yet, beside ones of an auxiliary group: nobody's history is told by it. */
@@ -114,19 +120,36 @@ export function createModel(sides: readonly [Side, Side], tick: () => number, ne
     return side.group?.role === 'auxiliary' && !volumesOf(side, side.group).includes(volume);
   }
 
-  function answeredWrite(side: Side, task: ScsiTask, write: Write, at: { start: number; roleChanges: number }): void {
+  function answeredWrite(side: Side, task: ScsiTask, write: Write, at: UnderWay): void {
     const outside = isOutside(side, write.volume);
     if (!outside && isAuxiliaryThroughout(side, at.roleChanges)) {
       throw new SimFailure('I6-one-primary', `${side.name} is auxiliary and accepted write ${write.id}`);
     }
     write.end = tick();
-    write.good = true;
-    write.flushed = task.cdb[0] !== UNMAP_CODE && (task.cdb[1]! & FUA) !== 0;
+    write.good = write.id !== UNCHANGED || write.copied !== undefined;
+    write.flushed = forcesUnitAccess(task);
+    write.settle?.();
     side.inFlight.delete(write);
+    differences.answered(side, write, at.start);
     if (!write.flushed) (outside ? side.outside : side.unflushed).add(write);
     if (outside) return;
     // It may have waited for a change of role and then begun in the history after it.
     addWrite(side.history, write);
+  }
+
+  /** What was under way may have had its effect all the same; a comparison that failed has none, unless it was sent twice. */
+  function refused(side: Side, { cdb }: ScsiTask, { sense }: ScsiReply, { passedOn, writes }: UnderWay): void {
+    const told = sense && decodeSense(sense);
+    const isMiscompare = told?.ok === true && told.value.key === SENSE_KEY.miscompare;
+    const differs = isMiscompare && cdb[0] === COMPARE_AND_WRITE_CODE;
+    for (const write of writes) {
+      if (!passedOn) {
+        // What it has read, if anything, it has read by now: its source may change.
+        write.settle?.();
+        side.inFlight.delete(write);
+      }
+      if (differs && write.arrivals === 1) takeOut(side.history, write);
+    }
   }
 
   function isAuxiliaryThroughout(side: Side, roleChanges: number): boolean {
@@ -143,44 +166,17 @@ export function createModel(sides: readonly [Side, Side], tick: () => number, ne
     }
   }
 
-  /** A leading side's answer to a READ: the newest write answered before it, or one under way. */
-  function answeredRead(
-    side: Side,
-    task: ScsiTask,
-    reply: ScsiReply,
-    at: { start: number; roleChanges: number },
-  ): void {
-    if (roleOf(side.group) === 'auxiliary' || side.roleChanges !== at.roleChanges || side.stateChanged) return;
-    const volume = volumeOf(side, task);
-    const blockSectors = volume === 1 ? 8 : 1;
-    const first = readStart(task) * blockSectors;
-    const data = reply.dataIn ?? new Uint8Array(0);
-    stampsOf(data, data.length / SECTOR).forEach((stamp, index) => {
-      checkSector(side, volume, first + index, stamp, at.start);
-    });
-  }
-
-  function checkSector(side: Side, volume: number, sector: number, stamp: number, start: number): void {
-    const known = side.history.sectors[volume]![sector]!;
-    const shown = known.filter((write) => write.id === stamp);
-    const isBase = side.history.base[volume]![sector] === stamp;
-    const where = `a READ of sector ${sector} of volume ${volume} at ${side.name}`;
-    if (shown.length === 0 && !isBase)
-      throw new SimFailure('I2-durable', `${where} shows ${stamp}, never written there`);
-    const from = Math.max(-1, ...shown.map((write) => write.end));
-    const hidden = known.find((write) => write.good && write.start > from && write.end < start);
-    if (hidden) throw new SimFailure('I2-durable', `${where} shows write ${stamp}, not write ${hidden.id} after it`);
-  }
-
   function changed(side: Side): void {
-    const before = side.group;
+    const { group: before, unseen } = side;
     const after = groupOf(side);
     side.group = after;
     checkPlaces(side);
+    checkTransition(side.name, before, after, unseen);
+    noteChange(side, before, after);
     if (roleOf(before) !== roleOf(after)) {
       side.roleChanges += 1;
       if (roleOf(before) === 'auxiliary') leads(side, before, after);
-      else if (roleOf(after) === 'auxiliary' && roleOf(before) === 'primary') givesWay(side, after);
+      else if (roleOf(after) === 'auxiliary' && roleOf(before) === 'primary') checkGivesWay(side, otherOf(side), after);
     }
     if (isConsistentAuxiliary(after) && !isConsistentAuxiliary(before)) {
       if (roleOf(before) !== 'primary') side.history = otherOf(side).history;
@@ -189,8 +185,19 @@ export function createModel(sides: readonly [Side, Side], tick: () => number, ne
     // Whom it is to follow from here on: what it had from others is overwritten before it is consistent again.
     if (after?.role === 'auxiliary' && !after.following) side.forks = [];
     noteHeld(side);
-    checkPurge();
-    checkPrimaries();
+    differences.changed(side, before, unseen);
+    checkPurge(sides);
+    checkPrimaries(sides);
+  }
+
+  /** A commit while the log of tables is compacted takes effect later: a further one proves that it has. */
+  function noteChange(side: Side, before: GroupState | undefined, after: GroupState | undefined): void {
+    side.unseen = false;
+    if (!side.compacted) side.laterCommits += 1;
+    if (isSameStand(before, after)) return;
+    side.changes += 1;
+    side.changedMs = nowMs();
+    side.laterCommits = 0;
   }
 
   function noteHeld(side: Side): void {
@@ -215,7 +222,7 @@ export function createModel(sides: readonly [Side, Side], tick: () => number, ne
       else checkFollowed(side, { invariant: 'I1-prefix', what, volumes });
     } else {
       if (after && !side.mayMix)
-        throw new SimFailure('I1-prefix', `${side.name} became primary with volumes that are not consistent`);
+        throw new SimFailure('I1b-copy', `${side.name} became primary with volumes that are not consistent`);
       // A mixture that nobody promised anything about: what it shows is where its own history begins.
       side.needsBase = true;
     }
@@ -226,100 +233,15 @@ export function createModel(sides: readonly [Side, Side], tick: () => number, ne
     if (swap && roleOf(other.group) === 'auxiliary') other.history = side.history;
   }
 
-  /** What it held durably, and could have restored, a takeover must not give up. */
-  function refuseUnrestored(side: Side, { following, journalDamaged, read, restored }: GroupState): void {
-    if (!following || journalDamaged || restored.sequence >= read.sequence) return;
-    const what = `records ${restored.sequence + 1} to ${read.sequence}, which it had acquired and not restored`;
-    throw new SimFailure('I12-swap', `a takeover at ${side.name} gives up ${what}`);
-  }
-
-  /** A primary has become auxiliary; by a resync, that is only right where the other side has all that it answered. */
-  function givesWay(side: Side, after: GroupState | undefined): void {
-    if (isConsistentAuxiliary(after) || side.mayDiscard) return;
-    const other = otherOf(side);
-    for (let child: History | undefined = other.history; child; child = child.parent) {
-      if (child === side.history) return;
-      if (child.parent !== side.history) continue;
-      const what = `${side.name} gives way to ${other.name} without being told to discard`;
-      const volumes = volumesOf(side, after);
-      const shared = volumes.filter((volume) => volumesOf(other, other.group).includes(volume));
-      checkPrefix(side.history, child.base, { invariant: 'I6-one-primary', what, before: Infinity, volumes: shared });
-      return refuseLoss(side, ({ volume }) => volumes.includes(volume) && !shared.includes(volume));
-    }
-    refuseLoss(side, () => true);
-  }
-
-  /** What was answered for a pair that the other side does not have is in none of its volumes. */
-  function refuseLoss(side: Side, isConcerned: (write: Write) => boolean): void {
-    const own = [...side.history.writes].find((write) => write.good && isConcerned(write));
-    if (own) {
-      const what = `write ${own.id}, which the history of ${otherOf(side).name} never had`;
-      throw new SimFailure('I6-one-primary', `${side.name} gives up ${what}`);
-    }
-  }
-
-  function checkPurge(): void {
-    for (const side of sides) {
-      const far = otherOf(side).group;
-      const near = side.group;
-      if (near?.role !== 'primary' || far?.role !== 'auxiliary' || !far.following) continue;
-      // It lost what was freed with the storage that was put aside, and is to find that out.
-      if (otherOf(side).peek.returns() > 0) continue;
-      if (near.suspendReason !== 'none' || far.suspendReason !== 'none') continue;
-      if (near.lineage.at(-1)?.generation !== far.lineage.at(-1)?.generation) continue;
-      // After a resync of the primary alone the far side may not follow by journal: what it lacks are differences.
-      if (far.read.sequence < near.followFrom.sequence) continue;
-      const holds = holdsOf(otherOf(side), far);
-      if (near.purged.sequence <= holds) continue;
-      const what = `${side.name} freed record ${near.purged.sequence}, the other side holds ${holds}`;
-      throw new SimFailure('I7-purge', what);
-    }
-  }
-
-  /**
-   * A resync of the auxiliary alone takes it back to where its primary's journal begins. What it had acquired beyond that and not
-   * restored are differences of its own from then on: a purge that shows its proof of it, and comes late, frees nothing
-   * that is needed.
-   */
-  function holdsOf(side: Side, group: GroupState): number {
-    return group.pairs.some((pair) => pair.progress === 'copy') ? side.held.sequence : group.read.sequence;
-  }
-
-  function checkPrimaries(): void {
-    const [one, other] = [sides[0].group, sides[1].group];
-    if (one?.role !== 'primary' || other?.role !== 'primary') return;
-    if (one.lineage.at(-1)?.generation !== other.lineage.at(-1)?.generation) return;
-    throw new SimFailure('I6-one-primary', 'both arrays are primary in the same generation');
-  }
-
   /**
    * Its own history goes on from what the copy held; `left` is the one that it led until then. The other side keeps to that, also
    * where it becomes consistent only later, out of what it had acquired before; or it may follow the second life.
    */
   function leadsAgain(side: Side, left: History): void {
     side.history = forkHistory(side.history, `${side.name}~${tick()}`);
+    for (const write of side.inFlight) addWrite(side.history, write);
     const other = otherOf(side);
     if (roleOf(other.group) === 'auxiliary') other.forks.push(left, side.history);
-  }
-
-  /** An auxiliary that holds what only another life of the other side explains has followed that one. */
-  function checkFollowed(side: Side, question: Question): void {
-    try {
-      checkPrefix(side.history, side.image, question);
-    } catch (error) {
-      const followed = side.forks.find((fork) => explains(fork, side.image, question));
-      if (!followed) throw error;
-      side.history = followed;
-    }
-  }
-
-  function explains(history: History, image: Image, question: Question): boolean {
-    try {
-      checkPrefix(history, image, question);
-      return true;
-    } catch {
-      return false;
-    }
   }
 
   async function rebase(side: Side): Promise<void> {
@@ -343,88 +265,45 @@ export function createModel(sides: readonly [Side, Side], tick: () => number, ne
     }
   }
 
-  /**
-   * What stood on volumes outside the group when this side came to lead is where its history of them begins, also where no
-   * flush had covered it: a power cut may take that back, to whatever stood there before.
-   */
-  function rebaseOutside(side: Side): void {
-    if (!side.cut) return;
-    for (const { volume, first, count } of side.outside) {
-      for (let sector = first; sector < first + count; sector += 1) {
-        const stamp = side.image[volume]![sector]!;
-        const known = side.history.sectors[volume]![sector]!;
-        if (!known.some((write) => write.id === stamp)) side.history.base[volume]![sector] = stamp;
-      }
-    }
-  }
-
-  const isGivenUp = (side: Side, { volume, sector }: { volume: number; sector: number }): boolean =>
-    side.givenUp.some(
-      (place) => place.volume === volume && sector >= place.first && sector < place.first + place.count,
-    );
-
-  function forgetLost(side: Side): void {
-    const { image } = side;
-    rebaseOutside(side);
-    markBroken(side, image);
-    const what = `${side.name} after ${side.cut ? 'a power cut' : 'kill -9'}`;
-    const missing = findMissing(side.history, image, { invariant: 'I2-durable', what, before: Infinity });
-    for (const lost of missing) {
-      if (!side.cameBack && (!side.cut || lost.write.flushed) && !isGivenUp(side, lost))
-        throw new SimFailure('I2-durable', `${what}: ${describeMissing(lost)}`);
-      const known = side.history.sectors[lost.volume]![lost.sector]!;
-      known.splice(known.indexOf(lost.write), 1);
-    }
-  }
-
-  /** A sector that was being written when the power went may hold anything, unless a flush had covered it and nobody has given that up. */
-  function markBroken(side: Side, image: readonly Uint32Array[]): void {
-    if (!side.cut) return;
-    image.forEach((stamps, volume) => {
-      stamps.forEach((stamp, sector) => {
-        const known = side.history.sectors[volume]![sector]!;
-        const since = known.slice(known.findLastIndex((write) => write.id === BROKEN) + 1);
-        const isKept = since.every((write) => write.flushed) && !isGivenUp(side, { volume, sector });
-        if (stamp !== BROKEN || isKept) return;
-        const now = tick();
-        known.push({ id: BROKEN, volume, first: sector, count: 1, start: now, end: now, good: false, flushed: true });
-      });
-    });
-  }
-
   return {
     sides,
     announce(volume, first, count) {
       const id = nextId();
       const write = writeAt(id, volume, first, count);
-      writes.set(id, write);
+      announced.set(id, write);
       return write;
     },
     tap: {
       arrived(station, task) {
         const side = sideOf(station.serial);
-        const start = tick();
-        reads.set(task, { start, roleChanges: side.roleChanges });
-        const write = writeOf(side, task);
-        if (!write) return;
-        write.start = Math.min(write.start, start);
-        side.inFlight.add(write);
-        // At an auxiliary it takes effect, if at all, under a lead that is yet to come.
-        if (roleOf(side.group) !== 'auxiliary') addWrite(side.history, write);
+        const known = begun(side, task);
+        underWay.set(task, known);
+        for (const write of known.writes) {
+          write.start = Math.min(write.start, known.start);
+          write.passedOn ||= known.passedOn;
+          write.arrivals = (write.arrivals ?? 0) + 1;
+          differences.arrived(write);
+          side.inFlight.add(write);
+          // At an auxiliary it takes effect, if at all, under a lead that is yet to come.
+          if (roleOf(side.group) !== 'auxiliary') addWrite(side.history, write);
+        }
       },
       answered(station, task, reply) {
         const side = sideOf(station.serial);
-        const at = reads.get(task);
+        const at = underWay.get(task);
         if (!at) return;
-        const write = writeOf(side, task);
-        if (reply.status !== 0) {
-          if (write) side.inFlight.delete(write);
-        } else if (write) answeredWrite(side, task, write, at);
-        else if (FLUSH_CODES.has(task.cdb[0]!)) answeredFlush(side, volumeOf(side, task), at.start);
-        else if (READ_CODES.has(task.cdb[0]!)) answeredRead(side, task, reply, at);
+        // What came through another array may have been done in another life or role of this one than that which is answered for.
+        if (at.passedOn && (side.lives !== at.lives || side.roleChanges !== at.roleChanges)) return;
+        if (reply.status !== 0) return refused(side, task, reply, at);
+        const volume = volumeOf(side, task);
+        const sight = sightOf(task, reply.dataIn, volume);
+        if (sight) checkSight(side, volume, sight, at);
+        for (const write of at.writes) answeredWrite(side, task, write, at);
+        if (FLUSH_CODES.has(task.cdb[0]!)) answeredFlush(side, volume, at.start);
       },
     },
     check() {
+      if (!hasNews(sides[0]) && !hasNews(sides[1])) return undefined;
       for (const side of sides) {
         if (!side.stateChanged) continue;
         side.stateChanged = false;
@@ -437,28 +316,38 @@ export function createModel(sides: readonly [Side, Side], tick: () => number, ne
     died(side, powerCut) {
       side.ready = false;
       side.cut ||= powerCut;
+      side.unseen = true;
       const now = tick();
+      side.lives += 1;
+      differences.died(side);
       for (const write of side.inFlight) {
+        write.settle?.();
+        if (write.passedOn) continue;
         write.end = now;
         if (isOutside(side, write.volume)) side.outside.add(write);
+        side.inFlight.delete(write);
       }
-      side.inFlight.clear();
     },
     remember(side) {
       const { history, needsBase, image } = side;
+      // The copy holds what is durable: of these perhaps nothing.
+      const outside = new Set(side.outside);
       // What an auxiliary had read by then may make it consistent once it is back.
       const known = isConsistentAuxiliary(side.group) ? side.forks : [...side.forks, otherOf(side).history];
       return () => {
         const left = side.history;
         side.group = groupOf(side);
         side.roleChanges += 1;
-        Object.assign(side, { cameBack: true, stateChanged: false, volumesChanged: true });
+        // A question that is on its way may be answered by the array before or after.
+        side.changes += 1;
+        Object.assign(side, { cameBack: true, unseen: true, stateChanged: false, volumesChanged: true });
         side.forks = [...known, ...side.forks];
         Object.assign(side, { held: NOTHING_HELD, needsBase, image, history });
         // Whoever put the copy there has given up what it lacks.
         side.mayDiscard = true;
         side.unflushed.clear();
         side.outside.clear();
+        for (const write of outside) side.outside.add(write);
         if (roleOf(side.group) !== 'auxiliary') leadsAgain(side, left);
       };
     },
@@ -471,7 +360,7 @@ export function createModel(sides: readonly [Side, Side], tick: () => number, ne
       if (side.needsBase) await rebase(side);
       else if (roleOf(side.group) !== 'auxiliary') {
         side.image = await side.look();
-        forgetLost(side);
+        forgetLost(side, tick);
       }
       side.cameBack = false;
       side.givenUp = [];
@@ -479,6 +368,16 @@ export function createModel(sides: readonly [Side, Side], tick: () => number, ne
       // What has survived a power cut is durable.
       if (side.cut) side.outside.clear();
       side.cut = false;
+    },
+    async beginAnew() {
+      announced.clear();
+      const image = await sides[0].look();
+      const history = createHistory(`all@${tick()}`, image);
+      for (const side of sides) {
+        Object.assign(side, { history, image, forks: [], givenUp: [] });
+        side.unflushed.clear();
+        side.outside.clear();
+      }
     },
     async checkEqual() {
       for (const side of sides) {

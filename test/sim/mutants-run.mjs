@@ -12,6 +12,8 @@ const HANDS = 2;
 /** A change of the product tells other stories for the same seeds: so many further ones are played before a mutant survives. */
 const FURTHER_SEEDS = 12;
 const PLACES = 16;
+/** Half of what a seed allocates dies young. */
+const resourceLimits = { maxYoungGenerationSizeMb: 64 };
 
 const { values, positionals } = parseArgs({
   options: { all: { type: 'boolean', default: false } },
@@ -77,7 +79,7 @@ async function supervise(pattern) {
   const startedMs = Date.now();
   await Promise.all(
     Array.from({ length: HANDS }, () => {
-      const worker = new Worker(fileURLToPath(import.meta.url), { argv: process.argv.slice(2) });
+      const worker = new Worker(fileURLToPath(import.meta.url), { argv: process.argv.slice(2), resourceLimits });
       const next = () => worker.postMessage(queue.shift());
       worker.on('message', (result) => {
         const { good, text } = verdictOf(result);

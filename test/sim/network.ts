@@ -22,6 +22,12 @@ export interface Station {
   readonly server: DeviceServer;
 }
 
+interface Abortable {
+  readonly station: Station;
+  readonly lun: Uint8Array;
+  abort(): void;
+}
+
 /** Sees the commands of a party where the array takes them in and where it answers. */
 export interface Tap {
   arrived(station: Station, task: ScsiTask): void;
@@ -54,8 +60,11 @@ export function createNetwork(parts: {
   latencyMs: number;
   /** Places of the arrays, by serial. */
   places: Readonly<Record<string, string>>;
+  /** Hosts that die, and LUNs of an initiator port that are closed, end their nexus; units are reset. */
+  partings: boolean;
 }): Network {
-  const { scheduler, draws, latencyMs, places } = parts;
+  const { scheduler, draws, latencyMs, places, partings } = parts;
+  const running = new Set<Abortable>();
   const links = new Map<string, Link>();
   const stations = new Map<string, Station>();
   let sessions = 0;
@@ -83,6 +92,44 @@ export function createNetwork(parts: {
   const never = <T>(): Promise<T> => new Promise(() => undefined);
 
   function opener(place: string, life: Life, tap?: Tap): ScsiLunOpener {
+    /** How many LUNs use a nexus with an array, by both their names. */
+    const nexuses = new Map<string, { readonly serial: string; readonly nexus: string; users: number }>();
+    if (partings) watchDeath(life, () => [...nexuses.values()].forEach(part));
+
+    function part({ serial, nexus }: { readonly serial: string; readonly nexus: string }): void {
+      nexuses.delete(`${serial} ${nexus}`);
+      const station = stations.get(serial);
+      if (station?.life.alive) reach(scheduler, station.life, () => station.server.nexusLost(nexus));
+    }
+
+    function use(serial: string, nexus: string): () => void {
+      const key = `${serial} ${nexus}`;
+      const known = nexuses.get(key) ?? { serial, nexus, users: 0 };
+      nexuses.set(key, known);
+      known.users += 1;
+      return () => {
+        known.users -= 1;
+        if (partings && known.users === 0 && life.alive) part(known);
+      };
+    }
+
+    async function reset(serial: string, path: string, lun: Uint8Array, nexus: string): Promise<void> {
+      const between = link(place, places[serial] ?? serial);
+      const sent = transit(between, life);
+      if (!sent) return never();
+      await sent;
+      const station = stations.get(serial);
+      if (!station?.life.alive) throw new LunError('no-path', path, 'connection refused', { outcome: 'unknown' });
+      if ((await awake(station)) === 'died') return never();
+      for (const task of running) if (task.station === station && Buffer.compare(task.lun, lun) === 0) task.abort();
+      try {
+        await station.server.reset('logical-unit', lun, nexus);
+      } catch (error) {
+        throw new LunError('io-error', path, `the target did not do it: ${String(error)}`, { outcome: 'unknown' });
+      }
+      await transit(between, life);
+    }
+
     /** `bound`: fails once the array that it was opened at has died. */
     function serverFor(path: string, serial: string, nexus: string, bound: boolean): DeviceServer {
       let known: Life | undefined;
@@ -105,7 +152,9 @@ export function createNetwork(parts: {
         if (known !== station.life) station.server.nexusOpened(nexus);
         known = station.life;
         tap?.arrived(station, task);
-        const reply = await answered(station, task);
+        const { seen, ended } = partings ? abortable(station, task) : { seen: task, ended: undefined };
+        const reply = await answered(station, seen);
+        ended?.();
         if (reply === 'died') return draws.chance(0.7) ? broken('unknown', 'connection reset') : never();
         tap?.answered(station, task, reply);
         const back = transit(between, life);
@@ -115,7 +164,8 @@ export function createNetwork(parts: {
       }
 
       const nothing = (): undefined => undefined;
-      return { execute, nexusOpened: nothing, nexusLost: nothing, reset: nothing };
+      const resetUnit = (_scope: string, lun: Uint8Array, by: string): Promise<void> => reset(serial, path, lun, by);
+      return { execute, nexusOpened: nothing, nexusLost: nothing, reset: partings ? resetUnit : nothing };
     }
 
     return {
@@ -130,12 +180,15 @@ export function createNetwork(parts: {
         if (!stations.get(serial ?? '')?.life.alive) throw new LunError('no-path', path, 'connection refused');
         const nexus = initiatorPort ? `${place}-${toHex(initiatorPort)}` : `${place}-${(sessions += 1)}`;
         const server = serverFor(path, serial ?? '', nexus, initiatorPort !== undefined);
-        return limited(createScsiLun(path, () => server, Number(lun), nexus));
+        return limited(
+          createScsiLun(path, () => server, Number(lun), nexus),
+          use(serial ?? '', nexus),
+        );
       },
     };
 
     /** Ends each call at its deadline. */
-    function limited(lun: ScsiLun): ScsiLun {
+    function limited(lun: ScsiLun, release: () => void): ScsiLun {
       function within<T>(call: Promise<T>, timeoutMs: number | undefined, outcome: 'not-done' | 'unknown'): Promise<T> {
         return new Promise((resolve, reject) => {
           const timer = scheduler.after(timeoutMs ?? DEFAULT_TIMEOUT_MS, () => {
@@ -159,7 +212,7 @@ export function createNetwork(parts: {
         write: (lba, data, options) => within(lun.write(lba, data, options), options?.timeoutMs, 'unknown'),
         flush: (options) => within(lun.flush(options), options?.timeoutMs, 'unknown'),
         deallocate: (lba, count) => within(lun.deallocate(lba, count), DEALLOCATE_TIMEOUT_MS, 'unknown'),
-        close: async () => undefined,
+        close: async () => release(),
         passThrough: {
           execute: (request) => within(lun.passThrough!.execute(request), request.timeoutMs, 'unknown'),
           resetUnit: (options) => within(lun.passThrough!.resetUnit(options), options?.timeoutMs, 'unknown'),
@@ -171,15 +224,44 @@ export function createNetwork(parts: {
   function awake(station: Station): Promise<'awake' | 'died'> | 'awake' {
     if ((station.life.resumesMs ?? 0) <= scheduler.nowMs()) return 'awake';
     return new Promise((resolve) => {
-      watchDeath(station.life, () => resolve('died'));
-      reach(scheduler, station.life, () => resolve('awake'));
+      const unwatch = watchDeath(station.life, () => resolve('died'));
+      reach(scheduler, station.life, () => {
+        unwatch();
+        resolve('awake');
+      });
     });
+  }
+
+  /** What ABORT TASK and a reset reach for as long as it runs. */
+  function abortable(station: Station, task: ScsiTask): { readonly seen: ScsiTask; readonly ended: () => void } {
+    const listeners: Array<() => void> = [];
+    let aborted = task.aborted ?? false;
+    const abort = (): void => {
+      if (aborted) return;
+      aborted = true;
+      for (const listener of listeners) listener();
+    };
+    task.onceAborted?.(abort);
+    const entry: Abortable = { station, lun: task.lun, abort };
+    running.add(entry);
+    const seen: ScsiTask = {
+      ...task,
+      get aborted() {
+        return aborted;
+      },
+      onceAborted(listener) {
+        if (aborted) listener();
+        else listeners.push(listener);
+      },
+    };
+    return { seen, ended: () => void running.delete(entry) };
   }
 
   function answered(station: Station, task: ScsiTask): Promise<ScsiReply | 'died'> {
     return new Promise((resolve, reject) => {
-      watchDeath(station.life, () => resolve('died'));
+      const unwatch = watchDeath(station.life, () => resolve('died'));
       station.server.execute(task).then((reply) => {
+        unwatch();
         if (station.life.alive) resolve(reply);
       }, reject);
     });

@@ -66,12 +66,20 @@ export interface SimOptions {
   readonly doubleRate: number;
   /** Mean time between orders of somebody who acquires and purges, and restores nothing; 0: never. */
   readonly hoardEveryMs: number;
+  /** How often an application sends any command that reads or changes a volume, instead of a plain READ or WRITE. */
+  readonly commandRate: number;
+  /** Each array has the volumes of the other as virtual ones, and applications use them. */
+  readonly mapped: boolean;
+  /** Mean time between hosts that reset a unit, or reserve it and die; 0: never. */
+  readonly upheavalEveryMs: number;
+  /** Mean time between things that a stranger sends, which nobody should; 0: never. */
+  readonly strangerEveryMs: number;
   /** Constants of the product that have another value in this seed; see `tunables.mjs`. */
   readonly tunables: Readonly<Record<string, number>>;
 }
 
-/** As seeds were played that the corpus remembers: `first`, `wide`, `whole`, then `aimed`. Knobs that came later have streams of their own. */
-export type Swarm = 'first' | 'wide' | 'whole' | 'aimed';
+/** As seeds were played that the corpus remembers: `first`, `wide`, `whole`, `aimed`, then `every`. Knobs that came later have streams of their own. */
+export type Swarm = 'first' | 'wide' | 'whole' | 'aimed' | 'every';
 
 function drawLaterOptions(
   seed: number,
@@ -100,6 +108,10 @@ const NARROW = {
   delayRate: 0,
   doubleRate: 0,
   hoardEveryMs: 0,
+  commandRate: 0,
+  mapped: false,
+  upheavalEveryMs: 0,
+  strangerEveryMs: 0,
   tunables: {},
 } as const;
 
@@ -143,9 +155,21 @@ function drawAimedOptions(seed: number, tunables: SimOptions['tunables']): Parti
   };
 }
 
-export function drawOptions(seed: number, swarm: Swarm = 'aimed'): SimOptions {
+function drawEveryOptions(seed: number): Partial<SimOptions> {
+  const draws = createDraws(seed, 'options-every');
+  return {
+    commandRate: draws.pick([0, 0.1, 0.3, 0.6]),
+    mapped: draws.chance(0.3),
+    upheavalEveryMs: draws.pick([0, 0, 0, 100, 500]),
+    strangerEveryMs: draws.pick([0, 0, 0, 20, 100]),
+  };
+}
+
+export function drawOptions(seed: number, swarm: Swarm = 'every'): SimOptions {
   const options = drawUnaimed(seed, swarm);
-  return swarm === 'aimed' ? { ...options, ...drawAimedOptions(seed, options.tunables) } : options;
+  if (swarm !== 'aimed' && swarm !== 'every') return options;
+  const aimed = { ...options, ...drawAimedOptions(seed, options.tunables) };
+  return swarm === 'every' ? { ...aimed, ...drawEveryOptions(seed) } : aimed;
 }
 
 function drawUnaimed(seed: number, swarm: Swarm): SimOptions {
@@ -178,6 +202,6 @@ function drawUnaimed(seed: number, swarm: Swarm): SimOptions {
     ...drawLaterOptions(seed),
     ...NARROW,
     ...(swarm === 'first' ? {} : drawWideOptions(seed)),
-    ...(swarm === 'whole' || swarm === 'aimed' ? drawWholeOptions(seed) : {}),
+    ...(swarm === 'first' || swarm === 'wide' ? {} : drawWholeOptions(seed)),
   };
 }

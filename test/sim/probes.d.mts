@@ -8,4 +8,5 @@ export interface Probe {
 }
 
 export const PROBES: readonly Probe[];
+export const DEEDS: readonly string[];
 export const SIGHTS: Readonly<Record<string, RegExp>>;

@@ -142,6 +142,52 @@ export const PROBES = [
   },
 ];
 
+const COMMANDS = [
+  'WRITE(6)',
+  'WRITE(10)',
+  'WRITE(12)',
+  'WRITE(16)',
+  'WRITE AND VERIFY(10)',
+  'WRITE AND VERIFY(12)',
+  'WRITE AND VERIFY(16)',
+  'WRITE ATOMIC',
+  'WRITE SAME(10)',
+  'WRITE SAME(16)',
+  'COMPARE AND WRITE',
+  'ORWRITE',
+  'UNMAP of several ranges',
+  'EXTENDED COPY',
+  'EXTENDED COPY from another group',
+  'READ(6)',
+  'READ(10)',
+  'READ(12)',
+  'READ(16)',
+  'VERIFY(10)',
+  'VERIFY(12)',
+  'VERIFY(16)',
+  'GET LBA STATUS',
+  'SYNCHRONIZE CACHE(10)',
+  'SYNCHRONIZE CACHE(16)',
+  'RESERVE(6)',
+  'RELEASE(6)',
+  'PERSISTENT RESERVE OUT (reserve)',
+  'PERSISTENT RESERVE OUT (clear)',
+];
+
+/** What hosts have done, as they tell it themselves. */
+export const DEEDS = [
+  ...COMMANDS.map((command) => `${command} is carried out`),
+  'COMPARE AND WRITE finds something else',
+  'a command goes through a virtual volume',
+  'a reservation keeps a command out',
+  'a unit is reset',
+  'a command is aborted',
+  ...['torn', 'halves', 'nonsense', 'flipped', 'again'].map((kind) => `a stranger writes a block: ${kind}`),
+  'a stranger writes beside a slot',
+  'a stranger sends any command',
+  'a stranger sends what is no PDU',
+];
+
 /** What the story tells. */
 export const SIGHTS = {
   'a process is killed': / is killed$/,

@@ -6,8 +6,8 @@ import { drainGroup } from '../../src/replication/drain.ts';
 import { ReplicationRefusal } from '../../src/replication/refusal.ts';
 import { createClients } from './command-client.ts';
 import { createPartyClock, end, sleep, type Life } from './scheduler.ts';
-import { SimFailure } from './verdict.ts';
-import { describeError, type SimGroup, type World } from './world.ts';
+import { describeError, SimFailure } from './verdict.ts';
+import type { SimGroup, World } from './world.ts';
 
 /** A host that runs verbs of the production replication code over the production command client. */
 export function createReplicationHost(world: World, name: string, life: Life, timeoutMs: number): ReplicationContext {

@@ -1,25 +1,14 @@
-import type { Finding } from '../../src/array/check/finding.ts';
-import { differenceFileName } from '../../src/array/group/difference-maps.ts';
-import {
-  JOURNAL_BLOCK_SIZE,
-  journalGeometry,
-  lbaOf,
-  metadataLba,
-  type JournalGeometry,
-} from '../../src/array/journal/geometry.ts';
-import { decodeRecord, type JournalRecord } from '../../src/array/journal/record.ts';
-import type { ArrayState, GroupState } from '../../src/array/store/array-state.ts';
+import { JOURNAL_BLOCK_SIZE, lbaOf, metadataLba } from '../../src/array/journal/geometry.ts';
+import { decodeRecord } from '../../src/array/journal/record.ts';
+import { COPIES, newestVersion, PIECE, readGuardedFile, SECTOR } from '../../src/array/store/guarded-sectors.ts';
 import { readStateLog } from '../../src/array/store/state-log.ts';
-import { readGuardedFile } from '../../src/array/store/guarded-file.ts';
 import type { SimDisk } from './disk.ts';
-import { DECAYS, type Decay, type Wound } from './wounds.ts';
+import { geometryOf, journalFileOf } from './layout.ts';
 import type { Draws } from './randomness.ts';
-import { SimFailure } from './verdict.ts';
+import { isInPlace, STATE } from './rotten-tables.ts';
 import type { ArrayParty, SimGroup, World } from './world.ts';
+import { DECAYS, type Decay } from './wounds.ts';
 
-const SECTOR = 512;
-const STATE = 'state';
-const COPIES = 3;
 /** Where bits flip, from and to: in the tables; in data, where the checkers look; in the metadata of a record, and in what it says of the volume. */
 const ANYWHERE = [[0, SECTOR]] as const;
 const IN_STAMPS = [[0, 8]] as const;
@@ -34,10 +23,6 @@ interface Target {
   readonly array: ArrayParty;
   readonly draws: Draws;
 }
-
-const journalOf = ({ group, array }: Pick<Target, 'group' | 'array'>): string =>
-  `lun-${group.definition.journals[array.name]!}.journal`;
-const geometryOf = ({ ringRecords }: SimGroup): JournalGeometry => journalGeometry(8 + 9 * ringRecords);
 
 /** What is to rot before an array starts the next time. */
 const orders = new WeakMap<ArrayParty, Draws>();
@@ -65,7 +50,7 @@ export function rotSomewhere(world: World, draws: Draws): void {
  */
 function rotJournal(target: Target): void {
   const { array, draws } = target;
-  const name = journalOf(target);
+  const name = journalFileOf(target.group, target.array.name);
   const { group, ready } = target.group.at(array);
   if (!group) return;
   const isPrimary = group.role === 'primary';
@@ -94,7 +79,7 @@ function rotNextRecord(target: Target): void {
   const { group, array, draws } = target;
   const { disk } = array;
   const { watcher } = disk;
-  const journal = journalOf(target);
+  const journal = journalFileOf(target.group, target.array.name);
   if (!watcher || ordered.has(array)) return;
   ordered.add(array);
   const written = new Set<number>();
@@ -121,7 +106,7 @@ function rotNextRecord(target: Target): void {
 function rotRecord(target: Target, place: Omit<Place, 'name' | 'flips'>): void {
   const { world, group, array, draws } = target;
   const flips = place.sector < geometryOf(group).headLba ? IN_METADATA : IN_STAMPS;
-  rotSector(world, array, draws, { ...place, name: journalOf(target), flips });
+  rotSector(world, array, draws, { ...place, name: journalFileOf(target.group, target.array.name), flips });
 }
 
 interface Place {
@@ -134,10 +119,9 @@ interface Place {
   readonly flips: typeof ANYWHERE | typeof IN_STAMPS | typeof IN_METADATA;
 }
 
-function rotSector(world: World, array: ArrayParty, draws: Draws, place: Place): void {
+function rotSector(world: World, array: ArrayParty, draws: Draws, place: Place, decay = draws.pick(DECAYS)): void {
   const { name, sector, what, other, untilDeath, flips } = place;
   const { disk } = array;
-  const decay = draws.pick(DECAYS);
   const bytes = decayed(decay, disk.peek(name, sector * SECTOR, SECTOR));
   if (disk.rot(name, sector, { decay, bytes, untilDeath })) {
     world.note(`${array.name}: sector ${sector} of ${name} is ${decay}: ${what}`);
@@ -155,6 +139,7 @@ function rotSector(world: World, array: ArrayParty, draws: Draws, place: Place):
 
 /** Called before the storage is looked at: what was ordered while the array ran, or was down, has happened. */
 export function rotAtRest(world: World, array: ArrayParty): void {
+  cureShaken(array);
   const draws = orders.get(array);
   orders.delete(array);
   if (!draws) return;
@@ -172,189 +157,44 @@ function rotStateLog(world: World, array: ArrayParty, draws: Draws): void {
   rotSector(world, array, draws, { name: STATE, sector, what: 'tables', other, untilDeath: false, flips: ANYWHERE });
 }
 
-/** One of the three sectors of a piece, and not the newest: what stands in the one before it was right once, too. */
+/**
+ * One of the three sectors of a piece, whichever, where a version was durable and no power cut came into its being written; all three
+ * at times, which must be noticed.
+ */
 function rotGuarded(world: World, array: ArrayParty, draws: Draws): void {
   const { disk } = array;
-  const names = disk.files().filter((name) => name.endsWith('.map') || name.startsWith('differences-'));
+  const names = disk.files().filter(isInPlace);
   if (names.length === 0) return;
   const name = draws.pick(names);
-  const file = disk.storage({ alive: true }).open(name);
-  const pieces = Math.ceil(file.size() / (COPIES * SECTOR));
+  const pieces = Math.ceil(disk.storage({ alive: true }).open(name).size() / (COPIES * SECTOR));
   if (pieces === 0) return;
   const piece = draws.random.below(pieces);
-  const { versions } = readGuardedFile(file, pieces * 504).pieces[piece]!;
-  const newest = versions.indexOf(Math.max(...versions));
-  const copy = draws.pick([0, 1, 2].filter((candidate) => candidate !== newest));
-  const sector = piece * COPIES + copy;
-  const place = { name, sector, other: sector, untilDeath: false, flips: ANYWHERE };
-  rotSector(world, array, draws, { ...place, what: 'a table in place' });
+  const sectors = [0, 1, 2].map((copy) => piece * COPIES + copy);
+  const isHit = (sector: number): boolean =>
+    disk.shaken.of(name).has(sector) || disk.wounds(name).some(({ at }) => at === sector * SECTOR);
+  if (sectors.some(isHit) || !holdsSomething(disk, name, piece)) return;
+  const rotting = draws.chance(0.2) ? sectors : [draws.pick(sectors)];
+  const decay = draws.pick(['flipped', 'unreadable'] as const);
+  for (const sector of rotting) {
+    const place = { name, sector, other: sector, untilDeath: false, flips: ANYWHERE };
+    rotSector(world, array, draws, { ...place, what: 'a table in place' }, decay);
+  }
+  // All of them or one: of two nobody could tell.
+  const rotten = sectors.filter(isHit);
+  if (rotten.length === 2) disk.cure(name, ({ at }) => at === rotten[0]! * SECTOR);
 }
 
-/** Where a write may be missing since its record has rotted and somebody has accepted that. */
-export interface LostPlace {
-  readonly volume: number;
-  readonly first: number;
-  readonly count: number;
-}
-
-/** A journal that its array leads and that has rotted where a later record proves that it was durable. */
-export interface RottenJournal {
-  readonly group: SimGroup;
-  readonly file: string;
-  /** The first of the records that are proven and cannot be read. */
-  readonly record: number;
-  readonly places: readonly LostPlace[];
-  /** Of these records. */
-  readonly wounds: ReadonlySet<Wound>;
-}
-
-interface Found {
-  readonly record: JournalRecord;
-  /** What has rotted of its metadata, and of its data. */
-  readonly metadata: readonly Wound[];
-  readonly data: readonly Wound[];
-}
-
-/** What the next start finds; undefined where the log is damaged, or the disk does not give it. Strikes are not for this look. */
-function tablesOf(disk: SimDisk): ArrayState | undefined {
-  if (disk.wounds(STATE).some(({ decay }) => decay === 'unreadable')) return undefined;
+function holdsSomething(disk: SimDisk, name: string, piece: number): boolean {
   disk.quiet = true;
-  const { records, fault } = readStateLog(disk.storage({ alive: true }));
+  const { pieces } = readGuardedFile(disk.storage({ alive: true }).open(name), (piece + 1) * PIECE);
   disk.quiet = false;
-  if (fault) return undefined;
-  return records.map(({ entry }) => entry as { readonly state?: ArrayState }).findLast(({ state }) => state)?.state;
+  return newestVersion(pieces[piece]!.versions) > 0;
 }
 
-/** What no array may serve: it is known from what had been written, and from the tables that the next start finds. */
-export function rottenJournals(world: World, array: ArrayParty): RottenJournal[] {
-  const state = tablesOf(array.disk);
-  return world.groups.flatMap((group) => {
-    const own = state?.groups.find(({ name }) => name === group.definition.name);
-    const leads = own?.role === 'primary' && own.suspendReason === 'none';
-    if (!leads || own.journalLost || own.givenUpTo !== undefined) return [];
-    return rottenJournal({ world, group, array }, own) ?? [];
-  });
-}
-
-function rottenJournal(target: Omit<Target, 'draws'>, state: GroupState): RottenJournal | undefined {
-  const { group, array } = target;
-  const file = journalOf(target);
-  const found = soundRecords(target, state);
-  const isProven = ({ record: { sequence } }: Found): boolean =>
-    found.some(
-      ({ record, metadata }) => metadata.length === 0 && record.sequence > sequence && record.durable >= sequence,
-    );
-  const lost = found.filter(
-    (candidate) => candidate.metadata.length + candidate.data.length > 0 && isProven(candidate),
-  );
-  if (lost.length === 0) return undefined;
-  const { firstLun } = group.at(array);
-  const places = lost.map(({ record }) => ({ volume: record.lun - firstLun, first: record.lba, count: record.length }));
-  const wounds = new Set(lost.flatMap(({ metadata, data }) => [...metadata, ...data]));
-  return { group, file, record: lost[0]!.record.sequence, places, wounds };
-}
-
-/** Every record behind the last one freed, as it was written. */
-function soundRecords(target: Omit<Target, 'draws'>, { purged, lineage }: GroupState): Found[] {
-  const { array, group } = target;
-  const file = journalOf(target);
-  const geometry = geometryOf(group);
-  const wounds = array.disk.wounds(file);
-  const at = (lba: number): Wound[] => wounds.filter((wound) => wound.at === lba * SECTOR);
-  const found: Found[] = [];
-  for (let sequence = purged.sequence + 1; sequence <= purged.sequence + geometry.recordLimit; sequence += 1) {
-    const lba = metadataLba(geometry, sequence);
-    const metadata = at(lba);
-    const decoded = decodeRecord(metadata[0]?.sound ?? array.disk.peek(file, lba * SECTOR, SECTOR));
-    if (!decoded.ok || decoded.value.sequence !== sequence) continue;
-    const record = decoded.value;
-    if (record.generation !== lineage.at(-1)?.generation) continue;
-    const blocks = Array.from({ length: record.blockCount }, (_, index) => lbaOf(geometry, record.offset + index));
-    found.push({ record, metadata, data: blocks.flatMap(at) });
+/** A power cut has come into the making good of a piece: another fault in it would be one too many. */
+function cureShaken({ disk }: ArrayParty): void {
+  for (const name of disk.files().filter(isInPlace)) {
+    const pieces = new Set([...disk.shaken.of(name)].map((sector) => Math.floor(sector / COPIES)));
+    disk.cure(name, ({ at }) => pieces.has(Math.floor(at / (COPIES * SECTOR))));
   }
-  return found;
-}
-
-/** The array has ended: what no later record proves is sound again. */
-export function cureUnproven(world: World, array: ArrayParty): void {
-  const kept = new Set(rottenJournals(world, array).flatMap(({ wounds }) => [...wounds]));
-  for (const name of array.disk.files()) array.disk.cure(name, (wound) => wound.untilDeath && !kept.has(wound));
-}
-
-/** `array check` calls it damage, by the number of the record. */
-export function needJournalsNamed(
-  array: ArrayParty,
-  rotten: readonly RottenJournal[],
-  findings: readonly Finding[],
-): void {
-  if (array.disk.wounds(STATE).length > 0) return;
-  for (const { file, record } of rotten) {
-    const isNamed = (finding: Finding): boolean =>
-      finding.file === file &&
-      finding.severity === 'damage' &&
-      finding.what.startsWith(`record ${record} cannot be read`);
-    if (findings.some(isNamed)) continue;
-    throw new SimFailure(
-      'rot-named',
-      `record ${record} of ${file} of ${array.name} has rotted, and array check does not say so`,
-    );
-  }
-}
-
-/** No array may serve the group of a journal that has lost what it promised. */
-export async function needHeld(array: ArrayParty, rotten: readonly RottenJournal[]): Promise<void> {
-  for (const { group, record } of rotten) {
-    const serves = await group
-      .at(array)
-      .look()
-      .then(
-        () => true,
-        () => false,
-      );
-    if (!serves) continue;
-    throw new SimFailure(
-      'rot-named',
-      `${array.name} serves a group, though record ${record} of its journal has rotted`,
-    );
-  }
-}
-
-/** The state log is whole or refused; an unreadable sector of a map may be the newest, and is refused too where a volume or a pair needs it. */
-function mustRefuse(world: World, array: ArrayParty): readonly string[] {
-  const { disk } = array;
-  const wanted = world.groups.flatMap(({ definition, at }) =>
-    (at(array).group?.pairs ?? []).map((pair) => differenceFileName(definition.name, pair.slot)),
-  );
-  const isNeeded = (name: string): boolean => name === STATE || name.endsWith('.map') || wanted.includes(name);
-  const lost = (name: string): boolean =>
-    disk.wounds(name).some(({ decay }) => name === STATE || decay === 'unreadable');
-  return disk.files().filter((name) => isNeeded(name) && lost(name));
-}
-
-const isTable = (name: string): boolean => name === STATE || name.endsWith('.map') || name.startsWith('differences-');
-
-/** `array check` says of each file of tables that has rotted that it has. */
-export function needNamed(array: ArrayParty, findings: readonly Finding[]): void {
-  const rotten = array.disk.files().filter((name) => isTable(name) && array.disk.wounds(name).length > 0);
-  // Without them nobody knows what there should be.
-  for (const name of rotten.includes(STATE) ? [STATE] : rotten) {
-    if (findings.some(({ file }) => file === name)) continue;
-    throw new SimFailure('rot-named', `${name} of ${array.name} has rotted, and array check does not see it`);
-  }
-}
-
-/** The array serves: nothing that it had to refuse was in its storage. */
-export function needRefused(world: World, array: ArrayParty): void {
-  const [name] = mustRefuse(world, array);
-  if (name) throw new SimFailure('rot-named', `${array.name} serves, though its ${name} has rotted`);
-}
-
-/** Whether an array that does not start says which rotten file is in its way, of several perhaps; that one is then made good. */
-export function curesAtRest(world: World, array: ArrayParty, error: unknown): boolean {
-  const text = String(error);
-  const isNamed = (name: string): boolean =>
-    name === STATE ? /state log|read state$/.test(text) : text.includes(name);
-  const named = mustRefuse(world, array).find(isNamed);
-  if (named) array.disk.cure(named);
-  return named !== undefined;
 }

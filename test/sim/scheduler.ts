@@ -62,7 +62,7 @@ export function createScheduler(): Scheduler {
       push(event);
       return { cancel: () => void (event.callback = undefined) };
     },
-    async step() {
+    step() {
       for (let event = pop(); event; event = pop()) {
         if (!event.callback) continue;
         nowMs = event.dueMs;
@@ -70,10 +70,9 @@ export function createScheduler(): Scheduler {
         const { callback } = event;
         event.callback = undefined;
         callback();
-        await settled(events);
-        return true;
+        return settled(events);
       }
-      return false;
+      return Promise.resolve(false);
     },
   };
 }
@@ -82,10 +81,10 @@ export function createScheduler(): Scheduler {
  * Everything has run that needs no further event: a tick comes when the queue of microtasks is empty, and costs no turn of
  * the event loop. Now and then it has its turn all the same, because only then unhandled rejections are reported.
  */
-function settled(events: number): Promise<void> {
+function settled(events: number): Promise<true> {
   return new Promise((resolve) => {
-    if (events % 64 === 0) setImmediate(resolve);
-    else process.nextTick(resolve);
+    if (events % 64 === 0) setImmediate(resolve, true);
+    else process.nextTick(resolve, true);
   });
 }
 
@@ -96,6 +95,8 @@ export interface Life {
   resumesMs?: number;
   /** What happened to it meanwhile, in that order. */
   asleep?: Array<() => void>;
+  /** Timers of its clock that have not fired. */
+  timers?: number;
   /** How far its wall clock is off. */
   wallOffsetMs?: number;
 }
@@ -128,9 +129,11 @@ type Death = (powerCut: boolean) => void;
 
 const deaths = new WeakMap<Life, Set<Death>>();
 
-export function watchDeath(life: Life, callback: Death): void {
+/** Returns what ends the watch: who has got what he waited for must not be kept until then. */
+export function watchDeath(life: Life, callback: Death): () => void {
   const known = deaths.get(life) ?? new Set();
   deaths.set(life, known.add(callback));
+  return () => void known.delete(callback);
 }
 
 /** Ends a life; connections to it break, unless there is no power left to say so. */
@@ -149,16 +152,22 @@ export function createPartyClock(scheduler: Scheduler, life: Life): Clock {
     monotonicMs: () => scheduler.nowMs(),
     wallMs: () => START_WALL_MS + Math.floor(scheduler.nowMs()) + (life.wallOffsetMs ?? 0),
     setTimer(delayMs, callback) {
-      let cancelled = false;
+      let over = false;
+      life.timers = (life.timers ?? 0) + 1;
+      const isFirst = (): boolean => {
+        if (over) return false;
+        over = true;
+        life.timers! -= 1;
+        return true;
+      };
       const timer = scheduler.after(delayMs, () =>
         reach(scheduler, life, () => {
-          if (!cancelled) callback();
+          if (isFirst()) callback();
         }),
       );
       return {
         cancel() {
-          cancelled = true;
-          timer.cancel();
+          if (isFirst()) timer.cancel();
         },
       };
     },

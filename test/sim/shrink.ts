@@ -4,6 +4,10 @@ import { runSeed, type SimResult } from './simulation.ts';
 /** Kinds of faults and of traffic that may turn out not to matter. */
 const WITHOUT: ReadonlyArray<Partial<SimOptions>> = [
   { groups: 1 },
+  { strangerEveryMs: 0 },
+  { upheavalEveryMs: 0 },
+  { mapped: false },
+  { commandRate: 0 },
   { ambushEveryMs: 0 },
   { delayRate: 0 },
   { doubleRate: 0 },

@@ -1,10 +1,13 @@
 import type { GroupState } from '../../src/array/store/array-state.ts';
+import type { Ring } from './checkers/ring.ts';
 import type { SimDisk } from './disk.ts';
-import type { LostPlace } from './rot.ts';
+import type { DiskWatcher } from './disk-watcher.ts';
+import type { LostPlace } from './rotten-journals.ts';
 import { createHistory, type History, type Image, type Write } from './history.ts';
 import type { StatePeek } from './state-peek.ts';
 import { SimFailure } from './verdict.ts';
 
+const NO_RING: Ring = { stored: () => [], recordLimit: 0, blocks: 0 };
 export const NOTHING_HELD = { generation: '', sequence: 0 } as const;
 
 export type Role = 'simplex' | 'primary' | 'auxiliary';
@@ -32,11 +35,22 @@ export interface Side {
   /** What hosts wrote to volumes that no pair has while the group was auxiliary here, and no flush has covered. */
   readonly outside: Set<Write>;
   stateChanged: boolean;
+  /** How often the group's state, or the storage that holds it, was another one. */
+  changes: number;
+  /** When the state last was another one, and how many commits have come since. */
+  changedMs: number;
+  laterCommits: number;
+  /** What was flushed last is the log as it was compacted, which is no commit. */
+  compacted: boolean;
+  /** The array has been down since the group was last looked at. */
+  unseen: boolean;
   volumesChanged: boolean;
   /** Since it was last ready its power was cut. */
   cut: boolean;
   /** Rises with each change of role. */
   roleChanges: number;
+  /** Rises with each death, and with each older copy that is put back. */
+  lives: number;
   /** The operator has said that this side's own writes may be given up. */
   mayDiscard: boolean;
   /** The operator has made it primary without stopping the other. */
@@ -56,6 +70,8 @@ export interface Side {
   needsBase: boolean;
   /** As an auxiliary: the most that it ever held durably of the generation, until its group is dissolved. */
   held: { readonly generation: string; readonly sequence: number };
+  /** What its journal holds. */
+  ring: Ring;
   /** What its volumes held when they were last looked at. */
   image: Image;
   /** Reads the volumes of the array that runs now, as a host would. */
@@ -79,9 +95,15 @@ export function createSide(
     unflushed: new Set(),
     outside: new Set(),
     stateChanged: false,
+    changes: 0,
+    changedMs: 0,
+    laterCommits: 0,
+    compacted: false,
+    unseen: false,
     volumesChanged: false,
     cut: false,
     roleChanges: 0,
+    lives: 0,
     mayDiscard: false,
     maySplit: false,
     mayMix: false,
@@ -90,14 +112,15 @@ export function createSide(
     forks: [],
     needsBase: false,
     held: NOTHING_HELD,
+    ring: NO_RING,
     image: empty,
     look: () => Promise.resolve(empty),
   };
 }
 
 /** Tells an array's sides what its storage takes in: the log of tables is common to them, each volume belongs to one. */
-export function watchDisk(disk: SimDisk, peek: StatePeek, sides: readonly Side[]): void {
-  disk.watcher = {
+export function watchSides(peek: StatePeek, sides: readonly Side[]): DiskWatcher {
+  return {
     written(file, offset, data) {
       if (isStateLog(file)) peek.written(file, offset, data);
       else for (const side of sides) if (volumeAt(side, lunOf(file)) >= 0) side.volumesChanged = true;
@@ -108,7 +131,10 @@ export function watchDisk(disk: SimDisk, peek: StatePeek, sides: readonly Side[]
     flushed(file) {
       if (!isStateLog(file)) return;
       peek.flushed();
-      for (const side of sides) side.stateChanged = true;
+      for (const side of sides) {
+        side.stateChanged = true;
+        side.compacted = file === COMPACTED;
+      }
     },
   };
 }
@@ -123,9 +149,11 @@ export function volumeAt(side: Side, lun: number): number {
   return volume >= 0 && volume < side.image.length ? volume : -1;
 }
 
+const COMPACTED = 'state.new';
+
 /** A compacted log goes on in the file that was renamed over the old one. */
 function isStateLog(file: string): boolean {
-  return file === 'state' || file === 'state.new';
+  return file === 'state' || file === COMPACTED;
 }
 
 export function groupOf(side: Side): GroupState | undefined {

@@ -8,8 +8,10 @@ import { startOperator } from './operator.ts';
 import { startRawOrders } from './raw-orders.ts';
 import { drawOptions, type SimOptions, type Swarm } from './options.ts';
 import type { Life } from './scheduler.ts';
-import { SimFailure, type Invariant } from './verdict.ts';
-import { createWorld, describeError, isReady, type SimGroup, type World, type Wrappers } from './world.ts';
+import { startStranger } from './stranger.ts';
+import { startUpheaval } from './upheaval.ts';
+import { describeError, SimFailure, type Invariant } from './verdict.ts';
+import { createWorld, isReady, type SimGroup, type World, type Wrappers } from './world.ts';
 
 export interface SimResult {
   readonly seed: number;
@@ -84,9 +86,13 @@ function watchProbes(world: World): Set<string> {
   const seen = new Set<string>();
   globalThis.cdctlProbe = (name) => seen.add(name);
   const note = world.note.bind(world);
+  let unseen = Object.entries(SIGHTS);
   world.note = (text) => {
     note(text);
-    for (const [name, sight] of Object.entries(SIGHTS)) if (!seen.has(name) && sight.test(text)) seen.add(name);
+    const sighted = unseen.filter(([, sight]) => sight.test(text));
+    if (sighted.length === 0) return;
+    for (const [name] of sighted) seen.add(name);
+    unseen = unseen.filter((entry) => !sighted.includes(entry));
   };
   return seen;
 }
@@ -111,6 +117,8 @@ async function play(world: World): Promise<void> {
     startHoarder(world, group);
   }
   startRawOrders(world, groups[0]!);
+  startUpheaval(world);
+  startStranger(world);
   startFaults(world);
   const endMs = scheduler.nowMs() + options.chaosMs;
   scheduler.after(options.chaosMs, () => undefined);
@@ -120,7 +128,7 @@ async function play(world: World): Promise<void> {
 }
 
 /** Each group has one at least; where there are several, one more writes to all of them. */
-function startApplications(world: World, life: Life): void {
+export function startApplications(world: World, life: Life): void {
   const { groups, options } = world;
   const hosts = Math.max(options.applications, groups.length);
   for (let index = 0; index < hosts; index += 1) {
@@ -130,16 +138,17 @@ function startApplications(world: World, life: Life): void {
 }
 
 /** Steps until `done`, every checker looking after each. */
-export async function runUntil(world: World, done: () => boolean): Promise<void> {
+export async function runUntil(world: World, done: () => boolean, eventLimit = EVENT_LIMIT): Promise<void> {
   while (!done()) {
     const moved = await world.scheduler.step();
     for (const { model } of world.groups) {
       const looking = model.check();
       if (looking) await looking;
     }
+    for (const { findings } of world.arrays) if (findings.first()) throw findings.first();
     if (world.failure !== undefined) throw world.failure;
     if (!moved) throw new SimFailure('I9-liveness', 'nothing is left that could move the world');
-    if (world.scheduler.events() > EVENT_LIMIT) throw new SimFailure('I9-liveness', `more than ${EVENT_LIMIT} events`);
+    if (world.scheduler.events() > eventLimit) throw new SimFailure('I9-liveness', `more than ${eventLimit} events`);
   }
 }
 

@@ -63,6 +63,13 @@ const restoreHalf: Act = async (context, world) => {
 /** The journal cannot be flushed from its next flush on. */
 const journalFails: Act = async (_context, world) => world.arrays[TOKYO].disk.strike('lun-20.journal', 'flush');
 
+/** The same; half of what that flush was to write is durable. */
+const journalFailsHalfway: Act = async (context, world) => {
+  const { disk } = world.arrays[TOKYO];
+  disk.options = { ...disk.options, flushedShare: 0.5 };
+  await journalFails(context, world);
+};
+
 /** Somebody puts back a copy of the primary that is older than what its auxiliary has read, and it goes on writing. */
 const goBack: Act = async (context, world) => {
   const tokyo = world.arrays[TOKYO];
@@ -113,10 +120,10 @@ const writes = (...chunks: readonly number[]): Act =>
   });
 
 /** What they leave is nowhere but in the page cache for a while. */
-const burst = (count: number, apartMs: number): Act =>
+const burst = (count: number, apartMs: number, chunks = CHUNKS): Act =>
   hosts(async ({ write, world }) => {
     for (let time = 0; time < count; time += 1) {
-      await write(time % CHUNKS, false);
+      await write(time % chunks, false);
       await sleep(world.scheduler, { alive: true }, apartMs);
     }
   });
@@ -159,14 +166,37 @@ const writesApart = (chunkCount: number, apartMs: number): Act =>
     await Promise.all(written);
   });
 
-/** A place is given back by one chunk and asked for by another whose entry in the map lies elsewhere. */
+/**
+ * A place is given back by one chunk and asked for by another whose entry in the map lies elsewhere. More than once: so one of the
+ * entries comes to stand in two sectors side by side, which a cut can take in one.
+ */
 const exchangePlaces = hosts(async ({ write, free }) => {
-  await write(NEAR_CHUNK);
-  await free(NEAR_CHUNK);
+  for (let time = 0; time < 3; time += 1) {
+    await write(NEAR_CHUNK);
+    await free(NEAR_CHUNK);
+  }
   await write(FAR_CHUNK);
 });
 
 const freeNear = hosts(({ free }) => free(NEAR_CHUNK));
+
+const together =
+  (...acts: readonly Act[]): Act =>
+  async (context, world) => {
+    await Promise.all(acts.map((act) => act(context, world)));
+  };
+
+/** Orders to read, past the verb and its patience: whoever carries them out meets the primary anew each time. */
+const acquireAgain =
+  (count: number, apartMs: number): Act =>
+  async (context, world) => {
+    const { name: group } = groupOf(world);
+    for (let time = 1; time <= count; time += 1) {
+      await pause(apartMs)(context, world);
+      const ordered = context.arrays.get('osaka')!.acquire({ group, toSequence: 1_000 * time });
+      void ordered.catch(() => undefined);
+    }
+  };
 
 /** By hand at the primary alone: its auxiliary hears nothing of it. */
 const suspendUnseen: Act = async (context, world) => {
@@ -177,6 +207,9 @@ const suspendUnseen: Act = async (context, world) => {
   await writes(NEAR_CHUNK)(context, world);
   await tokyo.resyncGroup({ group, role: 'primary', discard: false, generation, lineage });
 };
+
+/** By hand at the auxiliary alone: its primary goes on, and marks nothing. */
+const suspendAuxiliary: Act = (context, world) => context.arrays.get('osaka')!.splitGroup(groupOf(world).name);
 
 /** Past the verb, which restores first. */
 const takeOverByHand: Act = (context, world) =>
@@ -198,8 +231,13 @@ export const SITUATIONS: Readonly<Record<string, Operation>> = {
   },
   'copy from an array that may restart': {
     before: [...PAIR, split, writes(NEAR_CHUNK)],
-    act: slowly(TOKYO, JOURNAL, 30, slowly(OSAKA, DATA, 300, inTurn(resync, pause(310), burst(30, 4), pause(200)))),
-    options: { ...SILENT, volumes: 1 },
+    act: slowly(
+      TOKYO,
+      JOURNAL,
+      30,
+      slowly(OSAKA, DATA, 300, together(inTurn(resync, pause(200)), burst(60, 8), acquireAgain(25, 20))),
+    ),
+    options: { ...SILENT, volumes: 1, tunables: { FAILURE_RETRY_MS: 10 } },
     fates: ['lost'],
   },
   'resync while restored volumes are flushed': {
@@ -212,10 +250,28 @@ export const SITUATIONS: Readonly<Record<string, Operation>> = {
     act: inTurn(suspendUnseen, writes(1, 2, 3), drain),
     options: { ...SILENT, volumes: 1 },
   },
+  'a map that is emptied late': {
+    before: [...PAIR, writes(2), split, writes(3), resync],
+    act: inTurn(drain, pause(60), drain, split, writes(7), resync, drain),
+    options: { ...SILENT, volumes: 1, tunables: SMALL_CHUNKS },
+    fates: ['lost'],
+  },
+  'a resync of the auxiliary alone': {
+    before: [...PAIR, writes(2)],
+    act: inTurn(split, pause(60), resync, drain, suspendAuxiliary, resync, drain, split, writes(7), resync, drain),
+    options: { ...SILENT, volumes: 1, tunables: SMALL_CHUNKS },
+    fates: ['lost'],
+  },
   'a journal that cannot be flushed': {
     before: PAIR,
     act: inTurn(journalFails, burst(12, 4)),
     options: { ...SILENT, volumes: 1, tunables: SMALL_CHUNKS },
+  },
+  'a journal that is forgotten': {
+    before: PAIR,
+    act: inTurn(journalFailsHalfway, burst(12, 1, 2)),
+    options: { ...SILENT, volumes: 1, tunables: SMALL_CHUNKS },
+    kills: true,
   },
   'a primary that is killed before the power goes': {
     before: PAIR,

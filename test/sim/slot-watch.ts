@@ -1,4 +1,4 @@
-import { toHex } from '../../src/base/bytes.ts';
+import { readU16, readU32, toHex } from '../../src/base/bytes.ts';
 import { initiatorOf } from '../../src/array/access/visibility.ts';
 import { BLOCK_STATES } from '../../src/interface-block/control-parameter.ts';
 import { FIRST_SLOT_OFFSET, SLOT_SIZE } from '../../src/interface-block/geometry.ts';
@@ -28,7 +28,12 @@ interface Holder {
  */
 export function watchSlots(
   server: DeviceServer,
-  parts: { readonly nowMs: () => number; readonly fail: (error: SimFailure) => void; readonly array: string },
+  parts: {
+    readonly nowMs: () => number;
+    readonly fail: (error: SimFailure) => void;
+    readonly array: string;
+    readonly heard?: (block: Uint8Array) => void;
+  },
 ): DeviceServer {
   const holders = new Map<number, Holder>();
   /** READs under way: which of them has given an answer away is not known before they end. */
@@ -63,6 +68,7 @@ export function watchSlots(
       const slot = (from - FIRST_SLOT_OFFSET) / SLOT_SIZE;
       const requestId = toHex(task.dataOut.subarray(...REQUEST_ID));
       const writer = initiatorOf(task.nexus);
+      parts.heard?.(task.dataOut);
       return (reply) => {
         if (reply?.status === 0) taken(slot, { requestId, writer, sinceMs: parts.nowMs() });
       };
@@ -89,15 +95,11 @@ export function watchSlots(
   };
 }
 
-function viewOf({ cdb }: ScsiTask): DataView {
-  return new DataView(cdb.buffer, cdb.byteOffset, cdb.byteLength);
-}
-
 /** Byte offset; the low 32 bits of an LBA are enough here. */
 function startOf(task: ScsiTask): number {
-  return (task.cdb[0]! & 0x80 ? viewOf(task).getUint32(6) : viewOf(task).getUint32(2)) * BLOCK_SIZE;
+  return readU32(task.cdb, task.cdb[0]! & 0x80 ? 6 : 2) * BLOCK_SIZE;
 }
 
 function countOf(task: ScsiTask): number {
-  return task.cdb[0]! & 0x80 ? viewOf(task).getUint32(10) : viewOf(task).getUint16(7);
+  return task.cdb[0]! & 0x80 ? readU32(task.cdb, 10) : readU16(task.cdb, 7);
 }

@@ -22,4 +22,28 @@ export const TUNABLES = [
 ];
 
 /** As those above, for the newest swarm only: the others would tell other stories. */
-export const LATER_TUNABLES = [{ file: 'src/interface-block/geometry.ts', name: 'SLOT_COUNT', values: [2, 3, 5] }];
+export const LATER_TUNABLES = [
+  { file: 'src/interface-block/geometry.ts', name: 'SLOT_COUNT', values: [2, 3, 5] },
+  { file: 'src/array/group/acquisition.ts', name: 'FIRST_BATCH_BLOCKS', values: [1, 64] },
+  { file: 'src/array/group/acquisition.ts', name: 'SMALLEST_BATCH_BLOCKS', values: [1, 16] },
+  { file: 'src/array/group/acquisition.ts', name: 'BATCH_MS', values: [2, 100] },
+  { file: 'src/array/group/acquisition.ts', name: 'PIECE_BLOCKS', values: [1, 8] },
+  { file: 'src/array/group/copy-formation.ts', name: 'CHECKPOINT_MS', values: [0, 50] },
+  { file: 'src/array/store/thin-file.ts', name: 'MOST_AHEAD', values: [1, 4] },
+  { file: 'src/array/command-device/page-memory.ts', name: 'RESULT_LIMIT', values: [1, 2] },
+  { file: 'src/array/remote-interface.ts', name: 'OPEN_TIMEOUT_MS', values: [300, 1_000] },
+  { file: 'src/host/slot-dialogue.ts', name: 'SETBACK_LIMIT', values: [1, 10] },
+  { file: 'src/host/slot-dialogue.ts', name: 'NOT_HELD_MS', values: [5, 400] },
+  { file: 'src/host/call-state.ts', name: 'IO_LIMIT_MS', values: [1_000] },
+  { file: 'src/host/unnamed-conflict.ts', name: 'UNNAMED_CONFLICT_LIMIT', values: [1, 2] },
+  { file: 'src/replication/cycle.ts', name: 'MEETING_MS', values: [100] },
+  { file: 'src/replication/poll.ts', name: 'LONGEST_PAUSE_MS', values: [10, 1_000] },
+  { file: 'src/replication/swap.ts', name: 'PLAIN_ATTEMPTS', values: [1, 5] },
+  { file: 'src/replication/swap.ts', name: 'FENCED_ATTEMPTS', values: [1, 5] },
+  { file: 'src/replication/swap.ts', name: 'FENCE_LEASE_MS', values: [200, 2_000] },
+  { file: 'src/replication/swap.ts', name: 'PLAIN_CYCLES', values: [1, 10] },
+  { file: 'src/replication/swap.ts', name: 'FENCED_CYCLES', values: [1, 3] },
+  { file: 'src/replication/takeover.ts', name: 'ACQUIRE_STALL_MS', values: [200] },
+  { file: 'src/replication/takeover.ts', name: 'ACQUIRE_LIMIT_MS', values: [500] },
+  { file: 'src/iscsi/target/command-window.ts', name: 'COMMAND_WINDOW', values: [2, 8] },
+];

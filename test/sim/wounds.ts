@@ -25,9 +25,14 @@ export interface Wounds<File> {
   clear(): void;
 }
 
+const NONE: readonly Wound[] = [];
+
 export function createWounds<File extends object>(): Wounds<File> {
   let known = new Map<File, Map<number, Wound>>();
-  const of = (file: File): Wound[] => [...(known.get(file)?.values() ?? [])];
+  const of = (file: File): readonly Wound[] => {
+    const found = known.get(file);
+    return found ? [...found.values()] : NONE;
+  };
 
   function remove(file: File, wound: Wound): void {
     const left = known.get(file);

@@ -1,5 +1,8 @@
 import { encodeRequestPart, decodeSlot } from '../../src/interface-block/block.ts';
-import { FIRST_SLOT_OFFSET, SLOT_SIZE } from '../../src/interface-block/geometry.ts';
+import { randomBytes } from 'node:crypto';
+import { decodeChallenge } from '../../src/interface-block/challenge.ts';
+import { CHALLENGE_OFFSET, FIRST_SLOT_OFFSET, SLOT_SIZE } from '../../src/interface-block/geometry.ts';
+import { signRequestPart, type SigningKey } from '../../src/interface-block/signature.ts';
 import { encodeRequest } from '../../src/interface-block/message.ts';
 import { PROCESSES, type ProcessName, type RequestOf } from '../../src/interface-block/process-table.ts';
 import { statusName } from '../../src/interface-block/status.ts';
@@ -21,6 +24,21 @@ export function blockOf<N extends ProcessName>(
     input: encodeRequest(process, { header, rows: [] } as unknown as RequestOf<N>),
     ...more,
   });
+}
+
+/** The challenge that a command device shows; throws where it shows none. */
+export async function challengeOf(lun: Lun): Promise<string> {
+  await lun.capacity();
+  const read = decodeChallenge(await lun.read(CHALLENGE_OFFSET / 512, 8));
+  if (!read.ok || read.value === undefined) throw new Error('no challenge');
+  return read.value;
+}
+
+/** The block, signed as the holder of the key signs it at this moment. */
+export async function signedFor(lun: Lun, block: Uint8Array, key: SigningKey): Promise<Uint8Array> {
+  const copy = block.slice();
+  signRequestPart(copy, key, { challenge: await challengeOf(lun), nonce: randomBytes(8).toString('hex') });
+  return copy;
 }
 
 const lbaOf = (slot: number): number => (FIRST_SLOT_OFFSET + slot * SLOT_SIZE) / 512;

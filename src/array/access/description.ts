@@ -72,6 +72,8 @@ export interface CommandDeviceModes {
   readonly lun: number;
   /** Only signed blocks are executed here. */
   readonly signedOnly: boolean;
+  /** Whoever sees it reads every answer; absent: each host its own. */
+  readonly sharedAnswers?: true;
   /** Only commands on these groups, and queries that name none; absent: all. */
   readonly groups?: readonly string[];
 }

@@ -51,6 +51,12 @@ export function denialOf(
   return roleDenial(authority, command) ?? groupDenial(authority, modes, command) ?? maskDenial(authority, command);
 }
 
+/** Whether the HMAC of a block is that of the key that it names. */
+export function isSigned(block: Uint8Array, keyName: string, keyOf: (name: string) => Uint8Array | undefined): boolean {
+  const key = keyOf(keyName);
+  return key !== undefined && verifySignature(block, key);
+}
+
 /** The groups that a command that is not refused may be told of; undefined: all. */
 export function reachedGroups(
   access: AccessDescription,
@@ -65,6 +71,16 @@ export function reachedGroups(
   return own.filter((group) => modes.groups!.includes(group));
 }
 
+/** As what the asker is taken; undefined where nobody is known who asks. */
+export function roleOf(
+  access: AccessDescription,
+  keyOf: (name: string) => Uint8Array | undefined,
+  command: SubmittedCommand,
+): CommandRole | undefined {
+  const authority = authorityOf(access, keyOf, command, undefined);
+  return 'role' in authority ? authority.role : undefined;
+}
+
 /** A signed block comes in the name of its key, by whatever way; an unsigned one in that of the initiator. */
 function authorityOf(
   access: AccessDescription,
@@ -75,9 +91,7 @@ function authorityOf(
   const keyName = signatureNameOf(block);
   if (keyName !== undefined) {
     const grant = access.keys.find(({ name }) => name === keyName);
-    const key = keyOf(keyName);
-    const valid = key !== undefined && verifySignature(block, key);
-    if (!grant || !valid)
+    if (!grant || !isSigned(block, keyName, keyOf))
       return refusal('not-authenticated', `the block is not signed with a key ${keyName} that is known here`);
     return { who: `key ${keyName}`, luns: grant.luns ?? 'all', role: grant.role, groups: grant.groups };
   }

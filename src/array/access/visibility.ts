@@ -12,6 +12,14 @@ export function initiatorOf(nexus: string): string {
   return end < 0 ? nexus : nexus.slice(0, end);
 }
 
+/**
+ * Whose the answer to a command is: its initiator's, over whichever of its ports. The hosts behind another array all have that
+ * array's name, but each a port of its own, the same for ever.
+ */
+export function askerOf(nexus: string): string {
+  return isPassedOn(nexus) ? nexus : initiatorOf(nexus);
+}
+
 export function grantOf(access: AccessDescription, initiator: string): InitiatorGrant | undefined {
   return access.initiators.find((grant) => grant.name === initiator);
 }

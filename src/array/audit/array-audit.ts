@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Storage } from '../../base/storage.ts';
-import type { RequestTable } from '../command-device/request-table.ts';
+import type { StateStore } from '../store/state-store.ts';
 import { concludeUnfinished, type AuditLog, type AuditParts } from './audit-log.ts';
 import { createLoginRecords, type LoginRecords } from './login-records.ts';
 import { createRefusalRecords, type RefusalRecords } from './refusal-records.ts';
@@ -25,21 +25,27 @@ export async function openArrayAudit(
   parts: {
     readonly storage: Storage;
     readonly clock: Clock;
+    /** Serial. */
+    readonly array: string;
     readonly log: (text: string) => void;
     readonly settings?: ServedSettings;
-    readonly requests: Pick<RequestTable, 'find'>;
+    readonly store: Pick<StateStore, 'requests' | 'auditEnd' | 'attestWith' | 'attest'>;
   },
 ): Promise<ArrayAudit> {
-  const { storage, clock } = parts;
+  const { storage, clock, array } = parts;
   const settingsChanged = (settings: ServedSettings): Promise<void> =>
     keepSettings(storage, settings).catch((error: unknown) => {
       parts.log(`what is served now could not be noted; the next start tells of it once more: ${String(error)}`);
     });
-  const audit = await open({ storage, clock });
-  await concludeUnfinished(audit, parts.requests);
+  const { store } = parts;
+  const known = store.auditEnd();
+  const audit = await open({ storage, clock, array, ...(known && { known }) });
+  store.attestWith(() => audit.durableEnd());
+  await concludeUnfinished(audit, store.requests);
   const { settings } = parts;
   if (settings && (await recordSettings({ storage, audit }, settings))) await settingsChanged(settings);
   const shared = { audit, clock, log: parts.log };
+  await store.attest();
   const refusals = createRefusalRecords({ ...shared, by: 'initiator', sourceLimit: INITIATORS });
   const logins = createLoginRecords(shared);
   return {
@@ -50,6 +56,9 @@ export async function openArrayAudit(
     async close() {
       await refusals.close();
       await logins.close();
+      await store
+        .attest()
+        .catch((error: unknown) => parts.log(`the tables do not know the end of the audit: ${String(error)}`));
       audit.close();
     },
   };

@@ -3,11 +3,11 @@ import type { Storage, StorageFile } from '../../base/storage.ts';
 import { PROCESSES } from '../../interface-block/process-table.ts';
 import { statusName } from '../../interface-block/status.ts';
 import type { RequestTable } from '../command-device/request-table.ts';
-import { CHAIN_START, readChain, type ChainEnd } from './chain.ts';
+import { CHAIN_START, cutText, readChain, type ChainEnd } from './chain.ts';
 import { auditFileName, auditFileNumbers } from './files.ts';
 import { encodeRecord, type AuditEntry, type AuditRecord } from './record.ts';
 
-/** The audit keeps at least the last 31 x 4 MiB, some 300,000 records; what is older goes, a file at a time. */
+/** The audit keeps at least the last 31 x 4 MiB, some 250,000 records; what is older goes, a file at a time. */
 export const AUDIT_FILE_BYTES = 4 * 1024 * 1024;
 export const AUDIT_FILES = 32;
 
@@ -18,21 +18,27 @@ export interface AuditLog {
   note(entry: NewEntry): Promise<void>;
   /** Commands that were begun by an earlier life of the array and of whose end the audit knows nothing. */
   readonly unfinished: readonly AuditRecord[];
+  /** The last record that is certainly durable. */
+  durableEnd(): ChainEnd;
   close(): void;
 }
 
-export type NewEntry = Omit<AuditEntry, 'wallMs'>;
+export type NewEntry = Omit<AuditEntry, 'wallMs' | 'array'>;
 
 export interface AuditParts {
   readonly storage: Storage;
   readonly clock: Clock;
+  /** Serial; stands in each record. */
+  readonly array?: string;
+  /** A record that must be there, as the tables of the array know: where it is missing, a `damage` record says so. */
+  readonly known?: ChainEnd;
   readonly fileBytes?: number;
   readonly fileLimit?: number;
 }
 
 /** Opens or begins the audit. Nothing that is in it is changed: behind damage a new file begins, and says so. */
 export async function openAuditLog(parts: AuditParts): Promise<AuditLog> {
-  const found = readNewest(parts.storage);
+  const found = readNewest(parts.storage, parts.known);
   const log = new Writer(parts, found);
   await log.begin(found);
   return log;
@@ -45,14 +51,19 @@ interface Found {
   readonly tornBytes: number;
   /** Why the newest file must not be written to any more. */
   readonly damage: string | undefined;
+  /** What is not as the tables know it. */
+  readonly cut: string | undefined;
   readonly unfinished: readonly AuditRecord[];
 }
 
 /** The last two files are enough: the newer one may be empty still. */
-function readNewest(storage: Storage): Found {
+function readNewest(storage: Storage, known: ChainEnd | undefined): Found {
   const numbers = auditFileNumbers(storage.list()).slice(-2);
   let end: ChainEnd | undefined = (numbers[0] ?? 1) === 1 ? CHAIN_START : undefined;
-  let found: Found = { number: 0, end: CHAIN_START, soundBytes: 0, tornBytes: 0, damage: undefined, unfinished: [] };
+  const nothing = { damage: undefined, cut: undefined, unfinished: [] };
+  let found: Found = { number: 0, end: CHAIN_START, soundBytes: 0, tornBytes: 0, ...nothing };
+  let cut = known;
+  let first = 0;
   const begun = new Map<string, AuditRecord>();
   for (const number of numbers) {
     const file = storage.open(auditFileName(number));
@@ -60,16 +71,29 @@ function readNewest(storage: Storage): Found {
     file.read(bytes, 0);
     file.close();
     const { records, soundBytes, tornBytes, damage } = readChain(bytes, end);
-    for (const { record } of records) {
+    for (const { record, hash } of records) {
+      if (record.seq === known?.seq && hash === known.hash) cut = undefined;
       if (record.event === 'begun') begun.set(record.requestId ?? '', record);
       if (record.event === 'ended') begun.delete(record.requestId ?? '');
     }
+    first ||= records[0]?.record.seq ?? 0;
     const last = records.at(-1);
     end = last ? { seq: last.record.seq, hash: last.hash } : end;
     const why = damage && `${auditFileName(number)} is damaged at byte ${damage.offset}: ${damage.why}`;
-    found = { number, end: end ?? CHAIN_START, soundBytes, tornBytes, damage: why, unfinished: [] };
+    found = { number, end: end ?? CHAIN_START, soundBytes, tornBytes, ...nothing, damage: why };
   }
-  return { ...found, unfinished: [...begun.values()] };
+  // Where the newest file is damaged, that says more; what stands in older files than these was not looked at.
+  const wrong = found.damage === undefined && cut && isAmong(cut, found, first);
+  return { ...found, cut: wrong ? cutText(cut!, found.end) : undefined, unfinished: [...begun.values()] };
+}
+
+function isAmong({ seq }: ChainEnd, { end }: Found, firstRead: number): boolean {
+  return seq > end.seq || seq >= firstRead;
+}
+
+interface Written {
+  readonly file: StorageFile;
+  readonly end: ChainEnd;
 }
 
 class Writer implements AuditLog {
@@ -77,6 +101,7 @@ class Writer implements AuditLog {
   private readonly parts: AuditParts;
   private number: number;
   private end: ChainEnd;
+  private durable: ChainEnd;
   private file: StorageFile | undefined;
   /** Whoever wrote into it last may be waiting for its flush still. */
   private previous: StorageFile | undefined;
@@ -88,13 +113,15 @@ class Writer implements AuditLog {
     this.parts = parts;
     this.number = found.number;
     this.end = found.end;
+    this.durable = found.end;
     this.unfinished = found.unfinished;
   }
 
-  async begin({ number, soundBytes, tornBytes, damage }: Found): Promise<void> {
+  async begin({ number, soundBytes, tornBytes, damage, cut }: Found): Promise<void> {
     if (number === 0 || damage !== undefined) await this.openNext();
     else this.continueIn(this.parts.storage.open(auditFileName(number)), soundBytes);
     if (damage !== undefined) await this.append({ event: 'damage', why: damage });
+    if (cut !== undefined) await this.append({ event: 'damage', why: cut });
     const torn = tornBytes > 0 ? `; ${tornBytes} bytes of a record that was not yet answered to were cut short` : '';
     await this.append({ event: 'opened', why: `the array starts${torn}` });
   }
@@ -105,10 +132,15 @@ class Writer implements AuditLog {
     this.offset = soundBytes;
   }
 
+  durableEnd(): ChainEnd {
+    return this.durable;
+  }
+
   async append(entry: NewEntry): Promise<void> {
-    const file = await this.inTurn(entry);
+    const { file, end } = await this.inTurn(entry);
     try {
       await file.flush();
+      if (end.seq > this.durable.seq) this.durable = end;
     } catch (error) {
       // What the kernel could not write it counts as clean: nothing behind it can be trusted to be durable.
       this.failure ??= error;
@@ -117,7 +149,7 @@ class Writer implements AuditLog {
   }
 
   async note(entry: NewEntry): Promise<void> {
-    const file = await this.inTurn(entry);
+    const { file } = await this.inTurn(entry);
     file.flush().catch((error: unknown) => (this.failure ??= error));
   }
 
@@ -127,18 +159,20 @@ class Writer implements AuditLog {
     this.file?.close();
   }
 
-  private inTurn(entry: NewEntry): Promise<StorageFile> {
+  private inTurn(entry: NewEntry): Promise<Written> {
     const written = this.turn.then(() => this.write(entry));
     this.turn = written.catch(() => undefined);
     return written;
   }
 
-  private async write(entry: NewEntry): Promise<StorageFile> {
+  private async write(entry: NewEntry): Promise<Written> {
     if (this.failure !== undefined) throw this.failure;
     if (this.offset >= (this.parts.fileBytes ?? AUDIT_FILE_BYTES)) await this.rotate();
     const file = this.file!;
+    const { clock, array } = this.parts;
     const place = { seq: this.end.seq + 1, prev: this.end.hash };
-    const { line, hash } = encodeRecord({ ...place, wallMs: this.parts.clock.wallMs(), ...entry });
+    const origin = { wallMs: clock.wallMs(), ...(array !== undefined && { array }) };
+    const { line, hash } = encodeRecord({ ...place, ...origin, ...entry });
     try {
       file.write(line, this.offset);
     } catch (error) {
@@ -147,7 +181,7 @@ class Writer implements AuditLog {
     }
     this.offset += line.length;
     this.end = { seq: place.seq, hash };
-    return file;
+    return { file, end: this.end };
   }
 
   /** The chain must not go on in a file while the one before is not durable. */

@@ -8,6 +8,13 @@ export interface ChainEnd {
 
 export const CHAIN_START: ChainEnd = { seq: 0, hash: NO_HASH };
 
+/** What it means that a record which was there is not there now. */
+export function cutText({ seq }: ChainEnd, end: ChainEnd): string {
+  if (seq <= end.seq) return `record ${seq} is another than the one that was noted: the chain was written anew`;
+  const which = seq === end.seq + 1 ? `record ${seq} is` : `records ${end.seq + 1} to ${seq} are`;
+  return `${which} missing: the end of the audit was cut off, or an older copy put back`;
+}
+
 /** What is wrong, and where. */
 export interface Damage {
   /** Byte offset in the file. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import type { AuditLog } from './audit-log.ts';
+import { fitRecord } from './record.ts';
 import { createRefusalRecords } from './refusal-records.ts';
 
 /** A login that was refused: nothing of who it was has been proved but the address. */
@@ -41,7 +42,7 @@ export function createLoginRecords(parts: {
         ...(initiatorName !== '' && { initiator: initiatorName }),
         process: 'login',
         status,
-        why: why.slice(0, WHY_LIMIT),
+        why: fitRecord(why, WHY_LIMIT),
       };
       const written = refusals.refused(entry).catch((error: unknown) => {
         parts.log(`the audit lacks a refused login: ${String(error)}`);

@@ -1,5 +1,6 @@
 import { randomHex, type Random } from '../../base/random.ts';
 import type { AuditLog, NewEntry } from './audit-log.ts';
+import { fitRecord } from './record.ts';
 
 /** What the management terminal (207) is asked, as the audit tells of it. */
 export interface ManagementCall {
@@ -31,6 +32,7 @@ export interface ManagementControlParts {
   readonly log: (text: string) => void;
 }
 
+/** Bytes in the record. */
 const BY_LIMIT = 64;
 const ASKED_LIMIT = 1024;
 const WHY_LIMIT = 512;
@@ -90,13 +92,13 @@ const refused = (message: string): Refused => ({ ok: false, message });
 
 function entryOf({ operation, asked, by }: ManagementCall): Omit<NewEntry, 'event'> {
   return {
-    manager: by.slice(0, BY_LIMIT),
-    process: `management ${operation.slice(0, BY_LIMIT)}`,
-    asked: asked.slice(0, ASKED_LIMIT),
+    manager: fitRecord(by, BY_LIMIT),
+    process: `management ${fitRecord(operation, BY_LIMIT)}`,
+    asked: fitRecord(asked, ASKED_LIMIT),
   };
 }
 
 function statusOf(answer: Answer): Pick<NewEntry, 'status' | 'why'> {
-  if (!answer.ok) return { status: 'refused', why: answer.message.slice(0, WHY_LIMIT) };
-  return { status: 'ok', ...(answer.note !== undefined && { why: answer.note.slice(0, WHY_LIMIT) }) };
+  if (!answer.ok) return { status: 'refused', why: fitRecord(answer.message, WHY_LIMIT) };
+  return { status: 'ok', ...(answer.note !== undefined && { why: fitRecord(answer.note, WHY_LIMIT) }) };
 }

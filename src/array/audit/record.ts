@@ -18,6 +18,8 @@ export interface AuditEntry {
     | 'answered'
     | 'counting'
     | 'counted';
+  /** Serial of the array; absent in records of earlier versions. */
+  readonly array?: string;
   /** LUN of the command device. */
   readonly lun?: number;
   /** iSCSI name, and the port behind it (RFC 7143 section 4.4.3). */
@@ -31,14 +33,18 @@ export interface AuditEntry {
   readonly host?: string;
   /** Of a command of the management terminal instead of these: who asks, in its own words. */
   readonly manager?: string;
-  /** The request itself, as JSON. */
+  /** What was asked for, as JSON: of a command its input parameter. Cut where it is long; secrets are in neither. */
   readonly asked?: string;
+  /** As what the asker was taken: the role of its grant or key; absent where that does not matter, or nobody is known. */
+  readonly role?: string;
   /** Name of the process, or its number where there is none. */
   readonly process?: string;
   readonly requestId?: string;
   readonly group?: string;
   /** Name of the status code. */
   readonly status?: string;
+  /** Where the WRITE of a block itself ended in CHECK CONDITION: sense key, ASC and ASCQ, `5/26/0` in hex. */
+  readonly sense?: string;
   /** Of `counted`: refusals that were not told one by one. */
   readonly count?: number;
   /** Of `configured`: SHA-256 of what the array is served with, in hex. */
@@ -64,8 +70,24 @@ export const NO_HASH = '0'.repeat(64);
 export const LINE_LIMIT = 4096;
 const HASH_LENGTH = 64;
 
+/** What JSON leaves as it is and a terminal obeys: whoever looks at the file with other tools is safe from it, too. */
+const OBEYED = /[\u007f-\u009f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
+/** The longest beginning of a text that takes at most so many bytes in a record, with three dots where it is not all. */
+export function fitRecord(text: string, byteLimit: number): string {
+  const room = (part: string): number => Buffer.byteLength(JSON.stringify(part).replaceAll(OBEYED, escaped)) - 2;
+  if (room(text) <= byteLimit) return text;
+  let kept = text.slice(0, byteLimit - 3);
+  while (room(kept) > byteLimit - 3) kept = kept.slice(0, Math.floor(kept.length * 0.9));
+  return `${kept}...`;
+}
+
 export function encodeRecord(record: AuditRecord): { readonly line: Uint8Array; readonly hash: string } {
-  const json = JSON.stringify(record);
+  const json = JSON.stringify(record).replaceAll(OBEYED, escaped);
   const hash = hashOf(json);
   return { line: new TextEncoder().encode(`${json}\t${hash}\n`), hash };
 }

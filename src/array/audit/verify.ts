@@ -1,4 +1,4 @@
-import { CHAIN_START, readChain, type ChainEnd } from './chain.ts';
+import { CHAIN_START, cutText, readChain, type ChainEnd } from './chain.ts';
 import { auditFileName, auditFileNumbers } from './files.ts';
 import type { HashedRecord } from './record.ts';
 
@@ -27,11 +27,15 @@ export interface Anchor {
   readonly hash: string;
 }
 
-/** Checks all audit files of an array; `read` gives their bytes. Nothing is changed. */
+/**
+ * Checks all audit files of an array; `read` gives their bytes. Nothing is changed. `known`: the record of which the tables of
+ * the array know; it may have been removed in its time, unlike one that somebody noted.
+ */
 export function verifyAudit(
   names: readonly string[],
   read: (name: string) => Uint8Array,
   anchor?: Anchor,
+  known?: Anchor,
 ): AuditReport {
   const numbers = auditFileNumbers(names);
   const findings: AuditFinding[] = [];
@@ -54,6 +58,9 @@ export function verifyAudit(
   }
   const last = end ?? CHAIN_START;
   if (anchor) findings.push(...anchorFindings(anchor, records, numbers.at(-1)));
+  if (known && findings.length === 0 && known.seq >= (records[0]?.record.seq ?? 0)) {
+    findings.push(...anchorFindings(known, records, numbers.at(-1)));
+  }
   return { records, files: numbers.length, firstSeq: records[0]?.record.seq ?? 0, last, findings, tornBytes };
 }
 
@@ -64,14 +71,15 @@ export function verifyLiveAudit(
   list: () => readonly string[],
   read: (name: string) => Uint8Array,
   anchor?: Anchor,
+  known?: Anchor,
   listings = LISTINGS,
 ): AuditReport {
   try {
-    return verifyAudit(list(), read, anchor);
+    return verifyAudit(list(), read, anchor, known);
   } catch (error) {
     const gone = error instanceof Error && 'code' in error && error.code === 'ENOENT';
     if (!gone || listings === 1) throw error;
-    return verifyLiveAudit(list, read, anchor, listings - 1);
+    return verifyLiveAudit(list, read, anchor, known, listings - 1);
   }
 }
 
@@ -80,15 +88,9 @@ function anchorFindings(anchor: Anchor, records: readonly HashedRecord[], newest
   const found = records.find(({ record }) => record.seq === anchor.seq);
   if (found?.hash === anchor.hash) return [];
   const first = records[0]?.record.seq ?? 0;
-  if (found)
-    return [{ file, offset: 0, why: `record ${anchor.seq} is another than the one noted: the chain was written anew` }];
-  if (anchor.seq < first)
+  if (!found && anchor.seq < first) {
     return [{ file, offset: 0, why: `record ${anchor.seq} is no longer kept; the first is ${first}` }];
-  return [
-    {
-      file,
-      offset: 0,
-      why: `record ${anchor.seq} is missing: the end of the audit was cut off, or an older copy put back`,
-    },
-  ];
+  }
+  const last = records.at(-1);
+  return [{ file, offset: 0, why: cutText(anchor, last ? { seq: last.record.seq, hash: last.hash } : CHAIN_START) }];
 }

@@ -24,7 +24,7 @@ export async function compareAndWrite(context: CommandContext): Promise<CommandR
   }
   if (half === 0) return {};
   const data = receivedData(task, 2 * half);
-  const offset = firstDifference(await unit.read(fields.lba, fields.blockCount), data.subarray(0, half));
+  const offset = firstDifference(await unit.read(fields.lba, fields.blockCount, task.nexus), data.subarray(0, half));
   if (offset !== undefined) throw miscompare(offset);
   await writeBlocks(context, fields.lba, data.subarray(half), forcesUnitAccess(context));
   return { wantedDataOut: 2 * half };
@@ -36,7 +36,7 @@ export async function orWrite(context: CommandContext): Promise<CommandResult> {
   const wantedDataOut = fields.blockCount * unit.blockSize;
   const data = receivedData(task, wantedDataOut);
   if (data.length === 0) return { wantedDataOut };
-  const stored = await unit.read(fields.lba, Math.ceil(data.length / unit.blockSize));
+  const stored = await unit.read(fields.lba, Math.ceil(data.length / unit.blockSize), task.nexus);
   const merged = stored.map((byte, index) => byte | (data[index] ?? 0));
   await writeBlocks(context, fields.lba, merged, forcesUnitAccess(context));
   return { wantedDataOut };

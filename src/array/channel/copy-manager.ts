@@ -152,10 +152,10 @@ interface Piece {
 }
 
 async function copyPiece(context: CommandContext, { source, destination, segment, done, piece }: Piece): Promise<void> {
-  const data = await onBlocks(context, source, segment.sourceLba + done / source.blockSize, piece, 'read', (lba) =>
-    source.read(lba, piece / source.blockSize),
-  );
   const { channel, task } = context;
+  const data = await onBlocks(context, source, segment.sourceLba + done / source.blockSize, piece, 'read', (lba) =>
+    source.read(lba, piece / source.blockSize, task.nexus),
+  );
   const origin = { nexus: task.nexus, isAborted: () => isAborted(channel, task) };
   const destinationLba = segment.destinationLba + done / destination.blockSize;
   await onBlocks(context, destination, destinationLba, piece, 'write', (lba) =>

@@ -58,6 +58,8 @@ export function createDeviceServer(parts: DeviceServerParts): ChannelDeviceServe
     try {
       const passed = unit.far && (await passOn(channel, task, unit, unit.far));
       if (passed) return passed;
+      // Nothing more is begun for a nexus that was lost meanwhile: nobody would forget it again.
+      throwIfAborted(channel, task);
       const context = await admit(channel, task, unit.far?.as(task.nexus) ?? unit);
       throwIfAborted(channel, task);
       return goodReply(await withLock(context, channel.lockOf(unit.lun)));

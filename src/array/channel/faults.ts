@@ -21,6 +21,11 @@ export function parameterListLengthError(why: string): ScsiFault {
   return checkCondition(SENSE_KEY.illegalRequest, 0x1a, 0x00, `parameter list length error: ${why}`);
 }
 
+/** SPC-4 5.13.7: a registration beyond what the unit keeps. */
+export function insufficientRegistrationResources(): ScsiFault {
+  return checkCondition(SENSE_KEY.illegalRequest, 0x55, 0x04, 'the unit keeps no more registrations');
+}
+
 export function invalidOpcode(opcode: number): ScsiFault {
   const hex = opcode.toString(16).padStart(2, '0');
   return checkCondition(SENSE_KEY.illegalRequest, 0x20, 0x00, `operation code ${hex}h is not supported`);

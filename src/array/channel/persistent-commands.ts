@@ -18,6 +18,7 @@ import { SENSE_KEY } from '../../scsi/sense.ts';
 import { allocated, receivedData, type CommandContext, type CommandResult } from './command-context.ts';
 import {
   cdbValue,
+  insufficientRegistrationResources,
   invalidFieldInCdb,
   invalidParameter,
   parameterListLengthError,
@@ -165,6 +166,8 @@ function refusal(outcome: Exclude<ReservationOutcome, 'done'>): Error {
       return reservationConflict();
     case 'invalid-key':
       return invalidParameter('SERVICE ACTION RESERVATION KEY');
+    case 'no-room':
+      return insufficientRegistrationResources();
     case 'invalid-release':
       return checkCondition(
         SENSE_KEY.illegalRequest,

@@ -4,6 +4,7 @@ import {
   type HeldReservation,
   type ReservationType,
 } from '../../scsi/persistent-reservation.ts';
+import { initiatorOf } from '../access/visibility.ts';
 import type { AttentionName } from './unit-attention.ts';
 
 /**
@@ -25,8 +26,16 @@ interface UnitReservations {
   reservation: Reservation | undefined;
 }
 
+/**
+ * Registrations of one unit, and those of one initiator name among them: they outlive sessions, so that an initiator with ever new
+ * ISIDs could have any number of them, and leave others no room.
+ */
+export const MAX_REGISTRANTS = 256;
+/** An array that passes on the commands of its hosts is one initiator. */
+export const MAX_OF_ONE_INITIATOR = 128;
+
 /** How a service action ends: done, or refused in one of the ways that SPC-4 5.13 gives it. */
-export type ReservationOutcome = 'done' | 'conflict' | 'invalid-key' | 'invalid-release';
+export type ReservationOutcome = 'done' | 'conflict' | 'invalid-key' | 'invalid-release' | 'no-room';
 
 export interface Registrant {
   readonly nexus: string;
@@ -97,8 +106,10 @@ export class PersistentReservations {
     const unit = this.#of(lun);
     const known = unit.keys.get(nexus);
     if (!ignoreExisting && key !== (known ?? ZERO_KEY)) return 'conflict';
-    if (newKey !== ZERO_KEY) unit.keys.set(nexus, newKey);
-    else if (known === undefined) return 'done';
+    if (newKey !== ZERO_KEY) {
+      if (!hasRoomFor(unit, nexus)) return 'no-room';
+      unit.keys.set(nexus, newKey);
+    } else if (known === undefined) return 'done';
     else this.#unregister(lun, unit, nexus);
     advance(unit);
     return 'done';
@@ -167,6 +178,7 @@ export class PersistentReservations {
     if (unit.keys.get(nexus) !== move.key || reservation?.holder !== nexus) return 'conflict';
     if (ALL_REGISTRANTS.includes(reservation.type)) return 'conflict';
     if (move.newKey === ZERO_KEY || move.to === nexus) return 'invalid-key';
+    if (!hasRoomFor(unit, move.to)) return 'no-room';
     unit.keys.set(move.to, move.newKey);
     unit.reservation = { type: reservation.type, holder: move.to };
     if (move.unregister) unit.keys.delete(nexus);
@@ -232,6 +244,13 @@ function holds(unit: UnitReservations, nexus: string): boolean {
   const { reservation } = unit;
   if (!reservation) return false;
   return ALL_REGISTRANTS.includes(reservation.type) ? unit.keys.has(nexus) : reservation.holder === nexus;
+}
+
+function hasRoomFor({ keys }: UnitReservations, nexus: string): boolean {
+  if (keys.has(nexus)) return true;
+  const initiator = initiatorOf(nexus);
+  const own = [...keys.keys()].filter((other) => initiatorOf(other) === initiator).length;
+  return keys.size < MAX_REGISTRANTS && own < MAX_OF_ONE_INITIATOR;
 }
 
 function withKey(unit: UnitReservations, key: string): string[] {

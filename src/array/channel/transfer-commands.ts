@@ -12,7 +12,7 @@ export async function read(context: CommandContext): Promise<CommandResult> {
   const blockCount = Math.min(fields.blockCount, Math.ceil(task.expectedDataIn / unit.blockSize));
   const producedDataIn = fields.blockCount * unit.blockSize;
   if (blockCount === 0) return { producedDataIn };
-  return { dataIn: await unit.read(fields.lba, blockCount), producedDataIn };
+  return { dataIn: await unit.read(fields.lba, blockCount, task.nexus), producedDataIn };
 }
 
 /**
@@ -30,10 +30,10 @@ export async function write(context: CommandContext): Promise<CommandResult> {
 }
 
 /** Data that end within a block, and the rest of that block as it stands on the unit; needs the range for itself. */
-export async function filledUp({ fields, unit }: CommandContext, data: Uint8Array): Promise<Uint8Array> {
+export async function filledUp({ fields, task, unit }: CommandContext, data: Uint8Array): Promise<Uint8Array> {
   const begun = data.length % unit.blockSize;
   if (begun === 0) return data;
-  const last = await unit.read(fields.lba + (data.length - begun) / unit.blockSize, 1);
+  const last = await unit.read(fields.lba + (data.length - begun) / unit.blockSize, 1, task.nexus);
   const whole = new Uint8Array(data.length - begun + unit.blockSize);
   whole.set(data, 0);
   whole.set(last.subarray(begun), data.length);

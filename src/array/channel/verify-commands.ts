@@ -51,9 +51,9 @@ function lengthByte(context: CommandContext): number {
 }
 
 async function compare(context: CommandContext, expected: Uint8Array): Promise<void> {
-  const { fields, unit } = context;
+  const { fields, task, unit } = context;
   if (expected.length === 0) return;
-  const stored = await unit.read(fields.lba, Math.ceil(expected.length / unit.blockSize));
+  const stored = await unit.read(fields.lba, Math.ceil(expected.length / unit.blockSize), task.nexus);
   const offset = firstDifference(stored.subarray(0, expected.length), expected);
   if (offset !== undefined) throw miscompare(offset);
 }
@@ -83,7 +83,7 @@ async function readThrough(
   const piece = blockLimits(unit).optimalTransfer;
   for (let done = 0; done < blockCount; done += piece) {
     if (done > 0) await betweenSteps(channel, task);
-    const stored = await unit.read(fields.lba + done, Math.min(piece, blockCount - done));
+    const stored = await unit.read(fields.lba + done, Math.min(piece, blockCount - done), task.nexus);
     inspect?.(stored);
   }
 }

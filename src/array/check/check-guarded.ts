@@ -1,8 +1,14 @@
 import type { Storage } from '../../base/storage.ts';
-import { guardedFileLimit, readGuardedFile } from '../store/guarded-file.ts';
+import {
+  faultOf,
+  guardedFileLimit,
+  newestVersion,
+  readGuardedFile,
+  SECTOR,
+  type GuardedPiece,
+  versionNumber,
+} from '../store/guarded-sectors.ts';
 import type { Report } from './finding.ts';
-
-const SECTOR = 512;
 
 /** A map in its three sectors a piece; its content as the array would read it, undefined where the file is not there. */
 export function checkGuardedFile(
@@ -28,10 +34,7 @@ export function checkGuardedFile(
       });
     }
     const { content, pieces } = readGuardedFile(file, byteLength);
-    for (const { versions, invalid, unreadable, at } of pieces) {
-      if (unreadable.length > 0) reportUnreadable(name, at + unreadable[0]! * SECTOR, meaning, report);
-      if (invalid.length > 0) reportPiece(name, at, versions, invalid, meaning, report);
-    }
+    for (const piece of pieces) checkPiece(name, piece, meaning, report);
     return content.subarray(0, byteLength);
   } finally {
     file.close();
@@ -47,47 +50,57 @@ export function writtenPieces(
   const file = storage.open(name);
   try {
     return readGuardedFile(file, byteLength).pieces.map(({ at, versions, invalid, unreadable }) => {
-      return { at, written: Math.max(...versions) > 0 || invalid.length + unreadable.length > 0 };
+      return { at, written: newestVersion(versions) > 0 || invalid.length + unreadable.length > 0 };
     });
   } finally {
     file.close();
   }
 }
 
-function reportUnreadable(name: string, offset: number, meaning: string, report: Report): void {
+/** Tells of a piece what the array would do with it (`faultOf`). */
+export function checkPiece(name: string, piece: GuardedPiece, meaning: string, report: Report): void {
+  const { versions, invalid, unreadable, at } = piece;
+  const fault = faultOf(piece);
+  if (fault) {
+    report({
+      severity: 'damage',
+      file: name,
+      offset: fault.at,
+      what: fault.what,
+      meaning: `the array refuses to start, because of what it would otherwise serve: ${meaning}`,
+      next: 'look after the disk, and put the file as it was in its place, from a mirror or a copy of the same moment; the rest can be served meanwhile (array serve --leave-out)',
+    });
+    return;
+  }
+  const damaged = [...invalid, ...unreadable];
+  if (damaged.length === 0) return;
+  const newest = newestVersion(versions);
+  const places = damaged.map((sector) => at + sector * SECTOR).join(' and ');
+  const why =
+    unreadable.length > 0
+      ? `the disk does not give the sector at byte ${places}`
+      : `the sector at byte ${places} has a wrong CRC-32`;
+  const used =
+    newest > 0 ? `version ${versionNumber(newest)} of the piece is used` : 'the piece counts as never written';
+  const proven = unreadable.length > 0 || versions.filter((version) => version === newest).length > 1;
   report({
-    severity: 'damage',
+    severity: 'doubt',
     file: name,
-    offset,
-    what: 'the disk does not give the sector there, which may be the newest of the three of its piece',
-    meaning: `the array refuses to start, because of what an older one would say: ${meaning}`,
-    next: 'look after the disk, and put the file as it was in its place, from a mirror or a copy of the same moment; the rest can be served meanwhile (array serve --leave-out)',
+    offset: at + damaged[0]! * SECTOR,
+    what: `${why}; ${used}`,
+    ...(proven && newest > 0 ? PROVEN : leftAlone(meaning)),
   });
 }
 
-/** At most two of three sectors are ever being written: where all three are invalid, a durable one was damaged. */
-function reportPiece(
-  name: string,
-  at: number,
-  versions: readonly number[],
-  invalid: readonly number[],
-  meaning: string,
-  report: Report,
-): void {
-  const places = invalid.map((sector) => at + sector * SECTOR);
-  const lost = invalid.length === versions.length;
-  report({
-    severity: lost ? 'damage' : 'doubt',
-    file: name,
-    offset: places[0]!,
-    what: lost
-      ? `none of the three sectors of the piece at byte ${at} is valid`
-      : `the sector at byte ${places.join(' and ')} has a wrong CRC-32; version ${Math.max(...versions)} of the piece is used`,
-    meaning: lost
-      ? `the piece counts as zeros: ${meaning}`
-      : `a power cut tears what is being written, and the older version is right then; if there was none: ${meaning}`,
-    next: lost
-      ? 'keep hosts away from the volume; resync it from the other array, or restore it from a copy'
-      : 'nothing after a power cut; otherwise resync the volume from the other array, or restore it from a copy',
-  });
+const PROVEN = {
+  meaning:
+    'a power cut tears what is being written, or the sector has rotted: the others prove what is used, and the next start writes it again',
+  next: 'nothing after a power cut; otherwise look after the disk',
+};
+
+function leftAlone(meaning: string): { readonly meaning: string; readonly next: string } {
+  return {
+    meaning: `a power cut tears what is being written, and what was durable before is right then; otherwise one of two sectors has rotted, and the other is right; only if both have: ${meaning}`,
+    next: 'nothing after a power cut; otherwise look after the disk: the next start writes the sector again',
+  };
 }

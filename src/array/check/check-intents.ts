@@ -8,10 +8,25 @@ import type { Report } from './finding.ts';
 
 /** The log of atomic writes, which the next start writes again before hosts read: whole, and inside the volume. */
 export function checkIntents(volume: VolumeDescription, storage: Storage, report: Report): void {
-  const name = `lun-${volume.lun}.intents`;
-  if (!storage.exists(name)) return;
+  const file = `lun-${volume.lun}.intents`;
+  if (!storage.exists(file)) return;
+  try {
+    checkLog(file, volume, storage, report);
+  } catch (error) {
+    report({
+      severity: 'damage',
+      file,
+      offset: null,
+      what: `the disk does not give all of it: ${String(error)}`,
+      meaning: `atomic writes to LUN ${volume.lun} (${volume.name}) may be done in part; the array refuses to start`,
+      next: 'look after the disk; the rest can be served meanwhile (array serve --leave-out)',
+    });
+  }
+}
+
+function checkLog(name: string, volume: VolumeDescription, storage: Storage, report: Report): void {
   const who = `LUN ${volume.lun} (${volume.name})`;
-  const ciphers = volume.encrypted && storedCiphers(volume.lun, storage);
+  const ciphers = volume.encrypted && ciphersOf(volume.lun, storage);
   // Without its keys nothing can be said of it; the check of the keys says that they are lost.
   if (volume.encrypted && !ciphers) return;
   const stored = storage.open(name);
@@ -46,6 +61,14 @@ export function checkIntents(volume: VolumeDescription, storage: Storage, report
     } else if (fault) reportTorn(name, who, fault, report);
   } finally {
     stored.close();
+  }
+}
+
+function ciphersOf(lun: number, storage: Storage): ReturnType<typeof storedCiphers> {
+  try {
+    return storedCiphers(lun, storage);
+  } catch {
+    return undefined;
   }
 }
 

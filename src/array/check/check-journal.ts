@@ -2,7 +2,7 @@ import { describeViolation } from '../../base/violation.ts';
 import { isAllZero } from '../../base/bytes.ts';
 import type { Storage } from '../../base/storage.ts';
 import { JOURNAL_BLOCK_SIZE, metadataLba, type JournalGeometry } from '../journal/geometry.ts';
-import type { StoredRecord } from '../journal/journal-reader.ts';
+import { recordIfReadable, type StoredRecord } from '../journal/journal-reader.ts';
 import { openJournalVolume, type JournalVolume } from '../journal/journal-volume.ts';
 import { lostWrites, type LostRange } from '../group/recover.ts';
 import { decodeRecord } from '../journal/record.ts';
@@ -133,10 +133,9 @@ function hasTornRecord({ group, journal, incarnation }: Check, tail: Position): 
 function hasOrphan({ group, journal, incarnation }: Check, tail: Position): boolean {
   const last = group.purged.sequence + journal.geometry.recordLimit;
   for (let sequence = tail.sequence + 2; sequence <= last; sequence += 1) {
-    const stored = journal.readRecord(sequence);
-    if (!stored.ok) continue;
-    const { record } = stored.value;
-    if (record.incarnation === incarnation && isOfLineage(record, group.lineage)) return true;
+    // The array does without one that the disk does not give, too: its place is written before it is read.
+    const record = recordIfReadable(journal, sequence)?.record;
+    if (record?.incarnation === incarnation && isOfLineage(record, group.lineage)) return true;
   }
   return false;
 }

@@ -9,8 +9,11 @@ import {
   type RequestBlock,
 } from '../../interface-block/block.ts';
 import { checksum } from '../../interface-block/checksum.ts';
+import { encodeChallenge } from '../../interface-block/challenge.ts';
 import { BLOCK_MAGIC } from '../../interface-block/control-parameter.ts';
 import {
+  CHALLENGE_OFFSET,
+  CHALLENGE_SIZE,
   COMMAND_DEVICE_SIZE,
   FIRST_SLOT_OFFSET,
   LABEL_SIZE,
@@ -22,8 +25,8 @@ import {
 import { encodeLabel } from '../../interface-block/label.ts';
 import { STATUS } from '../../interface-block/status.ts';
 import { checkCondition, SCSI_STATUS, ScsiFault } from '../../scsi/fault.ts';
-import type { ConductCommand } from '../access/control.ts';
-import { initiatorOf } from '../access/visibility.ts';
+import type { CommandControl, ConductCommand, RefusedWrite } from '../access/control.ts';
+import { askerOf } from '../access/visibility.ts';
 import type { LogicalUnit } from '../logical-unit.ts';
 import { decideOutcome } from './outcome.ts';
 import { createPageMemory, type PageMemory } from './page-memory.ts';
@@ -47,7 +50,11 @@ export interface CommandDeviceParts {
   readonly commandNumber: () => number;
   readonly execute: ExecuteCommand;
   /** Decides who may command, and records it; absent: everybody, unrecorded. */
-  readonly conduct?: ConductCommand;
+  readonly control?: CommandControl;
+  /** Whether hosts are shown each other's answers; absent: never. */
+  readonly sharedAnswers?: () => boolean;
+  /** What signatures must answer, as hex; absent: none is shown. */
+  readonly challenge?: () => string;
   /** Shared by the command devices of an array, so that pages can be asked for on any of them. */
   readonly pages?: PageMemory;
 }
@@ -79,6 +86,15 @@ export function createCommandDevice(parts: CommandDeviceParts): LogicalUnit {
     return lastLabel.bytes;
   }
 
+  /** Label and challenge, where they are among the bytes from `offset`. */
+  function showHead(bytes: Uint8Array, offset: number): void {
+    if (offset < LABEL_SIZE) copyOverlap(label(), 0, bytes, offset);
+    const showsChallenge = offset < CHALLENGE_OFFSET + CHALLENGE_SIZE && offset + bytes.length > CHALLENGE_OFFSET;
+    if (parts.challenge && showsChallenge) {
+      copyOverlap(encodeChallenge(parts.challenge()), CHALLENGE_OFFSET, bytes, offset);
+    }
+  }
+
   /** S901-S906. The WRITE is answered before this ends. */
   async function execute(slot: number, request: RequestBlock, outcome: Promise<CommandOutcome>): Promise<void> {
     const { status, editedData } = await outcome;
@@ -88,13 +104,16 @@ export function createCommandDevice(parts: CommandDeviceParts): LogicalUnit {
   }
 
   const conduct: ConductCommand =
-    parts.conduct ?? (async (submission, carryOut) => submission.unsound ?? (await carryOut(undefined)));
+    parts.control?.conduct ?? (async (submission, carryOut) => submission.unsound ?? (await carryOut(undefined)));
 
   function submit(slot: number, block: Uint8Array, nexus: string | undefined): void {
     const checked = decodeRequestPart(block);
     const request = checked.ok ? checked.value : unsoundRequest(block, arraySerial);
-    const written = { requestId: request.requestId, block, writer: initiatorOf(nexus ?? '') };
-    const claim = slots.claim(slot, written, () => encodeSlot(unanswered(request, 'executing')));
+    const written = { requestId: request.requestId, block, writer: askerOf(nexus ?? '') };
+    const claim = slots.claim(slot, written, {
+      toWriter: () => encodeSlot(unanswered(request, 'executing')),
+      toOthers: () => encodeSlot(unanswered(withoutContent(request), 'executing')),
+    });
     if (claim === 'occupied')
       throw new ScsiFault(SCSI_STATUS.reservationConflict, `slot ${slot} holds another request`);
     if (claim === 'joined') return;
@@ -116,14 +135,19 @@ export function createCommandDevice(parts: CommandDeviceParts): LogicalUnit {
     blockSize,
     blockCount,
     access: () => 'read-write',
-    async read(lba, count) {
+    async read(lba, count, nexus) {
       const bytes = new Uint8Array(count * blockSize);
-      await slots.read(lba * blockSize, bytes);
-      if (lba * blockSize < LABEL_SIZE) copyOverlap(label(), 0, bytes, lba * blockSize);
+      const everybody = parts.sharedAnswers?.() === true;
+      await slots.read(lba * blockSize, bytes, everybody ? undefined : askerOf(nexus ?? ''));
+      showHead(bytes, lba * blockSize);
       return bytes;
     },
     async write(lba, data, { nexus }) {
-      submit(writtenSlot(lba * blockSize, data), new Uint8Array(data), nexus);
+      const slot = writtenSlot(lba * blockSize, data);
+      if (typeof slot === 'number') return submit(slot, new Uint8Array(data), nexus);
+      const { sense, why } = slot;
+      await parts.control?.refusedWrite({ origin: { lun: parts.lun, nexus }, sense, why });
+      throw checkCondition(...sense, why);
     },
     async flush() {
       // The outcome of a command is durable before it can be read.
@@ -141,20 +165,23 @@ function misdirected(request: RequestBlock, arraySerial: string): CommandOutcome
 }
 
 /** The slot that a WRITE addresses, or why it stores nothing: INVALID FIELD IN CDB, INVALID FIELD IN PARAMETER LIST. */
-function writtenSlot(offset: number, data: Uint8Array): number {
+function writtenSlot(offset: number, data: Uint8Array): number | Pick<RefusedWrite, 'sense' | 'why'> {
   const slot = (offset - FIRST_SLOT_OFFSET) / SLOT_SIZE;
   if (!Number.isInteger(slot) || slot < 0 || slot >= SLOT_COUNT || data.length !== WRITE_UNIT) {
-    throw checkCondition(
-      5,
-      0x24,
-      0,
-      `a command device takes writes of ${WRITE_UNIT} bytes at the start of a slot only`,
-    );
+    return {
+      sense: [5, 0x24, 0],
+      why: `a command device takes writes of ${WRITE_UNIT} bytes at the start of a slot only`,
+    };
   }
   if (Buffer.from(data.buffer, data.byteOffset, BLOCK_MAGIC.length).toString('latin1') !== BLOCK_MAGIC) {
-    throw checkCondition(5, 0x26, 0, 'the data written is no interface block');
+    return { sense: [5, 0x26, 0], why: 'the data written is no interface block' };
   }
   return slot;
+}
+
+/** That the slot is taken, by whom and for which process: all that other hosts are shown. */
+function withoutContent(request: RequestBlock): RequestBlock {
+  return { ...request, requestId: '0'.repeat(32), admissionNumber: 0, page: 0, input: new Uint8Array(0) };
 }
 
 /** What an answer to a torn or forged block repeats of it: no more than its writer needs to know it again. */

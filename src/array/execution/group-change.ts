@@ -1,4 +1,4 @@
-import type { GroupChange, PairState as PairStateName } from '../../interface-block/process-table.ts';
+import type { GroupChange, PairState as PairStateName, SuspendReason } from '../../interface-block/process-table.ts';
 import type { GroupRuntime } from '../group/group-runtime.ts';
 import { lbaOf } from '../journal/geometry.ts';
 import { currentGeneration, isActive, NO_GENERATION, type GroupState, type PairState } from '../store/array-state.ts';
@@ -20,7 +20,7 @@ export function groupChange(
     changed,
     role: group?.role ?? 'simplex',
     state: group ? groupStateOf(group) : 'simplex',
-    suspendReason: group?.suspendReason ?? 'none',
+    suspendReason: group ? reasonOf(group) : 'none',
     generation: group ? currentGeneration(group) : NO_GENERATION,
     sequence: at.sequence,
     lba: runtime && offset !== undefined ? lbaOf(runtime.journal.geometry, offset) : 0,
@@ -28,11 +28,17 @@ export function groupChange(
   return { header, rows: [] };
 }
 
+/** A journal that has failed, or whose loss somebody has accepted, is as good as suspended: nothing of it will follow. */
+export function reasonOf(group: GroupState): SuspendReason {
+  const isBound = group.journalLost === true || group.givenUpTo !== undefined;
+  return isActive(group) && isBound ? 'error' : group.suspendReason;
+}
+
 export function stateOf(group: GroupState, pair: PairState): PairStateName {
-  return isActive(group) ? pair.progress : 'suspended';
+  return reasonOf(group) === 'none' ? pair.progress : 'suspended';
 }
 
 export function groupStateOf(group: GroupState): PairStateName {
-  if (!isActive(group)) return 'suspended';
+  if (reasonOf(group) !== 'none') return 'suspended';
   return group.pairs.every((pair) => pair.progress === 'pair') ? 'pair' : 'copy';
 }

@@ -9,7 +9,7 @@ import { recordIfReadable } from '../journal/journal-reader.ts';
 import { CommandRefusal } from '../refusal.ts';
 import { currentGeneration, localLun, type GroupState, type PairState, type Position } from '../store/array-state.ts';
 import type { Volume } from '../store/volume.ts';
-import { groupStateOf, stateOf } from './group-change.ts';
+import { groupStateOf, reasonOf, stateOf } from './group-change.ts';
 import { shorten } from './shorten.ts';
 
 export function needRuntime(core: ArrayCore, group: string): GroupRuntime {
@@ -56,7 +56,7 @@ function pairRow(
     pair: pair.name,
     role: group.role,
     state: stateOf(group, pair),
-    suspendReason: group.suspendReason,
+    suspendReason: reasonOf(group),
     consistent: group.role === 'primary' || pair.progress === 'pair',
     slot: pair.slot,
     access: runtime.access(pair),
@@ -89,7 +89,7 @@ export async function showJournal(
     group: group.name,
     role: group.role,
     state: groupStateOf(group),
-    suspendReason: group.suspendReason,
+    suspendReason: reasonOf(group),
     consistent: isConsistent(group),
     fenced: runtime.gate.isFenced(),
     damaged: group.journalDamaged === true,

@@ -7,7 +7,7 @@ import { flushOne } from '../group/restoration.ts';
 import { prepareDifferences } from '../group/difference-maps.ts';
 import { addPair, newGroup } from '../group/transitions.ts';
 import type { HeaderPair, JournalHeader } from '../journal/header.ts';
-import { CommandRefusal } from '../refusal.ts';
+import { refuse } from '../refusal.ts';
 import { localLun, withoutGroup, type ArrayState, type GroupState, type PairState } from '../store/array-state.ts';
 import type { Volume } from '../store/volume.ts';
 import { groupWords, type Commit, type MayName } from './handler-types.ts';
@@ -19,10 +19,6 @@ import { groupChange } from './group-change.ts';
  * which finds its group and slot in the source's journal and starts to read the volume.
  */
 type Create = RequestOf<'pair.create'>['header'];
-
-function refuse(status: CommandRefusal['status'], message: string): never {
-  throw new CommandRefusal(status, message);
-}
 
 export function createPair(
   core: ArrayCore,

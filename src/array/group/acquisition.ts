@@ -131,7 +131,8 @@ async function noteContact(context: FollowerContext, epoch: number, header: Jour
 
 /**
  * The order reaches beyond what the primary has, or the ring is full. With a restore under way room will come; without
- * one the order ends here, so that the host's cycle goes on to order the restore.
+ * one the order ends here, so that the host's cycle goes on to order the restore. One that came after the header was read
+ * does not: it may mean records that the header does not show yet.
  */
 async function nothingToRead(
   context: FollowerContext,
@@ -141,8 +142,9 @@ async function nothingToRead(
 ): Promise<StepResult> {
   const ringFull = target > group.read.sequence;
   if (ringFull && group.toBeRestored > group.restored.sequence) return { retryMs: WAIT_MS };
-  await context.update(epoch, clampAcquisition);
-  return 'idle';
+  const orderedSince = (state: GroupState): boolean => context.contactOrdered() || state.toBeRead > group.toBeRead;
+  const after = await context.update(epoch, (state) => (orderedSince(state) ? state : clampAcquisition(state)));
+  return orderedSince(after) ? 'again' : 'idle';
 }
 
 interface FetchedRecord {

@@ -69,6 +69,7 @@ export function createBackgroundWork(parts: {
       contactOrdered = false;
       return ordered;
     },
+    contactOrdered: () => contactOrdered,
     hasMet: () => met,
     meet() {
       met = true;

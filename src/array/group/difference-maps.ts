@@ -4,7 +4,8 @@ import { recordIfReadable } from '../journal/journal-reader.ts';
 import type { JournalVolume } from '../journal/journal-volume.ts';
 import { localLun, type GroupState, type PairState } from '../store/array-state.ts';
 import { chunkBytesFor, openChunkMap, type ChunkMap } from '../store/chunk-map.ts';
-import { openGuardedFile, settleGuardedFile } from '../store/guarded-file.ts';
+import { openGuardedFile } from '../store/guarded-file.ts';
+import { settleGuardedFile } from '../store/guarded-repair.ts';
 import type { Volume } from '../store/volume.ts';
 import { fitsVolume, type VolumeChange } from './change.ts';
 
@@ -21,6 +22,7 @@ export interface DifferenceMaps {
   noteCopying(pair: PairState, change: VolumeChange): void;
   /** Marks the chunks of the records behind `from` up to number `to`; all of them where the journal cannot be read. */
   markRecords(from: number, to: number): Promise<void>;
+  /** Of a pair that is no more. A file that cannot be removed is in nobody's way: whoever forms the pair anew makes it anew. */
   readonly drop: (slot: number) => Promise<void>;
   close(): void;
 }
@@ -29,11 +31,24 @@ export function differenceFileName(group: string, slot: number): string {
   return `differences-${Buffer.from(group, 'utf8').toString('hex')}-${slot}`;
 }
 
+/** Of a pair that the tables do not name any more: what follows must not depend on it. */
+export async function removeDifferences(
+  storage: Storage,
+  group: string,
+  slot: number,
+  log: (text: string) => void,
+): Promise<void> {
+  const name = differenceFileName(group, slot);
+  await storage.remove(name).catch((error: unknown) => log(`${name} could not be removed: ${String(error)}`));
+}
+
 function openMap(storage: Storage, group: string, slot: number, volume: Volume): ChunkMap {
-  const chunkBytes = chunkBytesFor(volume.byteLength);
-  const mapBytes = Math.ceil(volume.byteLength / chunkBytes / 8);
-  const file = openGuardedFile(storage.open(differenceFileName(group, slot)), mapBytes);
-  return openChunkMap(file, { volumeBytes: volume.byteLength, chunkBytes });
+  const file = openGuardedFile(storage.open(differenceFileName(group, slot)), mapBytesOf(volume));
+  return openChunkMap(file, { volumeBytes: volume.byteLength, chunkBytes: chunkBytesFor(volume.byteLength) });
+}
+
+function mapBytesOf({ byteLength }: Volume): number {
+  return Math.ceil(byteLength / chunkBytesFor(byteLength) / 8);
 }
 
 /**
@@ -60,15 +75,21 @@ export function createDifferenceMaps(parts: {
   readonly journal: JournalVolume;
   readonly state: () => GroupState;
   readonly volume: (lun: number) => Volume;
+  readonly log: (text: string) => void;
 }): DifferenceMaps {
   const { storage, state } = parts;
   const maps = new Map<number, ChunkMap>();
 
   const volumeOf = (pair: PairState): Volume => parts.volume(localLun(state(), pair));
 
-  function of(slot: number): ChunkMap {
+  function pairIn(slot: number): PairState {
     const pair = state().pairs.find((candidate) => candidate.slot === slot);
     if (!pair) throw new Error(`group ${parts.group} has no pair in slot ${slot}`);
+    return pair;
+  }
+
+  function of(slot: number): ChunkMap {
+    const pair = pairIn(slot);
     const map = maps.get(slot) ?? openMap(storage, parts.group, slot, volumeOf(pair));
     maps.set(slot, map);
     return map;
@@ -82,7 +103,8 @@ export function createDifferenceMaps(parts: {
   return {
     of,
     async open(slot) {
-      await settleGuardedFile(storage, differenceFileName(parts.group, slot));
+      const mapBytes = mapBytesOf(volumeOf(pairIn(slot)));
+      await settleGuardedFile(storage, differenceFileName(parts.group, slot), mapBytes);
       of(slot);
     },
     noteCopying(pair, change) {
@@ -102,7 +124,7 @@ export function createDifferenceMaps(parts: {
     async drop(slot) {
       maps.get(slot)?.close();
       maps.delete(slot);
-      await storage.remove(differenceFileName(parts.group, slot));
+      await removeDifferences(storage, parts.group, slot, parts.log);
     },
     close() {
       maps.forEach((map) => map.close());

@@ -33,6 +33,8 @@ export interface FollowerContext {
   readonly copying: CopyRanges;
   /** Whether an acquisition was ordered since the last call: each order makes one contact with the primary. */
   takeContactOrder(): boolean;
+  /** Whether one was ordered that nobody has taken. */
+  contactOrdered(): boolean;
   /** Whether this side has met its primary since the array started, and neither was an older copy. */
   hasMet(): boolean;
   meet(): void;

@@ -81,7 +81,7 @@ export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime>
     await store.update((array) => withGroup(array, name, change));
     return state();
   };
-  const maps = createDifferenceMaps({ group: name, storage: parts.storage, journal, state, volume });
+  const maps = createDifferenceMaps({ group: name, storage: parts.storage, journal, state, volume, log });
   const work = createBackgroundWork({ ...parts, group: name, find, state, update, maps });
   const storing = createJournalStoring({
     journal,
@@ -138,6 +138,8 @@ export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime>
       work.stop();
       const open = gate.close();
       if (find()?.role === 'primary') await suspension.settleVolumes().catch(work.failed);
+      // The next start would put what is left of the journal over what the volumes have now.
+      if (find()?.journalLost) await suspension.stopJournal('error').catch(work.failed);
       open();
       maps.close();
     },
@@ -153,6 +155,8 @@ export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime>
     const behind = backings.filter((backing) => backing.condition().state === 'behind');
     const resume = work.halt();
     try {
+      // Hosts go on with the other volumes, which older records must not reach again.
+      if (behind.length > 0) await suspension.stopJournal('error');
       for (const backing of behind) backing.beginCatchUp();
       await catchUp(recovery);
       for (const backing of behind) backing.serve();

@@ -65,23 +65,18 @@ const isBackingAway = (context: FollowerContext, group: GroupState): boolean =>
   group.pairs.some((pair) => context.volume(localLun(group, pair)).backing?.isUsable() === false);
 
 /**
- * The backing of volumes is back: what they lack reaches them, before hosts may read them. Nothing that hosts were told since
- * is in the way: they were told nothing.
+ * The backing of volumes is back: what they lack reaches them, before hosts may read them. A primary is suspended by now, so that
+ * what it owes them is known, and nothing comes behind it.
  */
 export async function catchUp(parts: RecoveryParts): Promise<void> {
   const group = parts.runtime.state();
   if (group.role === 'auxiliary') return recoverAuxiliary(parts, group);
-  if (isActive(group)) {
-    await parts.runtime.journal.flush();
-    await redoRecords(parts, group, group.purged, parts.runtime.storing.tail().sequence);
-    await flushVolumes(parts.context, group);
-  }
   await payDebts(parts);
 }
 
 /**
  * Hosts were told that writes are done, and neither the journal nor, for all that is known, a volume has them: its flush had
- * failed when a volume's backing was, or may have been, away, or what it held has rotted. Nothing of the group is served before
+ * failed, and the array ended before the volumes had them durably, or what it held has rotted. Nothing of the group is served before
  * somebody has accepted that.
  */
 export class LostWrites extends Error {
@@ -103,12 +98,20 @@ export class LostWrites extends Error {
 /** Writes that are lost: `count` of those from one number to another; `why` where their records have rotted. */
 export type LostRange = Omit<LostRecords, 'why' | 'unreadable'> & Partial<Pick<LostRecords, 'why' | 'unreadable'>>;
 
-/** The first record behind `from`, up to `to`, that cannot be read; undefined where all can. */
-export function firstUnreadable(journal: JournalVolume, from: number, to: number): number | undefined {
+/** The first record behind `from`, up to `to`, that cannot be read, and what the disk says where it does not give it. */
+export function firstUnreadable(
+  journal: JournalVolume,
+  from: number,
+  to: number,
+): { readonly sequence: number; readonly error?: unknown } | undefined {
   const reader = journal.readAhead();
   for (let sequence = from + 1; sequence <= to; sequence += 1) {
-    const stored = reader.readRecord(sequence);
-    if (!stored.ok || !reader.readData(stored.value.record).ok) return sequence;
+    try {
+      const stored = reader.readRecord(sequence);
+      if (!stored.ok || !reader.readData(stored.value.record).ok) return { sequence };
+    } catch (error) {
+      return { sequence, error };
+    }
   }
   return undefined;
 }
@@ -124,8 +127,11 @@ export function lostWrites(journal: JournalVolume, group: GroupState): LostRange
     return end < to ? { from: end + 1, to, count: to - end } : undefined;
   }
   if (isActive(group)) return journalEnd(journal, group.purged, group).lost;
-  const from = owed && firstUnreadable(journal, owed.from.sequence, owed.to);
-  return owed && from !== undefined ? { from, to: owed.to, count: owed.to - from + 1 } : undefined;
+  const missing = owed && firstUnreadable(journal, owed.from.sequence, owed.to);
+  if (!owed || !missing) return undefined;
+  const { sequence: from, error } = missing;
+  const why = error === undefined ? {} : { why: String(error), unreadable: true };
+  return { from, to: owed.to, count: owed.to - from + 1, ...why };
 }
 
 /** The same is given up: what can be read is all that the volumes will get. */
@@ -158,8 +164,9 @@ async function payDebts(parts: RecoveryParts): Promise<void> {
 }
 
 /**
- * The array ended while it suspended the group because its journal had failed. What the journal still shows reaches the volumes,
- * which may hold more than that: a generation of their own says so. The differences were durable before.
+ * The array ended while it suspended the group because its journal had failed. What the journal still shows reaches the volumes:
+ * everything that hosts were answered for, or all but what somebody has given up, of which the volumes may hold a part all the same,
+ * or older data in its place. A generation of their own says so. The differences were durable before.
  */
 async function recoverLostJournal(parts: RecoveryParts, group: GroupState): Promise<void> {
   const { context, runtime, update, incarnation, log } = parts;

@@ -1,6 +1,7 @@
 import type { LineagePosition } from '../../interface-block/lineage.ts';
+import { refuse } from '../refusal.ts';
 import { currentGeneration, isActive, type GroupState, type Position } from '../store/array-state.ts';
-import { beginGeneration, isConsistent, refuse, reversed, withoutLoss } from './transitions.ts';
+import { beginGeneration, isConsistent, reversed, withoutLoss } from './transitions.ts';
 
 /** Swap and takeover in the table of events: see `transitions.ts`. */
 

@@ -19,6 +19,8 @@ export interface Suspension {
   markUnsent(): Promise<void>;
   /** Stops storing journal on this array's own account: the ring is full, or a part has failed. */
   suspendPrimary(reason: SuspendReason): Promise<void>;
+  /** The same, for whoever has the changes of the group to himself (`GroupRuntime.exclusive`). */
+  stopJournal(reason: SuspendReason): Promise<void>;
 }
 
 export function createSuspension(parts: {
@@ -64,18 +66,15 @@ export function createSuspension(parts: {
 
   /**
    * What volumes take without their journal the peer never gets by it: the differences, and the word that they count, are
-   * durable first. A power cut between the two would leave an active group whose peer lacks writes for ever.
+   * durable first. A power cut between the two would leave an active group whose peer lacks writes for ever. And up to where hosts
+   * were answered: pages that could not be written count as clean, so that the journal may show less by the next start.
    */
   async function loseJournal(): Promise<void> {
-    const note = { journalLost: true, ...(anyBacked() && { journalLostTo: parts.tail().sequence }) } as const;
+    const note = { journalLost: true, journalLostTo: parts.tail().sequence } as const;
     await markUnsent();
     await parts.update((group) => (group.journalLost ? group : { ...group, ...note }));
     await storing.drain({ journalLost: true });
   }
-
-  /** It may be away, known or not: then the journal is the only place that has its writes. */
-  const anyBacked = (): boolean =>
-    state().pairs.some((pair) => parts.volume(localLun(state(), pair)).backing !== undefined);
 
   async function markUnsent(): Promise<void> {
     const group = state();
@@ -91,11 +90,13 @@ export function createSuspension(parts: {
       await drain();
       const lacking = await flushReachable();
       await markUnsent();
-      await parts.update((current) => {
+      const after = await parts.update((current) => {
+        // A stop of the array does not wait for a swap that is under way.
+        if (current.role !== 'primary' || !isActive(current)) return current;
         const tail = storing.tail();
         return owing(suspend(current, reason, tail), lacking, current.purged, tail.sequence);
       });
-      parts.log(`group ${group.name} suspended: ${reason}`);
+      if (!isActive(after)) parts.log(`group ${group.name} suspended: ${reason}`);
     } finally {
       open();
     }
@@ -104,6 +105,7 @@ export function createSuspension(parts: {
   return {
     settleVolumes,
     markUnsent,
+    stopJournal,
     suspendPrimary(reason) {
       underWay ??= parts.exclusive
         .run(() => stopJournal(reason))

@@ -7,7 +7,7 @@ import {
 } from '../../interface-block/process-table.ts';
 import type { Standing } from '../../interface-block/lives.ts';
 import { LINEAGE_LIMIT } from '../journal/header.ts';
-import { CommandRefusal } from '../refusal.ts';
+import { refuse } from '../refusal.ts';
 import { isOlderCopy, olderCopyWords } from './lives.ts';
 import {
   currentGeneration,
@@ -26,10 +26,6 @@ import {
  */
 
 type CreateRequest = RequestOf<'pair.create'>['header'];
-
-export function refuse(status: CommandRefusal['status'], message: string): never {
-  throw new CommandRefusal(status, message);
-}
 
 function needRole(group: GroupState, role: GroupState['role'], what: string): void {
   if (group.role !== role) {

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { readU32, writeU32 } from '../../base/bytes.ts';
+import { hexNumber, readU32, writeU32 } from '../../base/bytes.ts';
 import { defineLayout, type ValueOf } from '../../base/layout.ts';
 import { violated, type Decoded } from '../../base/violation.ts';
 
@@ -49,7 +49,7 @@ export function decodeRecord(bytes: Uint8Array): Decoded<JournalRecord> {
   if (bytes.length < RECORD_SIZE) return violated('journal-record', `${bytes.length} bytes`, `${RECORD_SIZE} bytes`);
   const expected = crc32(bytes.subarray(0, 508));
   const got = readU32(bytes, 508);
-  if (got !== expected) return violated('journal-record.crc', hex(got), hex(expected));
+  if (got !== expected) return violated('journal-record.crc', hexNumber(got), hexNumber(expected));
   const result = recordLayout.decode(bytes);
   if (!result.ok) return result;
   const { crc: _crc, ...record } = result.value;
@@ -59,8 +59,4 @@ export function decodeRecord(bytes: Uint8Array): Decoded<JournalRecord> {
 /** What an auxiliary shows to prove that it has this record: the CRC of its metadata. */
 export function proofOf(bytes: Uint8Array): number {
   return readU32(bytes, 508);
-}
-
-function hex(value: number): string {
-  return `0x${value.toString(16).padStart(8, '0')}`;
 }

@@ -8,7 +8,7 @@ import { openGuardedFile } from '../store/guarded-file.ts';
  * That a volume is being sanitized, or that this has failed, on disk: a guarded file, whose first piece decides, and behind
  * it the pattern, which is durable before that piece says so.
  */
-const recordLayout = defineLayout('sanitize', 32, [
+export const sanitizeLayout = defineLayout('sanitize', 32, [
   { name: 'magic', offset: 0, size: 8, kind: 'constant', constant: 'CDCTLSAN', doc: 'magic' },
   { name: 'state', offset: 8, size: 1, kind: 'enum', values: { none: 0, running: 1, failed: 2 }, doc: 'what goes on' },
   {
@@ -29,7 +29,7 @@ const PATTERN_AT = 504;
 const PATTERN_LIMIT = 4096;
 
 /** What is to be done, and what came of it. */
-export type SanitizeRecord = Omit<ValueOf<typeof recordLayout>, 'patternLength'> & { readonly pattern: Uint8Array };
+export type SanitizeRecord = Omit<ValueOf<typeof sanitizeLayout>, 'patternLength'> & { readonly pattern: Uint8Array };
 
 export const NOTHING: SanitizeRecord = {
   state: 'none',
@@ -45,8 +45,8 @@ export const SANITIZE_FILE_BYTES = PATTERN_AT + PATTERN_LIMIT;
 
 /** Why the content of a guarded file is no record, in words; undefined where it is one, or says nothing. */
 export function sanitizeFault(content: Uint8Array): string | undefined {
-  if (isAllZero(content.subarray(0, recordLayout.size))) return undefined;
-  const record = recordLayout.decode(content);
+  if (isAllZero(content.subarray(0, sanitizeLayout.size))) return undefined;
+  const record = sanitizeLayout.decode(content);
   if (!record.ok) return describeViolation(record.violation);
   const { patternLength } = record.value;
   return patternLength > PATTERN_LIMIT
@@ -64,9 +64,9 @@ export function openSanitizeFile(stored: StorageFile): SanitizeFile {
   const file = openGuardedFile(stored, SANITIZE_FILE_BYTES);
   return {
     load() {
-      const bytes = new Uint8Array(recordLayout.size);
+      const bytes = new Uint8Array(sanitizeLayout.size);
       file.read(bytes, 0);
-      const record = recordLayout.decode(bytes);
+      const record = sanitizeLayout.decode(bytes);
       if (!record.ok) return NOTHING;
       const pattern = new Uint8Array(Math.min(record.value.patternLength, PATTERN_LIMIT));
       file.read(pattern, PATTERN_AT);
@@ -75,7 +75,7 @@ export function openSanitizeFile(stored: StorageFile): SanitizeFile {
     async save(record) {
       file.write(record.pattern, PATTERN_AT);
       await file.flush();
-      file.write(recordLayout.encode({ ...record, patternLength: record.pattern.length }), 0);
+      file.write(sanitizeLayout.encode({ ...record, patternLength: record.pattern.length }), 0);
       await file.flush();
     },
   };

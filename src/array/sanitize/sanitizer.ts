@@ -150,7 +150,9 @@ export function createSanitizer({ volume, clock, file, journals, log }: Sanitize
       try {
         await records().save(record);
       } catch (error) {
-        record = before;
+        // Where the disk may have taken it the next start would erase what is written from now on; without a file it has taken nothing.
+        const taken = opened !== undefined && opened.load().state !== before.state;
+        record = taken ? { ...request, state: 'failed' } : before;
         throw error;
       }
       work = run();

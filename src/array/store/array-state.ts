@@ -86,8 +86,8 @@ export interface GroupState {
    */
   readonly journalLost?: true;
   /**
-   * With `journalLost`, where a volume has a backing, which may be away: the last record that hosts were answered for. A start
-   * that finds fewer says what is missing.
+   * With `journalLost`: the last record that hosts were answered for. A start that finds fewer says what is missing. Older
+   * versions say it only where a volume has a backing.
    */
   readonly journalLostTo?: number;
   /**

@@ -65,7 +65,8 @@ export function withAtomicWrites(
     live.push(intent);
     log.append(intent);
     await log.flush();
-    await makeRoom(offset, data.length);
+    // In the turn of the write itself: whatever runs in between may give the room back.
+    for (let wait = volume.announce(offset, data.length); wait; wait = volume.announce(offset, data.length)) await wait;
     if (permitted()) {
       await volume.write(offset, data, true);
       return true;

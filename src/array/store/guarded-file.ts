@@ -1,65 +1,82 @@
-import { crc32 } from 'node:zlib';
-import { isAllZero, readU32, writeU32 } from '../../base/bytes.ts';
 import { createExclusive } from '../../base/exclusive.ts';
-import type { Storage, StorageFile } from '../../base/storage.ts';
+import type { StorageFile } from '../../base/storage.ts';
+import {
+  COPIES,
+  encodeSectors,
+  faultOf,
+  LAST_TO_WRITE,
+  newestVersion,
+  nextVersion,
+  PIECE,
+  readGuardedFile,
+  SECTOR,
+  versionAt,
+} from './guarded-sectors.ts';
 
 /**
- * A file of fixed size that is rewritten in place, such that a torn write can hurt only what was being written. Each piece of
- * 504 bytes has three sectors, with a version and a CRC-32: one holds what is durable, one what a flush under way will make
- * so, the third takes what is written meanwhile. After a power cut the newest valid sector counts; a piece that has none was
- * never durable and is zeros.
+ * A file of fixed size that is rewritten in place (`guarded-sectors.ts`), such that a torn write can hurt only what was being
+ * written, and that any one sector may rot while nobody writes it.
  *
- * Sector: 504 bytes, version u32, CRC-32 u32 of the 508 bytes before; piece n has sectors 3n to 3n + 2.
+ * One of the three sectors of a piece is kept: it holds what is durable. What is written goes into both others, so that it stands twice
+ * once it is durable; then one of these two is kept. Of what a flush under way makes durable one sector is left alone as well:
+ * what is written meanwhile goes into the third, and into a second one when that flush has ended. So there is never a moment at which a
+ * power cut can hurt every sector of what is durable, and what is durable stands twice while nothing newer is being written.
  */
-const SECTOR = 512;
-const PIECE = 504;
-const COPIES = 3;
+export interface GuardedFile extends StorageFile {
+  /**
+   * Resolves when what was written so far stands twice in the page cache, or, where that has failed, counts as doubtful and is written
+   * again by the next flush. Undefined where no flush under way is in its way.
+   */
+  doubled(): Promise<void> | undefined;
+}
 
 interface Piece {
-  /** Version in each sector; 0: nothing valid. */
+  /** Of each sector; 0: nothing valid, or not known. */
   readonly versions: [number, number, number];
-  durable: number | undefined;
+  /** Of the content. */
+  version: number;
+  /** Holds what is durable. */
+  kept: number;
+  /** Is kept once the flush under way has ended. */
   flushing: number | undefined;
-  /** Takes what is written until the next flush begins. */
-  open: number | undefined;
 }
 
-/**
- * Must be awaited before a file that may have been written is opened. What a killed process has left in the page cache would count
- * as durable: of the next two writes both could be under way beside it when the power is cut. Rejects with `GuardedFileError`.
- */
-export async function settleGuardedFile(storage: Storage, name: string): Promise<void> {
-  if (!storage.exists(name)) return;
-  const file = storage.open(name);
-  try {
-    await file.flush();
-  } catch (error) {
-    throw new GuardedFileError(`${name}: what it holds cannot be made durable: ${String(error)}`, { cause: error });
-  } finally {
-    file.close();
-  }
-}
+/** Of the two that are written together the first that is not kept is left alone while they are flushed: their neighbour is in the middle. */
+const KEPT_FIRST = [2, 0, 1] as const;
 
-export function openGuardedFile(file: StorageFile, byteLength: number): StorageFile {
+/** Takes a file that was settled before (`guarded-repair.ts`), or is new. Throws `GuardedFileError` where the disk gives no certain content. */
+export function openGuardedFile(file: StorageFile, byteLength: number): GuardedFile {
   const content = new Uint8Array(Math.ceil(byteLength / PIECE) * PIECE);
   const pieces = load(file, content);
   const queue = createExclusive();
   let written = new Set<number>();
+  let underWay: Promise<void> | undefined;
   /** Their last write has failed, half-way perhaps: no flush may count before they are written again. */
   const doubtful = new Set<number>();
 
   function writePiece(number: number): void {
     const piece = pieces[number]!;
-    piece.open ??= sectorToWrite(piece);
-    const sector = new Uint8Array(SECTOR);
-    sector.set(content.subarray(number * PIECE, (number + 1) * PIECE));
-    const version = Math.max(...piece.versions) + 1;
-    writeU32(sector, PIECE, version);
-    writeU32(sector, SECTOR - 4, crc32(sector.subarray(0, SECTOR - 4)));
     written.add(number);
+    piece.version = nextVersion(piece.version);
+    storePiece(number);
+  }
+
+  /** Where sectors may be written that do not hold the content. A write that fails half-way leaves one of two sectors whole. */
+  function storePiece(number: number): void {
+    const piece = pieces[number]!;
+    const bytes = content.subarray(number * PIECE, (number + 1) * PIECE);
     doubtful.add(number);
-    file.write(sector, (number * COPIES + piece.open) * SECTOR);
-    piece.versions[piece.open] = version;
+    for (const { first, count } of runsToWrite(piece)) {
+      try {
+        file.write(encodeSectors(bytes, piece.version, count), (number * COPIES + first) * SECTOR);
+      } catch (error) {
+        for (let sector = first; sector < first + count; sector += 1) {
+          piece.versions[sector] = versionAt(file, (number * COPIES + sector) * SECTOR);
+        }
+        throw error;
+      }
+      piece.versions.fill(piece.version, first, first + count);
+    }
     doubtful.delete(number);
   }
 
@@ -84,14 +101,34 @@ export function openGuardedFile(file: StorageFile, byteLength: number): StorageF
     written = new Set();
     for (const number of flushed) {
       const piece = pieces[number]!;
-      piece.flushing = piece.open;
-      piece.open = undefined;
+      piece.flushing = KEPT_FIRST.find((sector) => sector !== piece.kept);
     }
-    await file.flush();
-    for (const number of flushed) {
-      const piece = pieces[number]!;
-      piece.durable = piece.flushing;
-      piece.flushing = undefined;
+    underWay = flushPieces(flushed);
+    await underWay;
+  }
+
+  async function flushPieces(flushed: ReadonlySet<number>): Promise<void> {
+    try {
+      await file.flush();
+      for (const number of flushed) pieces[number]!.kept = pieces[number]!.flushing!;
+    } catch (error) {
+      // Nobody knows what of it is durable; what was before still is.
+      for (const number of flushed) doubtful.add(number);
+      throw error;
+    } finally {
+      underWay = undefined;
+      for (const number of flushed) pieces[number]!.flushing = undefined;
+      for (const number of written) doubleIfPossible(number);
+    }
+  }
+
+  /** Written while it was flushed, it has one sector so far. Where that fails it is tried again before the next flush. */
+  function doubleIfPossible(number: number): void {
+    if (doubtful.has(number)) return;
+    try {
+      storePiece(number);
+    } catch {
+      // It counts as doubtful.
     }
   }
 
@@ -110,6 +147,10 @@ export function openGuardedFile(file: StorageFile, byteLength: number): StorageF
       throw new Error(`${file.name} has a fixed size`);
     },
     flush: () => queue.run(flush),
+    doubled() {
+      const waits = [...written].some((number) => pieces[number]!.flushing !== undefined);
+      return waits ? underWay?.catch(() => undefined) : undefined;
+    },
     close: () => file.close(),
   };
 }
@@ -118,92 +159,39 @@ export class GuardedFileError extends Error {
   override readonly name = 'GuardedFileError';
 }
 
-/** Neither the durable one nor the one that is becoming so; of two the older, in case the newer is all that a killed process left. */
-function sectorToWrite({ versions, durable, flushing }: Piece): number {
-  const free = [0, 1, 2].filter((sector) => sector !== durable && sector !== flushing);
-  return free.toSorted((left, right) => versions[left]! - versions[right]!)[0]!;
+/**
+ * Neither what is durable, nor what is becoming so, nor what holds the content. Neighbours at once, but where one of them holds nothing
+ * valid that one first: the other is the last that a killed process would leave of what was written before.
+ */
+function runsToWrite({
+  versions,
+  version,
+  kept,
+  flushing,
+}: Piece): { readonly first: number; readonly count: number }[] {
+  const sectors = [0, 1, 2].filter((sector) => sector !== kept && sector !== flushing && versions[sector] !== version);
+  const [first, second] = sectors;
+  if (first !== undefined && second === first + 1 && (versions[first] === 0) === (versions[second] === 0)) {
+    return [{ first, count: 2 }];
+  }
+  return sectors
+    .toSorted((left, right) => Number(versions[left] !== 0) - Number(versions[right] !== 0))
+    .map((sector) => ({ first: sector, count: 1 }));
 }
 
 function load(file: StorageFile, content: Uint8Array): Piece[] {
   const read = readGuardedFile(file, content.length);
-  const lost = read.pieces.find(({ unreadable }) => unreadable.length > 0);
-  if (lost) {
-    const at = lost.at + lost.unreadable[0]! * SECTOR;
-    throw new GuardedFileError(
-      `${file.name}: the sector at byte ${at} cannot be read, and may be the newest of its piece`,
-    );
-  }
+  const fault = read.pieces.map(faultOf).find((found) => found !== undefined);
+  if (fault) throw new GuardedFileError(`${file.name}: ${fault.what}`);
   content.set(read.content);
   return read.pieces.map(({ versions }) => {
-    const newest = versions.indexOf(Math.max(...versions));
-    const durable = versions[newest]! > 0 ? newest : undefined;
-    return { versions: [...versions], durable, flushing: undefined, open: undefined };
+    const version = newestVersion(versions);
+    const holder = KEPT_FIRST.find((sector) => versions[sector] === version);
+    return {
+      versions: [...versions],
+      version,
+      kept: version > 0 ? holder! : LAST_TO_WRITE,
+      flushing: undefined,
+    };
   });
-}
-
-export interface GuardedPiece {
-  /** Version in each of its sectors; 0: nothing valid. */
-  readonly versions: readonly [number, number, number];
-  /** Sectors that are neither valid nor zeros: torn by a power cut, or damaged. */
-  readonly invalid: readonly number[];
-  /** Sectors that the disk does not give: whether they are newer than the others is not known. */
-  readonly unreadable: readonly number[];
-  /** Where the piece begins in the file; its sectors follow each other. */
-  readonly at: number;
-}
-
-/** The newest valid content of `byteLength` bytes, rounded up to pieces, and where it came from. Changes nothing. */
-export function readGuardedFile(
-  file: StorageFile,
-  byteLength: number,
-): { readonly content: Uint8Array; readonly pieces: readonly GuardedPiece[] } {
-  const content = new Uint8Array(Math.ceil(byteLength / PIECE) * PIECE);
-  const pieces: GuardedPiece[] = [];
-  const bytes = new Uint8Array(COPIES * SECTOR);
-  for (let number = 0; number * PIECE < content.length; number += 1) {
-    const at = number * bytes.length;
-    const unreadable = readPiece(file, bytes, at);
-    const sectors = [sectorAt(bytes, 0), sectorAt(bytes, 1), sectorAt(bytes, 2)] as const;
-    const versions = [versionOf(sectors[0]), versionOf(sectors[1]), versionOf(sectors[2])] as const;
-    const newest = versions.indexOf(Math.max(...versions));
-    if (versions[newest]! > 0) content.set(sectors[newest]!.subarray(0, PIECE), number * PIECE);
-    const invalid = [0, 1, 2].filter((copy) => versions[copy] === 0 && !isAllZero(sectors[copy]!));
-    pieces.push({ versions, invalid, unreadable, at });
-  }
-  return { content, pieces };
-}
-
-/** Answers with the sectors that cannot be read; they are zeros then. */
-function readPiece(file: StorageFile, bytes: Uint8Array, at: number): number[] {
-  try {
-    file.read(bytes, at);
-    return [];
-  } catch {
-    return [0, 1, 2].filter((copy) => !isRead(file, sectorAt(bytes, copy), at + copy * SECTOR));
-  }
-}
-
-function isRead(file: StorageFile, sector: Uint8Array, at: number): boolean {
-  try {
-    file.read(sector, at);
-    return true;
-  } catch {
-    sector.fill(0);
-    return false;
-  }
-}
-
-/** Bytes of the whole file once every piece has been written three times. */
-export function guardedFileLimit(byteLength: number): number {
-  return Math.ceil(byteLength / PIECE) * COPIES * SECTOR;
-}
-
-function sectorAt(sectors: Uint8Array, copy: number): Uint8Array {
-  return sectors.subarray(copy * SECTOR, (copy + 1) * SECTOR);
-}
-
-/** 0 where the sector was never written or is damaged. */
-function versionOf(sector: Uint8Array): number {
-  const valid = crc32(sector.subarray(0, SECTOR - 4)) === readU32(sector, SECTOR - 4);
-  return valid ? readU32(sector, PIECE) : 0;
 }

@@ -10,7 +10,7 @@ import type { StorageFile } from '../../base/storage.ts';
  * A log is emptied by zeroing that header. What stands behind it stays, so that an epoch, the same in all headers that belong
  * together, tells it from what comes next; whoever opens a log wipes all of it before an epoch is used again.
  */
-const headerLayout = defineLayout('intent', 512, [
+export const intentLayout = defineLayout('intent', 512, [
   { name: 'magic', offset: 0, size: 8, kind: 'constant', constant: 'CDCTLATM', doc: 'magic' },
   { name: 'epoch', offset: 8, size: 8, kind: 'u64', doc: 'times that the log was emptied since it was opened' },
   { name: 'index', offset: 16, size: 4, kind: 'u32', doc: 'place among those of its epoch' },
@@ -20,9 +20,9 @@ const headerLayout = defineLayout('intent', 512, [
   { name: 'crc', offset: 508, size: 4, kind: 'u32', doc: 'CRC-32 of the 508 bytes before' },
 ]);
 
-type Header = ValueOf<typeof headerLayout>;
+type Header = ValueOf<typeof intentLayout>;
 
-const HEADER_SIZE = headerLayout.size;
+const HEADER_SIZE = intentLayout.size;
 const WIPE_BYTES = 1024 * 1024;
 
 export interface Intent {
@@ -101,7 +101,7 @@ export function openIntentLog(file: StorageFile, byteLimit: number): IntentLog {
     hasRoom: (byteLength) => end + HEADER_SIZE + byteLength <= byteLimit,
     append({ offset, data }) {
       const bytes = new Uint8Array(HEADER_SIZE + data.length);
-      headerLayout.encodeInto(bytes, 0, {
+      intentLayout.encodeInto(bytes, 0, {
         epoch,
         index,
         byteLength: data.length,
@@ -141,6 +141,6 @@ function readHeader(file: Pick<StorageFile, 'read'>, at: number): Header | undef
   const bytes = new Uint8Array(HEADER_SIZE);
   file.read(bytes, at);
   if (isAllZero(bytes) || crc32(bytes.subarray(0, 508)) !== readU32(bytes, 508)) return undefined;
-  const header = headerLayout.decode(bytes);
+  const header = intentLayout.decode(bytes);
   return header.ok ? header.value : undefined;
 }

@@ -47,12 +47,10 @@ export function createLunVolume(parts: LunVolumeParts): LunVolume {
   const { description } = parts;
   const { blockSize, backing: path = '' } = description;
   const byteLength = blockSize * description.blockCount;
-  /** Since the last flush that ended well. */
-  let flushFailed = false;
+  /** `flushFailed`: since the last flush that ended well. */
+  let [flushFailed, timesGivenUp] = [false, 0];
   let use: 'none' | 'catching-up' | 'served' = 'none';
   let backing: Backing = { blockSize, giveBack: undefined, thin: undefined, atomicBlocks: 0 };
-  const NO_HOLE: Hole = { hole: false, end: byteLength };
-
   /** One SYNCHRONIZE CACHE for all who wait for one. */
   const commit = oneForMany(commitOnce);
   const link = wayToIt();
@@ -72,6 +70,7 @@ export function createLunVolume(parts: LunVolumeParts): LunVolume {
       },
       onGivenUp(error, wasOpen) {
         use = 'none';
+        timesGivenUp += 1;
         writes.abandon(error);
         if (wasOpen) parts.onLost(textOf(error));
       },
@@ -141,9 +140,13 @@ export function createLunVolume(parts: LunVolumeParts): LunVolume {
     }
   }
 
+  function noHole(): Hole {
+    return { hole: false, end: byteLength };
+  }
+
   async function lookAtHole(offset: number): Promise<Hole> {
     const run = await backing.thin?.runAt(offset / backing.blockSize, { timeoutMs: IO_TIMEOUT_MS });
-    if (!run) return NO_HOLE;
+    if (!run) return noHole();
     const end = Math.min(byteLength, offset + run.blockCount * backing.blockSize);
     return inBlocks(blockSize, offset, end, run.zeros);
   }
@@ -170,18 +173,26 @@ export function createLunVolume(parts: LunVolumeParts): LunVolume {
     return true;
   }
 
+  /**
+   * A new connection, over which everything is sent again, may come at any moment: a flush counts where all has been answered, and
+   * the flush too, over one. What was given up meanwhile is not there, even where the backing is by now.
+   */
   async function flush(): Promise<void> {
     checkUsable();
+    const life = timesGivenUp;
     for (;;) {
-      await writes.answered();
       await link.connected();
-      checkUsable();
-      if (await commit()) return;
+      if (life !== timesGivenUp) throw link.failure();
+      const generation = writes.generation();
+      await writes.answered();
+      if ((await commit()) && generation === writes.generation()) return;
     }
   }
 
-  const isHalfFull = (): boolean =>
-    writes.heldBytes() * 2 > HELD_BYTES_LIMIT || writes.heldCount() * 2 > HELD_WRITES_LIMIT;
+  function isHalfFull(): boolean {
+    return writes.heldBytes() * 2 > HELD_BYTES_LIMIT || writes.heldCount() * 2 > HELD_WRITES_LIMIT;
+  }
+
   let relieving: Promise<void> | undefined;
 
   /** What fails here fails again for whoever waits for a flush. */
@@ -260,7 +271,7 @@ export function createLunVolume(parts: LunVolumeParts): LunVolume {
     announce: (_offset, length) => announce(length),
     write: (offset, data, awaited = false) => store(offset, data.length, data, awaited),
     deallocate: (offset, length, awaited = false) => store(offset, length, undefined, awaited),
-    holeAt: (offset) => (backing.thin ? askHole(offset, writes, () => ask(() => lookAtHole(offset))) : NO_HOLE),
+    holeAt: (offset) => (backing.thin ? askHole(offset, writes, () => ask(() => lookAtHole(offset))) : noHole()),
     allocatedBits: () => new Uint8Array(Math.ceil(byteLength / chunkBytesFor(byteLength) / 8)).fill(0xff),
     allocatedBytes: () => byteLength,
     atomic: passedOn({ byteLimit, announce, settle, store: storeWhole }),

@@ -97,7 +97,9 @@ function contentOf(file: StorageFile): Uint8Array {
 
 function parsed(payload: Uint8Array): unknown {
   try {
-    const value: unknown = JSON.parse(Buffer.from(payload).toString('utf8'));
+    const value: unknown = JSON.parse(
+      Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('utf8'),
+    );
     return typeof value === 'object' && value !== null ? value : undefined;
   } catch {
     return undefined;

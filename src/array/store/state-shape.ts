@@ -115,8 +115,10 @@ const request = fields({
   commandNumber: integer(1),
 });
 
+const auditEnd = fields({ seq: integer(), hash: text(/^[0-9a-f]{64}$/, '64 hex digits') });
+
 /** One record of the log. Records without a format number are of format 1. */
 export const logEntryShape = fields(
   {},
-  { format: integer(1), serial: SERIAL, state, requests: listOf(request, REQUEST_LIMIT) },
+  { format: integer(1), serial: SERIAL, state, requests: listOf(request, REQUEST_LIMIT), audit: auditEnd },
 );

@@ -1,4 +1,5 @@
 import type { Storage } from '../../base/storage.ts';
+import type { ChainEnd } from '../audit/chain.ts';
 import { createRequestTable, type RememberedRequest, type RequestTable } from '../command-device/request-table.ts';
 import type { CommandOutcome, CommandRequest } from '../command-device/types.ts';
 import type { ArrayState, GroupState } from './array-state.ts';
@@ -15,6 +16,8 @@ interface LogEntry {
   readonly serial?: string;
   readonly state?: ArrayState;
   readonly requests?: readonly LoggedRequest[];
+  /** A record of the audit that was durable by then. */
+  readonly audit?: ChainEnd;
 }
 
 type LoggedRequest = Omit<RememberedRequest, 'editedData'> & { readonly editedData: string };
@@ -43,6 +46,12 @@ export interface StateStore {
     change: (state: ArrayState) => ArrayState,
     decide?: (before: ArrayState, after: ArrayState) => Decision,
   ): Promise<{ before: ArrayState; after: ArrayState }>;
+  /** The last record of the audit of which the log knows; undefined: of none. */
+  auditEnd(): ChainEnd | undefined;
+  /** Each commit from now on names the last durable record of the audit, whose end nobody can cut off unnoticed then. */
+  attestWith(durableEnd: () => ChainEnd): void;
+  /** The same in a commit of its own, where there is something new to say. */
+  attest(): Promise<void>;
   close(): void;
 }
 
@@ -62,7 +71,11 @@ export class StateStoreError extends Error {
 export function tablesOf(
   records: readonly LogRecord[],
   serial: string,
-): { readonly state: ArrayState | undefined; readonly requests: RememberedRequest[] } {
+): {
+  readonly state: ArrayState | undefined;
+  readonly requests: RememberedRequest[];
+  readonly audit: ChainEnd | undefined;
+} {
   for (const { at, entry } of records) checkEntry(at, entry as LogEntry, serial);
   const entries = records.map(({ entry }) => entry as LogEntry);
   const state = entries.findLast((entry) => entry.state)?.state;
@@ -70,6 +83,7 @@ export function tablesOf(
   return {
     state,
     requests: entries.flatMap((entry) => entry.requests ?? []).map(fromLogged),
+    audit: entries.findLast((entry) => entry.audit)?.audit,
   };
 }
 
@@ -91,16 +105,24 @@ export async function openStateStore(storage: Storage, serial: string, initial: 
   let logged: ArrayState | undefined;
   let pending: RememberedRequest | undefined;
   let requests = createRequestTable();
+  let audit: ChainEnd | undefined;
+  let durableEnd: (() => ChainEnd) | undefined;
   const marks = { format: STATE_FORMAT, serial };
   const opened = await openStateLog<LogEntry>(
     storage,
     () => [
-      { ...marks, state: logged!, requests: [...requests.entries(), ...(pending ? [pending] : [])].map(toLogged) },
+      {
+        ...marks,
+        state: logged!,
+        requests: [...requests.entries(), ...(pending ? [pending] : [])].map(toLogged),
+        ...(audit && { audit }),
+      },
     ],
     (records) => {
       const tables = tablesOf(records, serial);
       requests = createRequestTable({ entries: tables.requests });
       logged = tables.state;
+      audit = tables.audit;
     },
   );
   logged ??= initial();
@@ -122,20 +144,27 @@ export async function openStateStore(storage: Storage, serial: string, initial: 
     const decision = decide?.(before, after);
     pending = decision && requests.entryFor(decision.request, decision.outcome);
     logged = after;
+    await append({
+      ...(after === before ? {} : { ...marks, state: after }),
+      ...(pending ? { requests: [toLogged(pending)] } : {}),
+    });
+    if (pending) requests.remember(pending);
+    pending = undefined;
+    current = after;
+    return { before, after };
+  }
+
+  async function append(entry: LogEntry): Promise<void> {
+    const end = durableEnd?.();
+    const isNew = end !== undefined && end.seq !== audit?.seq;
+    if (isNew) audit = end;
     try {
-      await opened.log.append({
-        ...(after === before ? {} : { ...marks, state: after }),
-        ...(pending ? { requests: [toLogged(pending)] } : {}),
-      });
+      await opened.log.append(isNew ? { ...entry, audit: end } : entry);
     } catch (error) {
       hasFailed = true;
       reportFailure(error);
       throw error;
     }
-    if (pending) requests.remember(pending);
-    pending = undefined;
-    current = after;
-    return { before, after };
   }
 
   return {
@@ -146,6 +175,17 @@ export async function openStateStore(storage: Storage, serial: string, initial: 
     hasFailed: () => hasFailed,
     update(change, decide) {
       const result = tail.then(() => commit(change, decide));
+      tail = result.catch(() => undefined);
+      return result;
+    },
+    auditEnd: () => audit,
+    attestWith(end) {
+      durableEnd = end;
+    },
+    attest() {
+      const result = tail.then(async () => {
+        if (durableEnd && durableEnd().seq !== audit?.seq) await append({});
+      });
       tail = result.catch(() => undefined);
       return result;
     },

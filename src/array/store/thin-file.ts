@@ -1,6 +1,7 @@
 import { readU32, writeU32 } from '../../base/bytes.ts';
 import { createExclusive } from '../../base/exclusive.ts';
 import type { StorageFile } from '../../base/storage.ts';
+import type { GuardedFile } from './guarded-file.ts';
 import type { Erasure } from './volume.ts';
 
 /**
@@ -21,8 +22,11 @@ export interface ThinFile {
   allocate(offset: number, length: number): Promise<void> | undefined;
   /** The range must be allocated. To the page cache. */
   write(source: Uint8Array, offset: number): void;
-  /** Zeros from now on. Whole chunks give their slots back with the next flush. */
-  deallocate(offset: number, length: number): void;
+  /**
+   * Zeros from now on; whole chunks give their slots back with the next flush. Where it answers with a promise a killed process
+   * keeps that safely no earlier than when this resolves.
+   */
+  deallocate(offset: number, length: number): Promise<void> | undefined;
   /** Whether the block at `offset` is known to hold no data, and a place up to which all are like it. */
   holeAt(offset: number): { readonly hole: boolean; readonly end: number };
   /** For SANITIZE: nothing else may touch the file meanwhile. */
@@ -43,7 +47,7 @@ export class ThinFileError extends Error {
 }
 
 export function openThinFile(
-  parts: { readonly data: StorageFile; readonly map: StorageFile },
+  parts: { readonly data: StorageFile; readonly map: StorageFile & Partial<Pick<GuardedFile, 'doubled'>> },
   geometry: { readonly volumeBytes: number; readonly chunkBytes: number; readonly blockSize: number },
 ): ThinFile {
   const { data, map } = parts;
@@ -57,7 +61,8 @@ export function openThinFile(
   const blocksPerChunk = chunkBytes / blockSize;
   const { free, next } = slotsInUse(slots, slotsInFile);
   let nextSlot = next;
-  let freed: number[] = [];
+  /** Slots that are free with the next flush; times that all were forgotten. */
+  let [freed, lives]: [number[], number] = [[], 0];
   let allocated = slots.reduce((count, slot) => count + (slot > 0 ? 1 : 0), 0);
   /** Chunks whose entry in the map is not durable yet. */
   const inFlight = new Set<number>();
@@ -122,11 +127,12 @@ export function openThinFile(
     if (nextSlot + chunks.length > limit && freed.length > 0) await settleFreed();
     const reused = new Map<number, number>();
     for (const chunk of chunks.slice(0, free.length)) reused.set(chunk, free.pop()!);
-    for (const slot of reused.values()) data.write(new Uint8Array(chunkBytes), slot * chunkBytes);
-    if (reused.size > 0) await data.flush();
-    // The file reaches as far as any slot given: one that is shorter was cut.
-    const end = (nextSlot + chunks.length - reused.size) * chunkBytes;
-    if (end > data.size()) data.truncate(end);
+    try {
+      await makeReady(reused, chunks.length - reused.size);
+    } catch (error) {
+      free.push(...reused.values());
+      throw error;
+    }
     for (const chunk of chunks) {
       const slot = reused.get(chunk) ?? nextSlot++;
       slots[chunk] = slot + 1;
@@ -139,12 +145,27 @@ export function openThinFile(
     for (const chunk of chunks) inFlight.delete(chunk);
   }
 
+  /** Slots that had an owner are zeros, durably, before they have another; the file reaches as far as any slot given. */
+  async function makeReady(reused: ReadonlyMap<number, number>, fresh: number): Promise<void> {
+    for (const slot of reused.values()) data.write(new Uint8Array(chunkBytes), slot * chunkBytes);
+    if (reused.size > 0) await data.flush();
+    const end = (nextSlot + fresh) * chunkBytes;
+    if (end > data.size()) data.truncate(end);
+  }
+
   async function settleFreed(): Promise<void> {
     const released = freed;
+    const life = lives;
     freed = [];
-    await data.flush();
-    await map.flush();
-    free.push(...released);
+    let durable = false;
+    try {
+      await data.flush();
+      await map.flush();
+      durable = true;
+    } finally {
+      // Where the disk has refused it they wait for the next flush; once everything is forgotten they are as good as never given.
+      if (life === lives) addAll(durable ? free : freed, released);
+    }
   }
 
   /** The map first: a slot that it names must lie inside the file. */
@@ -154,6 +175,7 @@ export function openThinFile(
     data.truncate(0);
     await data.flush();
     slots.fill(0);
+    lives += 1;
     free.length = 0;
     freed = [];
     nextSlot = 0;
@@ -228,6 +250,7 @@ export function openThinFile(
     },
     deallocate(offset, length) {
       eachPiece(offset, length, (chunk, within, _at, size) => deallocatePiece(chunk, within, size));
+      return map.doubled?.();
     },
     holeAt(offset) {
       const chunk = firstOf(offset);
@@ -338,4 +361,9 @@ function createHoles(blocks: number, all = true): Holes {
     has: (block) => bits[block] === 1,
     isFull: () => count === blocks,
   };
+}
+
+/** One by one: a discard of 8 GiB gives back more slots than a call can have arguments. */
+function addAll(slots: number[], released: readonly number[]): void {
+  for (const slot of released) slots.push(slot);
 }

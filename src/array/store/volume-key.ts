@@ -1,7 +1,8 @@
 import { defineLayout, type ValueOf } from '../../base/layout.ts';
 import type { Random } from '../../base/random.ts';
 import type { Storage, StorageFile } from '../../base/storage.ts';
-import { openGuardedFile } from './guarded-file.ts';
+import { GuardedFileError, openGuardedFile } from './guarded-file.ts';
+import { settleGuardedFile } from './guarded-repair.ts';
 import { CIPHER_KEY_BYTES, createSectorCipher, type SectorCipher } from './sector-cipher.ts';
 
 /** The keys of an encrypted volume, in a guarded file: two, so that equal blocks of its two files never look alike. */
@@ -37,12 +38,13 @@ export function keyFileOf(lun: number): string {
   return `lun-${lun}.key`;
 }
 
-/** As many as a guarded file keeps of each piece. */
-const SECTOR_COPIES = 3;
+/** A guarded file leaves one of the three sectors of a piece alone, and not the same one the next time. */
+const ROUNDS = 2;
 
 /**
- * The keys of the volume at `lun`; made, durably, where there are none and nothing was stored yet. Throws `VolumeKeyError`
- * where something was: it cannot be read any more, and new keys would hide that.
+ * The keys of the volume at `lun`; made, durably, where there are none and nothing was stored yet. Rejects with
+ * `VolumeKeyError` where something was: it cannot be read any more, and new keys would hide that; with `GuardedFileError` where what the
+ * file holds cannot be made durable.
  */
 export async function openVolumeKey(
   lun: number,
@@ -50,6 +52,7 @@ export async function openVolumeKey(
 ): Promise<VolumeKey> {
   const { storage, random } = parts;
   const name = keyFileOf(lun);
+  await settleGuardedFile(storage, name, keyLayout.size);
   const lost = keyLoss(lun, storage);
   if (lost !== undefined) throw new VolumeKeyError(`${name}: ${lost}`);
   const file = openGuardedFile(storage.open(name), keyLayout.size);
@@ -58,8 +61,8 @@ export async function openVolumeKey(
   async function replace(): Promise<void> {
     ciphers = undefined;
     const keys = { data: random.bytes(CIPHER_KEY_BYTES), intents: random.bytes(CIPHER_KEY_BYTES) };
-    // Each round takes another sector: after the last one none has the old keys.
-    for (let round = 0; round < SECTOR_COPIES; round += 1) {
+    // After the last one no sector has the old keys.
+    for (let round = 0; round < ROUNDS; round += 1) {
       file.write(keyLayout.encode(keys), 0);
       await file.flush();
     }
@@ -81,19 +84,30 @@ export async function openVolumeKey(
 export function storedCiphers(lun: number, storage: Storage): Readonly<Record<Purpose, SectorCipher>> | undefined {
   const name = keyFileOf(lun);
   if (!storage.exists(name)) return undefined;
-  return withFile(storage, name, (file) => ciphersOf(readKeys(openGuardedFile(file, keyLayout.size))));
+  const found = lookForKeys(name, storage);
+  return typeof found === 'string' ? undefined : ciphersOf(found);
 }
 
 /** Why the volume cannot be read for want of its keys; undefined where they are there, or nothing needs them. */
 export function keyLoss(lun: number, storage: Storage): string | undefined {
   const name = keyFileOf(lun);
-  const there = storage.exists(name);
-  if (there && withFile(storage, name, (file) => readKeys(openGuardedFile(file, keyLayout.size)))) return undefined;
+  const found = storage.exists(name) ? lookForKeys(name, storage) : 'it is not there';
+  if (typeof found !== 'string') return undefined;
   const written = [`lun-${lun}.map`, `lun-${lun}.data`].find(
     (other) => storage.exists(other) && withFile(storage, other, (file) => file.size()) > 0,
   );
   if (written === undefined) return undefined;
-  return `${there ? 'it holds no keys' : 'it is not there'}, though ${written} says that something was stored with one`;
+  return `${found}, though ${written} says that something was stored with one`;
+}
+
+/** Or why there are none. */
+function lookForKeys(name: string, storage: Storage): Keys | string {
+  try {
+    return withFile(storage, name, (file) => readKeys(openGuardedFile(file, keyLayout.size))) ?? 'it holds no keys';
+  } catch (error) {
+    if (error instanceof GuardedFileError) return `it holds no keys (${error.message})`;
+    throw error;
+  }
 }
 
 function readKeys(file: StorageFile): Keys | undefined {

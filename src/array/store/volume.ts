@@ -99,10 +99,7 @@ export function openVolume(description: VolumeDescription, file: ThinFile): Volu
       file.write(data, offset);
       return undefined;
     },
-    deallocate(offset, length) {
-      file.deallocate(offset, length);
-      return undefined;
-    },
+    deallocate: (offset, length) => file.deallocate(offset, length),
     erasure: file.erasure,
     holeAt: (offset) => file.holeAt(offset),
     allocatedBits: () => file.allocatedBits(),

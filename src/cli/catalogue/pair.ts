@@ -8,6 +8,7 @@ export const PAIR_COMMANDS: readonly CommandDefinition[] = [
     path: 'pair create',
     summary: 'form the pairs of a group and start copying (Fig. 10, 11)',
     changes: true,
+    destructive: true,
     graceful: true,
     arguments: [group],
     options: [

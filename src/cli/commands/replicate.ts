@@ -43,7 +43,7 @@ export interface GroupTotals {
 const INTERVAL_MS = 5000;
 /** A shorter pause would keep the arrays busy with commands that find nothing to do. */
 const SHORTEST_INTERVAL_MS = 100;
-/** Failures that the next cycle may not see again; any other ends the loop for its group. */
+/** Failures that the next cycle may not see again; with any other the group alone is no reason to go on. */
 const PASSING: readonly ExitClassName[] = [
   'no-path',
   'timeout',
@@ -67,7 +67,8 @@ export async function run(request: Request, context: CommandContext): Promise<Co
     const groups = [...new Set(request.group)].map((name) => groupNamed(site, name));
     const locks = context.dryRun ? [] : await lockAll(context, site, groups);
     try {
-      const totals = await Promise.all(groups.map((group) => replicateGroup(request, context, site, group)));
+      const service = new Service(groups, context.stop);
+      const totals = await Promise.all(groups.map((group) => replicateGroup(request, context, site, group, service)));
       return resultOf(totals);
     } finally {
       await Promise.all(locks.map((lock) => lock.release()));
@@ -119,12 +120,35 @@ async function replicateGroup(
   context: CommandContext,
   site: Site,
   group: GroupDefinition,
+  service: Service,
 ): Promise<GroupTotals> {
   const loop = new GroupLoop(context, site, group);
   if (context.dryRun) return loop.plan();
   if (request.untilEmpty) return loop.untilEmpty();
   if (request.once) return loop.once();
-  return loop.forEver(request.interval ?? INTERVAL_MS);
+  return loop.forEver(request.interval ?? INTERVAL_MS, service);
+}
+
+/**
+ * The loops of one command. One that a person has to help (split brain, say) goes on looking while others work, because nobody starts
+ * it again when it has been helped: the process is still there. Where none works any more all end, and the exit code tells.
+ */
+class Service {
+  readonly #working: Set<GroupDefinition>;
+  readonly #over = new AbortController();
+  /** Raised by the stop signal, or once no group works any more. */
+  readonly ended: AbortSignal;
+
+  constructor(groups: readonly GroupDefinition[], stop: AbortSignal) {
+    this.#working = new Set(groups);
+    this.ended = AbortSignal.any([stop, this.#over.signal]);
+  }
+
+  report(group: GroupDefinition, works: boolean): void {
+    if (works) this.#working.add(group);
+    else this.#working.delete(group);
+    if (this.#working.size === 0) this.#over.abort();
+  }
 }
 
 /** Cycles of one group, with what they moved in total. */
@@ -176,16 +200,16 @@ class GroupLoop {
     return this.#totals;
   }
 
-  /** Until the stop signal; a failure that may pass is reported and tried again after the interval. */
-  async forEver(intervalMs: number): Promise<GroupTotals> {
-    const { services, stop } = this.#context;
-    while (!stop.aborted) {
+  /** Until the service ends; a failure is reported and tried again after the interval. */
+  async forEver(intervalMs: number, service: Service): Promise<GroupTotals> {
+    while (!service.ended.aborted) {
       await this.once();
-      const { error } = this.#totals;
-      if (error && !PASSING.includes(error.class)) return this.#totals;
-      await pauseUntil(services.clock, intervalMs, stop);
-      const { error: _passed, ...rest } = this.#totals;
-      this.#totals = rest;
+      const { error, ...rest } = this.#totals;
+      const works = error === undefined || PASSING.includes(error.class);
+      service.report(this.#group, works);
+      await pauseUntil(this.#context.services.clock, intervalMs, service.ended);
+      // What a person has to see is not over because time has passed.
+      if (works || !service.ended.aborted) this.#totals = rest;
     }
     return this.#totals;
   }

@@ -85,9 +85,10 @@ export function formatAccessFile(access: AccessDescription): string {
       ...(luns && { luns }),
       ...(groups && { groups }),
     })),
-    'command-devices': access.commandDevices.map(({ lun, signedOnly, groups }) => ({
+    'command-devices': access.commandDevices.map(({ lun, signedOnly, sharedAnswers, groups }) => ({
       lun,
       'signed-only': signedOnly,
+      ...(sharedAnswers && { 'shared-answers': true }),
       ...(groups && { groups }),
     })),
     remotes: access.remotes.map(({ target, ...own }) => ({
@@ -186,6 +187,7 @@ function readModes(reader: MapReader, path: string): CommandDeviceModes {
   return {
     lun: reader.integer('lun', 0, LUN_LIMIT),
     signedOnly: flag(reader, path, 'signed-only'),
+    ...(flag(reader, path, 'shared-answers') && { sharedAnswers: true as const }),
     ...groupsOf(reader, path),
   };
 }

@@ -19,11 +19,19 @@ function showText({ records }: AuditShow, view: View): string {
       record.process ?? '-',
       record.group ?? '-',
       record.status ?? '-',
-      record.why ?? record.asked ?? '',
+      brief(record),
     ].map(escapeText),
   );
   return renderTable(['SEQ', 'TIME', 'EVENT', 'WHO', 'SAYS', 'COMMAND', 'GROUP', 'STATUS', 'WHY'], rows, view);
 }
+
+/** What happened, else what was asked: no more of it than a row has room for. `--json` has all. */
+function brief({ sense, why, asked = '' }: AuditShow['records'][number]): string {
+  const text = why === undefined ? asked : [sense, why].filter(Boolean).join(': ');
+  return text.length > BRIEF ? `${text.slice(0, BRIEF)}...` : text;
+}
+
+const BRIEF = 160;
 
 function whoOf({ key, initiator, address, manager }: AuditShow['records'][number]): string {
   if (manager !== undefined) return 'management';

@@ -1,5 +1,5 @@
 import type { ArrayInit } from '../commands/array-init.ts';
-import { formatBytes } from '../values.ts';
+import { formatBytes, targetUrl } from '../values.ts';
 import { escapeText } from './escape.ts';
 import { renderTable } from './table.ts';
 import type { View } from './view.ts';
@@ -15,7 +15,7 @@ export function render(data: ArrayInit, view: View): string {
   const head = data.dryRun ? view.faint('would describe') : view.good('described');
   return [
     `${head} array ${escapeText(name)} (${escapeText(serial)}) in ${escapeText(data.directory)}`,
-    `${view.faint('target')}  iscsi://${escapeText(listen.host)}:${listen.port}/${escapeText(targetName)}`,
+    `${view.faint('target')}  ${escapeText(targetUrl(listen.host, listen.port, targetName))}`,
     renderTable(['LUN', 'NAME', 'KIND', 'SIZE'], rows, view),
     `${view.faint('next')}    cdctl array serve ${escapeText(data.directory)}`,
   ].join('\n');

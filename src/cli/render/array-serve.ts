@@ -1,5 +1,6 @@
 import type { CommandEvent } from '../context.ts';
 import { escapeText } from './escape.ts';
+import { targetUrl } from '../values.ts';
 import type { View } from './view.ts';
 
 export function render(data: { readonly reason: string }, view: View): string {
@@ -10,6 +11,6 @@ export function render(data: { readonly reason: string }, view: View): string {
 export function renderEvent(event: CommandEvent, view: View): string | undefined {
   if (event.event !== 'ready') return undefined;
   const { array, serial, host, port, targetName, pid } = event;
-  const url = `iscsi://${String(host)}:${String(port)}/${String(targetName)}`;
+  const url = targetUrl(String(host), Number(port), String(targetName));
   return `${view.good('ready')} array ${escapeText(String(array))} (${escapeText(String(serial))}) at ${escapeText(url)} pid ${String(pid)}`;
 }

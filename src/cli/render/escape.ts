@@ -1,7 +1,8 @@
+import { UNPRINTABLE } from '../../base/unprintable.ts';
+
 /**
- * Text that a device, a peer or a file supplied, made safe to print: control characters (C0, DEL, C1) and the
- * characters that reverse the reading direction become `\xNN` or `\u{NNNN}`, so that nothing can move the cursor,
- * change colours or forge a line.
+ * Text that a device, a peer or a file supplied, made safe to print: what is not printable becomes `\xNN` or `\u{NNNN}`, so that
+ * nothing can move the cursor, change colours, forge a line or pass for another name.
  */
 export function escapeText(text: string): string {
   return text.replaceAll(UNPRINTABLE, (character) => {
@@ -9,9 +10,6 @@ export function escapeText(text: string): string {
     return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
   });
 }
-
-// eslint-disable-next-line no-control-regex
-const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]/gu;
 
 /** The same for a value of any depth: every string in it. */
 export function escapeDeep<T>(value: T): T {

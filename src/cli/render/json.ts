@@ -1,3 +1,4 @@
+import { UNPRINTABLE } from '../../base/unprintable.ts';
 import type { Failure } from '../failure.ts';
 
 /** The version of what `--json` prints; it changes only where a key changes its meaning or goes away. */
@@ -33,12 +34,15 @@ export function renderEvent(command: string, event: object): string {
   return line({ schema: schemaName(command), ...event });
 }
 
-/** JSON leaves DEL, the C1 controls and the reversing characters as they are; a terminal would obey them. */
-const OBEYED = /[\u007f-\u009f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
-
+/** JSON leaves all but the C0 controls as they are; a terminal would obey them, and nobody see the others. */
 function line(value: object): string {
   const text = JSON.stringify(value, plain);
-  return `${text.replaceAll(OBEYED, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)}\n`;
+  return `${text.replaceAll(UNPRINTABLE, inJson)}\n`;
+}
+
+function inJson(character: string): string {
+  const units = Array.from({ length: character.length }, (_, index) => character.charCodeAt(index));
+  return units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('');
 }
 
 function plain(_key: string, value: unknown): unknown {

@@ -1,3 +1,4 @@
+import { lstat } from 'node:fs/promises';
 import { isIPv4 } from 'node:net';
 import { join, resolve } from 'node:path';
 import type { AccessDescription, ChapSecret } from '../../array/description.ts';
@@ -31,8 +32,26 @@ export function accessPath(directory: string): string {
 
 export async function readAccess(directory: string): Promise<AccessDescription | undefined> {
   const path = accessPath(directory);
-  if (!(await realFiles.exists(path))) return undefined;
-  return parseAccessFile(await realFiles.readText(path), path);
+  const text = await realFiles.readText(path).catch((error: unknown) => absentOrUnreadable(path, error));
+  return text === undefined ? undefined : parseAccessFile(text, path);
+}
+
+async function absentOrUnreadable(path: string, error: unknown): Promise<undefined> {
+  if (await isNotThere(path)) return undefined;
+  throw new CliError('configuration', {
+    what: 'the access file cannot be read',
+    where: path,
+    why: error instanceof Error ? error.message : String(error),
+    next: 'make it readable; only an array that has none lets everybody do everything',
+  });
+}
+
+/** For certain: a disk that gives an error, or a link that leads to where nothing is mounted, must open the array to nobody. */
+async function isNotThere(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => false,
+    (error: NodeJS.ErrnoException) => error.code === 'ENOENT',
+  );
 }
 
 /** Reads the file and every secret that it names; throws `CliError` of class configuration where one cannot be used. */

@@ -53,16 +53,18 @@ export const realFiles: Files = {
     });
     if (facts && !facts.isFile()) throw new Error('there is something that is no regular file, and would be replaced');
   },
-  async rename(from, to) {
-    await rename(from, to);
-    const directory = await open(dirname(to), 'r');
-    try {
-      await directory.sync();
-    } finally {
-      await directory.close();
-    }
-  },
+  rename: renameDurably,
 };
+
+async function renameDurably(from: string, to: string): Promise<void> {
+  await rename(from, to);
+  const directory = await open(dirname(to), 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
 
 /** Two at once would make one image of both, and the one that ends first would call it whole. Gives what lets go of it. */
 async function holdImage(path: string, file: FileHandle): Promise<() => Promise<void>> {
@@ -138,7 +140,7 @@ async function writeAtomically(path: string, content: Uint8Array | string, mode 
     } finally {
       await file.close();
     }
-    await rename(temporary, path);
+    await renameDurably(temporary, path);
   } catch (error) {
     await unlink(temporary).catch(() => undefined);
     throw error;

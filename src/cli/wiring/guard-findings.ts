@@ -1,3 +1,4 @@
+import { knownAuditEnd } from '../../array/audit/known-end.ts';
 import { verifyAudit } from '../../array/audit/verify.ts';
 import type { Storage } from '../../base/storage.ts';
 import { CliError } from '../cli-error.ts';
@@ -5,8 +6,8 @@ import type { StorageFinding } from '../services.ts';
 import { loadAccess } from './array-access.ts';
 
 /** What is wrong with what guards a stopped array: its access file, the secrets that it names, and its audit. */
-export async function guardFindings(directory: string, storage: Storage): Promise<StorageFinding[]> {
-  return [...(await accessFindings(directory)), ...auditFindings(storage)];
+export async function guardFindings(directory: string, serial: string, storage: Storage): Promise<StorageFinding[]> {
+  return [...(await accessFindings(directory)), ...auditFindings(serial, storage)];
 }
 
 async function accessFindings(directory: string): Promise<StorageFinding[]> {
@@ -23,20 +24,21 @@ async function accessFindings(directory: string): Promise<StorageFinding[]> {
   }
 }
 
-function auditFindings(storage: Storage): StorageFinding[] {
-  const { findings, files } = verifyAudit(storage.list(), (name) => {
+function auditFindings(serial: string, storage: Storage): StorageFinding[] {
+  const read = (name: string): Uint8Array => {
     const file = storage.open(name);
     const bytes = new Uint8Array(file.size());
     file.read(bytes, 0);
     file.close();
     return bytes;
-  });
+  };
+  const { findings, files } = verifyAudit(storage.list(), read, undefined, knownAuditEnd(storage, serial));
   const found = findings.map(({ file, offset, why }): StorageFinding => {
     const meaning = 'no volume depends on it; what was commanded cannot be told from it for certain';
     const next = 'keep the files as they are, and find out who could write to them; the array goes on in a new one';
     return { severity: 'damage', file, offset, what: why, meaning, next };
   });
-  return files > 0 ? found : [missingAudit()];
+  return files > 0 || found.length > 0 ? found : [missingAudit()];
 }
 
 function missingAudit(): StorageFinding {

@@ -6,6 +6,8 @@ import type { LockHolder, LockResult, Locks } from '../services.ts';
 const ATTEMPTS = 5;
 const ASK_TIMEOUT_MS = 1000;
 const ANSWER_LIMIT = 4096;
+/** Of an abstract name or a socket file that nobody listens at, and of a file that is not there. */
+const NOBODY: ReadonlySet<string | undefined> = new Set(['ECONNREFUSED', 'ENOENT']);
 
 /**
  * Locks as abstract Unix sockets: the kernel frees the name when the process dies, however it dies, and whoever connects
@@ -15,16 +17,26 @@ export function createLocks(clock: Clock): Locks {
   return {
     async acquire(name, command): Promise<LockResult> {
       const address = `\0cdctl-${name}`;
-      const holder: LockHolder = { pid: process.pid, since: new Date(clock.wallMs()).toISOString(), command };
       for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-        const server = await tryListen(address, `${JSON.stringify(holder)}\n`);
-        if (server) return { held: true, release: () => closeServer(server) };
+        const held = await tryHold(address, command, clock);
+        if (held) return held;
         const other = await askHolder(address);
         if (other !== 'gone') return { held: false, holder: other };
       }
       return { held: false, holder: undefined };
     },
   };
+}
+
+/** The lock at this address, answering who holds it; undefined where the address is taken. Rejects with what else listening fails with. */
+export async function tryHold(
+  address: string,
+  command: string,
+  clock: Clock,
+): Promise<Extract<LockResult, { held: true }> | undefined> {
+  const holder: LockHolder = { pid: process.pid, since: new Date(clock.wallMs()).toISOString(), command };
+  const server = await tryListen(address, `${JSON.stringify(holder)}\n`);
+  return server && { held: true, release: () => closeServer(server) };
 }
 
 function tryListen(address: string, answer: string): Promise<Server | undefined> {
@@ -39,6 +51,8 @@ function tryListen(address: string, answer: string): Promise<Server | undefined>
     });
     server.listen(address, () => {
       server.unref();
+      // Somebody who cannot be answered (too many open files) costs the lock nothing.
+      server.on('error', () => undefined);
       resolve(server);
     });
   });
@@ -50,7 +64,8 @@ function closeServer(server: Server): Promise<void> {
   });
 }
 
-function askHolder(address: string): Promise<LockHolder | 'gone' | undefined> {
+/** Who holds the lock at this address; undefined where somebody does and does not say, `gone` where nobody does. */
+export function askHolder(address: string): Promise<LockHolder | 'gone' | undefined> {
   return new Promise((resolve) => {
     let text = '';
     const socket = connect(address);
@@ -59,7 +74,7 @@ function askHolder(address: string): Promise<LockHolder | 'gone' | undefined> {
       text += chunk.toString('utf8');
       if (text.length > ANSWER_LIMIT) socket.destroy();
     });
-    socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'ECONNREFUSED' ? 'gone' : undefined));
+    socket.on('error', (error: NodeJS.ErrnoException) => resolve(NOBODY.has(error.code) ? 'gone' : undefined));
     socket.on('close', () => resolve(parseHolder(text)));
   });
 }

@@ -14,6 +14,10 @@ const SOCKET_NAME = 'array.sock';
 /** sun_path of sockaddr_un has 108 bytes, the last of them zero. */
 const PATH_LIMIT = 107;
 const LINE_LIMIT = 1024 * 1024;
+/** Connections at once; further ones are closed at once, so that no descriptor is missing to a host. */
+const MAX_CONNECTIONS = 32;
+/** Who asks nothing, or does not take its answer, is let go after so long. */
+const IDLE_MS = 60_000;
 
 export type ManagementAnswer =
   /** `note`: what the audit is to say beside the request. */
@@ -52,13 +56,25 @@ export async function openManagementSocket(
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => socket.destroy());
+    let asked = 0;
+    let working = false;
+    socket.setTimeout(IDLE_MS, () => !working && socket.destroy());
     let answered = Promise.resolve();
     eachLine(socket, (line) => {
+      asked += 1;
+      // Nothing more is read before this is answered and the answer taken: what waits is what one chunk held.
+      socket.pause();
       answered = answered.then(async () => {
-        socket.write(await answerLine(line, { clock, answer, refuse }));
+        working = true;
+        const text = await answerLine(line, { clock, answer, refuse });
+        working = false;
+        await sent(socket, text);
+        asked -= 1;
+        if (asked === 0) socket.resume();
       });
     });
   });
+  server.maxConnections = MAX_CONNECTIONS;
   await listen(server, path);
   return {
     path,
@@ -69,6 +85,13 @@ export async function openManagementSocket(
       });
     },
   };
+}
+
+/** Resolves when the peer has taken it, or is gone. */
+function sent(socket: Socket, text: string): Promise<void> {
+  return new Promise((resolve) => {
+    socket.write(text, () => resolve());
+  });
 }
 
 function listen(server: Server, path: string): Promise<void> {
@@ -117,7 +140,7 @@ function eachLine(socket: Socket, callback: (line: string) => void): void {
   socket.setEncoding('utf8');
   socket.on('data', (chunk: string) => {
     rest += chunk;
-    if (rest.length > LINE_LIMIT) socket.destroy();
+    if (rest.length > LINE_LIMIT) return void socket.destroy();
     const lines = rest.split('\n');
     rest = lines.pop()!;
     for (const line of lines) callback(line);
@@ -159,6 +182,12 @@ function exchange(
 ): Promise<ManagementAnswer> {
   return new Promise((resolve, reject) => {
     const socket = connect(path);
+    let sent = false;
+    // What it was sent it may have done before it ended.
+    const gone = (why: string): CliError =>
+      sent && late === 'outcome-unknown'
+        ? unanswered(late, path, why, `serve it again (cdctl array serve ${directory}), then run it again`)
+        : notRunning(path, why, directory);
     socket.setTimeout(timeoutMs, () => {
       reject(
         unanswered(
@@ -170,13 +199,16 @@ function exchange(
       );
       socket.destroy();
     });
-    socket.on('error', (error) => reject(notRunning(path, error.message, directory)));
-    socket.on('close', () => reject(notRunning(path, 'it closed the connection', directory)));
+    socket.on('error', (error) => reject(gone(error.message)));
+    socket.on('close', () => reject(gone('it closed the connection')));
     eachLine(socket, (line) => {
       resolve(JSON.parse(line) as ManagementAnswer);
       socket.destroy();
     });
-    socket.on('connect', () => socket.write(`${line}\n`));
+    socket.on('connect', () => {
+      sent = true;
+      socket.write(`${line}\n`);
+    });
   });
 }
 

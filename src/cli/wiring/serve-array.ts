@@ -12,6 +12,7 @@ import { settingsChange, type ServedSettings } from '../../array/audit/served-se
 import type { ManagementCall } from '../../array/audit/management-control.ts';
 import type { ArrayDescription } from '../../array/description.ts';
 import type { Clock } from '../../base/clock.ts';
+import { createExclusive } from '../../base/exclusive.ts';
 import type { Random } from '../../base/random.ts';
 import { createFileStorage } from '../../lun/file-storage.ts';
 import { createPortal, type Portal } from '../../lun/iscsi-portal.ts';
@@ -62,12 +63,14 @@ export async function serveArray(settings: ServeSettings, parts: ServeParts, hoo
     undo.push(() => portal.close(true));
     const warning = checkRedirect(settings.listen.redirectTo, portal);
     if (warning !== undefined) hooks.warn(warning);
+    // In their order: one that has looked at the file before it was edited must not have the last word.
+    const reloads = createExclusive();
     const socket = await openManagementSocket(
       directory,
       (request, by) =>
         array.managementControl.conduct(callOf(request, by), () =>
           request.operation === 'access-reload'
-            ? reloadAccess(settings, access, array, portal)
+            ? reloads.run(() => reloadAccess(settings, access, array, portal))
             : answerManagement(array.management, request),
         ),
       parts.clock,

@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openAuditLog } from '../../../src/array/audit/audit-log.ts';
+import { ASKED_LIMIT } from '../../../src/array/audit/asked.ts';
 import { verifyAudit } from '../../../src/array/audit/verify.ts';
 import type { AccessDescription } from '../../../src/array/description.ts';
+import { randomHex } from '../../../src/base/random.ts';
 import type { Storage } from '../../../src/base/storage.ts';
 import { createArrayClient, type ArrayClient } from '../../../src/host/array-client.ts';
 import { encodeRequestPart } from '../../../src/interface-block/block.ts';
@@ -16,7 +18,7 @@ import type { Lun } from '../../../src/lun/lun.ts';
 import { openStateLog } from '../../../src/array/store/state-log.ts';
 import { createMemoryStorage } from '../../support/memory-storage.ts';
 import { NOTHING, serveTestArray, type ServedArray } from '../../support/served-array.ts';
-import { writeBlock } from '../../support/written-blocks.ts';
+import { blockOf, signedFor, writeBlock } from '../../support/written-blocks.ts';
 
 /** Who may command an array, what becomes of a refused block, and what the audit says of both: over real sockets. */
 
@@ -24,6 +26,7 @@ const MONITOR = 'iqn.2026-11.com.example:monitor';
 const OPERATOR = 'iqn.2026-11.com.example:operator';
 const OWNER = 'iqn.2026-11.com.example:owner';
 const NEAR = 'iqn.2026-11.io.cdctl:osaka.remote';
+const ID = '00112233445566778899aabbccddeeff';
 const KEY = new TextEncoder().encode('a key of thirty-two bytes or more');
 const SIGNING = { name: 'runbook', key: KEY };
 
@@ -81,13 +84,14 @@ function client(initiator: string, signingKey?: typeof SIGNING): ArrayClient {
 const show = (from: ArrayClient) => from.call('array.show', { header: {}, rows: [] });
 const split = (from: ArrayClient, group = 'oradb') => from.call('pair.split', { header: { group }, rows: [] });
 
+function read(name: string): Uint8Array {
+  const file = storage.open(name);
+  const bytes = new Uint8Array(file.size());
+  file.read(bytes, 0);
+  return bytes;
+}
+
 function audit() {
-  const read = (name: string): Uint8Array => {
-    const file = storage.open(name);
-    const bytes = new Uint8Array(file.size());
-    file.read(bytes, 0);
-    return bytes;
-  };
   const report = verifyAudit(storage.list(), read);
   expect(report.findings).toEqual([]);
   return report.records.map(({ record }) => record).filter(({ event }) => event !== 'opened');
@@ -188,73 +192,18 @@ describe('a signature', () => {
   });
 });
 
-describe('a signed query that is written again', () => {
-  const HEARD = '00112233445566778899aabbccddeeff';
-  const ask = (from: ArrayClient, requestId: string) =>
-    from.call('array.show', { header: {}, rows: [] }, { requestId });
-
-  /** The status that each slot answers to the very same block. */
-  async function written(initiator: string, block: Uint8Array, slots: readonly number[]): Promise<readonly string[]> {
-    const lun = await served.opener(initiator).open(`${served.url}/0`);
-    await lun.capacity();
-    const statuses: string[] = [];
-    for (const slot of slots) statuses.push(await writeBlock(lun, block, slot));
-    return statuses;
-  }
-
-  function overheard(): Uint8Array {
-    const block = encodeRequestPart({
-      process: PROCESSES['array.show'].number,
-      editedDataWanted: true,
-      requestId: HEARD,
-      arraySerial: 'TOKYO',
-      admissionNumber: 0,
-      page: 0,
-      host: 'root@db1:7',
-      input: encodeRequest('array.show', { header: {}, rows: [] }),
-    });
-    signRequestPart(block, SIGNING);
-    return block;
-  }
-
-  it('is answered to the one who asked, over each of its paths, and to nobody else', async () => {
-    expect(await written(OPERATOR, overheard(), [1, 2])).toEqual(['ok', 'ok']);
-    expect(await written(MONITOR, overheard(), [3])).toEqual(['request-expired']);
-    expect(await written(NEAR, overheard(), [4])).toEqual(['request-expired']);
-    expect(await written(OPERATOR, overheard(), [5]), 'from another port of the same host').toEqual(['ok']);
-    expect(audit().map(({ event, status, initiator }) => `${event} ${status} ${initiator}`)).toEqual([
-      `refused request-expired ${MONITOR}`,
-      `refused request-expired ${NEAR}`,
-    ]);
-  });
-
-  it('is answered to the same host port alone behind an array, whose hosts all have its name', async () => {
-    expect(await written(NEAR, overheard(), [1, 2])).toEqual(['ok', 'ok']);
-    expect(await written(NEAR, overheard(), [3])).toEqual(['request-expired']);
-  });
-
-  it('is asked anew by a host that has changed to a path through another array', async () => {
-    await ask(client(OPERATOR, SIGNING), HEARD);
-    expect((await ask(client(NEAR, SIGNING), HEARD)).header).toMatchObject({ serial: 'TOKYO' });
-  });
-});
-
-async function signedSplit(lun: Lun, group: string, admissionNumber?: number): Promise<Uint8Array> {
+async function signedSplit(lun: Lun, group: string, requestId = someId()): Promise<Uint8Array> {
   await lun.capacity();
   const label = decodeLabel((await lun.read(0, 8)).subarray(0, 512));
-  const block = encodeRequestPart({
-    process: PROCESSES['pair.split'].number,
-    editedDataWanted: true,
-    requestId: Buffer.from(createRealRandom().bytes(16)).toString('hex'),
-    arraySerial: 'TOKYO',
-    admissionNumber: admissionNumber ?? (label.ok ? label.value.commandNumber : 0),
-    page: 0,
-    host: 'root@db1:7',
-    input: encodeRequest('pair.split', { header: { group }, rows: [] }),
-  });
-  signRequestPart(block, SIGNING);
-  return block;
+  const admissionNumber = label.ok ? label.value.commandNumber : 0;
+  return signedFor(
+    lun,
+    blockOf('pair.split', { group }, { requestId, arraySerial: 'TOKYO', admissionNumber }),
+    SIGNING,
+  );
 }
+
+const someId = () => randomHex(createRealRandom(), 16);
 
 /** As many outcomes of other commands as it takes to forget the first, in one record of the log. */
 async function rememberFurther(count: number): Promise<void> {
@@ -274,30 +223,32 @@ async function rememberFurther(count: number): Promise<void> {
 describe('a signed block that is written again', () => {
   const executions = () => audit().filter(({ event }) => event === 'begun').length;
 
-  it('gets the recorded outcome, also after a restart, and is executed once', async () => {
+  it('gets the recorded outcome where it is signed anew, also after a restart, and is executed once', async () => {
     let lun = await served.opener(NEAR).open(`${served.url}/0`);
-    const block = await signedSplit(lun, 'oradb');
+    const block = await signedSplit(lun, 'oradb', ID);
     expect(await writeBlock(lun, block, 1)).toBe('not-found');
-    for (const slot of [1, 2, 3]) expect(await writeBlock(lun, block, slot)).toBe('not-found');
+    for (const slot of [1, 2, 3]) expect(await writeBlock(lun, block, slot)).toBe('stale-signature');
+    expect(await writeBlock(lun, await signedSplit(lun, 'oradb', ID), 1)).toBe('not-found');
     await stop();
     await serve();
     lun = await served.opener(NEAR).open(`${served.url}/0`);
-    expect(await writeBlock(lun, block, 1)).toBe('not-found');
+    expect(await writeBlock(lun, block, 1)).toBe('stale-signature');
+    expect(await writeBlock(lun, await signedSplit(lun, 'oradb', ID), 1)).toBe('not-found');
     expect(executions()).toBe(1);
     expect(served.array.management.show().commandNumber).toBe(1);
   });
 
   it('is refused once its outcome is forgotten, and never executed', async () => {
     let lun = await served.opener(NEAR).open(`${served.url}/0`);
-    const block = await signedSplit(lun, 'oradb');
-    expect(await writeBlock(lun, block, 1)).toBe('not-found');
+    const late = blockOf('pair.split', { group: 'oradb' }, { requestId: ID, arraySerial: 'TOKYO' });
+    expect(await writeBlock(lun, await signedFor(lun, late, SIGNING), 1)).toBe('not-found');
     await stop();
     await rememberFurther(REMEMBERED_REQUESTS + 1);
     await serve();
     lun = await served.opener(NEAR).open(`${served.url}/0`);
     const before = served.array.management.show().commandNumber;
     expect(before).toBe(REMEMBERED_REQUESTS + 2);
-    expect(await writeBlock(lun, block, 1)).toBe('request-expired');
+    expect(await writeBlock(lun, await signedFor(lun, late, SIGNING), 1)).toBe('request-expired');
     expect(served.array.management.show().commandNumber).toBe(before);
   });
 
@@ -354,6 +305,128 @@ describe('the audit', () => {
   });
 });
 
+describe('what the audit tells of a command', () => {
+  const lunOf = (initiator: string) => served.opener(initiator).open(`${served.url}/0`);
+
+  it('is what was asked, in what role, of which array, with every parameter', async () => {
+    const lun = await lunOf(OWNER);
+    const header = {
+      group: 'oradb',
+      pair: 'data',
+      role: 'primary',
+      noCopy: true,
+      primaryLun: 10,
+      auxiliaryLun: 7,
+      primaryJournalLun: 20,
+      auxiliaryJournalLun: 21,
+      primarySerial: 'TOKYO',
+      auxiliarySerial: 'OSAKA',
+    } as const;
+    expect(await writeBlock(lun, blockOf('pair.create', header, { requestId: ID, arraySerial: 'TOKYO' }), 1)).toBe(
+      'ok',
+    );
+    const [begun, ended] = audit();
+    expect(begun).toMatchObject({ event: 'begun', array: 'TOKYO', role: 'administrator', requestId: ID });
+    expect(JSON.parse(begun!.asked!)).toEqual(header);
+    expect(ended).toMatchObject({ event: 'ended', status: 'ok', array: 'TOKYO', role: 'administrator' });
+    expect(ended).not.toHaveProperty('asked');
+  });
+
+  it('is the same of one that is refused, with why', async () => {
+    const lun = await lunOf(MONITOR);
+    const block = blockOf('pair.split', { group: 'oradb' }, { requestId: ID, arraySerial: 'TOKYO' });
+    expect(await writeBlock(lun, block, 1)).toBe('permission-denied');
+    expect(audit()).toMatchObject([
+      { event: 'refused', role: 'monitor', asked: '{"group":"oradb"}', why: expect.stringMatching(/is a monitor/) },
+    ]);
+  });
+
+  it('is bounded, whatever its parameters and names hold, and obeyed by no terminal', async () => {
+    const lun = await lunOf(OWNER);
+    // CSI as one character, and what makes the longest JSON.
+    const group = `\u009b2J\u202e${'\u0001'.repeat(25)}`;
+    expect(await writeBlock(lun, blockOf('pair.split', { group }, { requestId: ID, arraySerial: 'TOKYO' }), 1)).toBe(
+      'not-found',
+    );
+    expect(JSON.parse(audit()[0]!.asked!)).toEqual({ group });
+    expect(new TextDecoder().decode(read('audit-00000001'))).not.toMatch(
+      /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202e]/,
+    );
+    const rows = Array.from({ length: 200 }, (_, startSequence) => ({ generation: 'a1b2c3d4e5f60718', startSequence }));
+    const input = encodeRequest('pair.resync', {
+      header: { group: 'oradb', role: 'auxiliary', discard: true, generation: 'a1b2c3d4e5f60718' },
+      rows,
+    });
+    const long = encodeRequestPart({
+      process: PROCESSES['pair.resync'].number,
+      editedDataWanted: true,
+      requestId: 'cd'.repeat(16),
+      arraySerial: 'TOKYO',
+      admissionNumber: 1,
+      page: 0,
+      host: 'root@db1:7',
+      input,
+    });
+    await writeBlock(lun, long, 1);
+    const told = audit().find(({ event, process }) => event === 'begun' && process === 'pair.resync')!;
+    expect(told.asked).toMatch(/^\{"group":"oradb",.*\.\.\.$/);
+    expect(JSON.stringify(told.asked).length).toBeLessThanOrEqual(ASKED_LIMIT + 2);
+  });
+
+  it('is also a request id that comes again with something else', async () => {
+    const lun = await lunOf(OWNER);
+    const split = (group: string) => blockOf('pair.split', { group }, { requestId: ID, arraySerial: 'TOKYO' });
+    expect(await writeBlock(lun, split('oradb'), 1)).toBe('not-found');
+    expect(await writeBlock(lun, split('other'), 1)).toBe('request-reused');
+    expect(audit().at(-1)).toMatchObject({ event: 'refused', status: 'request-reused', asked: '{"group":"other"}' });
+  });
+
+  it('is also a WRITE that is no block, or in no slot: with its sense, before it is answered', async () => {
+    const lun = await lunOf(MONITOR);
+    await lun.capacity();
+    await expect(lun.write(32, new Uint8Array(4096).fill(7))).rejects.toThrow(/26/);
+    expect(audit()).toMatchObject([
+      { event: 'refused', process: 'write', status: 'check-condition', sense: '5/26/0', lun: 0, initiator: MONITOR },
+    ]);
+    await expect(lun.write(0, new Uint8Array(512))).rejects.toThrow(/24/);
+    expect(audit().at(-1)).toMatchObject({ sense: '5/24/0', why: expect.stringMatching(/at the start of a slot/) });
+  });
+});
+
+/** Parameters of all processes. */
+const HARMLESS = [
+  'acceptInconsistent',
+  'auxiliaryJournalLun',
+  'auxiliaryLun',
+  'auxiliarySerial',
+  'changes',
+  'copiedPairs',
+  'discard',
+  'generation',
+  'giveUpDamaged',
+  'group',
+  'leaseMs',
+  'life',
+  'noCopy',
+  'pair',
+  'primaryJournalLun',
+  'primaryLun',
+  'primarySerial',
+  'proof',
+  'requestId',
+  'role',
+  'sequence',
+  'startSequence',
+  'toSequence',
+];
+
+it('no process has a parameter that nobody has thought about: what is a secret must not get into the audit', () => {
+  const names = Object.values(PROCESSES).flatMap(({ request }) =>
+    [request.header, request.row].flatMap((layout) => layout?.fields.map(({ name }) => name) ?? []),
+  );
+  expect([...new Set(names)].toSorted()).toEqual(HARMLESS);
+});
+
 describe('an audit that cannot be written', () => {
   it('keeps changes from being executed; queries go on', async () => {
     await stop();
@@ -368,7 +441,7 @@ describe('an audit that cannot be written', () => {
             if (state.full) throw new Error('no space left on device');
             await log.append(entry);
           };
-          return { append, note: append, unfinished: [], close: () => log.close() };
+          return { append, note: append, unfinished: [], durableEnd: () => log.durableEnd(), close: () => log.close() };
         },
       },
     });

@@ -10,6 +10,8 @@ import { appendPdu, NO_DIGESTS } from '../../../src/iscsi/framing.ts';
 import { encodeLoginRequest, STAGE } from '../../../src/iscsi/login-pdus.ts';
 import { encodeText } from '../../../src/iscsi/text.ts';
 import { inquiryCdb, readCdb, testUnitReadyCdb, writeCdb } from '../../../src/scsi/cdb.ts';
+import { FIRST_WAIT_MS, FREE_FAILURES } from '../../../src/iscsi/target/login-patience.ts';
+import { createFakeClock } from '../../support/fake-clock.ts';
 import { NOTHING, serveTestArray, TARGET, type ServedArray } from '../../support/served-array.ts';
 
 /** LUN masking and admission, seen from outside: real sockets, our own initiator under several names. */
@@ -229,6 +231,27 @@ describe('CHAP', () => {
     ['an unknown user', DB, 'nobody', 'the secret of db'],
   ])('refuses %s', async (_what, initiator, name, secret) => {
     await expect(login(initiator, name, secret)).rejects.toThrow(/auth/i);
+  });
+
+  it('makes whoever guesses a secret wait, even with the right one, and no other initiator', async () => {
+    const clock = createFakeClock();
+    const { chap } = served;
+    await served.stop();
+    served = await serveTestArray({ access: ACCESS, chap, portalClock: clock });
+    const guess = async (initiator: string, times: number): Promise<void> => {
+      for (let time = 0; time < times; time += 1) {
+        await expect(login(initiator, 'db', `guess ${time} of many`)).rejects.toThrow(/auth/i);
+      }
+    };
+    await guess(DB, FREE_FAILURES - 1);
+    expect(await login(DB, 'db', secrets.db), 'not yet').toEqual([0, 10]);
+    await guess(DB, FREE_FAILURES + 4);
+    await expect(login(DB, 'db', secrets.db)).rejects.toThrow(/auth/i);
+    // Whoever only calls himself so knows none of its users, and keeps nobody waiting.
+    await guess(LOGGER, FREE_FAILURES + 4);
+    expect(await login(LOGGER, 'logger', secrets.logger)).not.toEqual([]);
+    await clock.advance(FIRST_WAIT_MS);
+    expect(await login(DB, 'db', secrets.db)).toEqual([0, 10]);
   });
 
   it('refuses who offers none, and an array that cannot prove itself is left', async () => {

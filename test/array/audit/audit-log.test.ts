@@ -129,7 +129,7 @@ describe('the audit', () => {
     const lines = Buffer.from(bytes).toString().split('\n');
     put('audit-00000001', new TextEncoder().encode(`${lines.slice(0, 3).join('\n')}\n`));
     expect(verify().findings).toEqual([]);
-    expect(verify(anchor).findings[0]!.why).toMatch(/^record 5 is missing: the end of the audit was cut off/);
+    expect(verify(anchor).findings[0]!.why).toMatch(/^records 4 to 5 are missing: the end of the audit was cut off/);
     put('audit-00000001', new Uint8Array(0));
     await written(4);
     const anew = { seq: 5, hash: 'f'.repeat(64) };

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { CHAIN_START } from '../../../src/array/audit/chain.ts';
 import type { AuditLog, NewEntry } from '../../../src/array/audit/audit-log.ts';
 import { createManagementControl, type ManagementCall } from '../../../src/array/audit/management-control.ts';
 import { createSeededRandom } from '../../support/seeded-random.ts';
@@ -12,7 +13,13 @@ function controlled({ queries = false, broken = () => false }: { queries?: boole
     if (broken()) throw new Error('no room');
     told.push(entry);
   };
-  const audit: AuditLog = { append, note: append, unfinished: [], close: () => undefined };
+  const audit: AuditLog = {
+    append,
+    note: append,
+    unfinished: [],
+    durableEnd: () => CHAIN_START,
+    close: () => undefined,
+  };
   const random = createSeededRandom(1);
   const control = createManagementControl({
     audit,

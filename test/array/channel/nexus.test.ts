@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { encodeLunField } from '../../../src/scsi/lun-field.ts';
+import type { FarUnit } from '../../../src/array/far/far-unit.ts';
 import { channelFixture, memoryUnit } from './channel-fixture.ts';
 
 /** What a nexus keeps: unit attentions and SPC-2 reservations. */
@@ -153,5 +154,35 @@ describe('a reset', () => {
     const { server } = await twoUnits();
     const mayReset = (lun: number) => server.mayReset?.('logical-unit', encodeLunField(lun), 'a');
     expect([0, 1, 2, 99].map(mayReset)).toEqual([true, true, false, false]);
+  });
+});
+
+describe('a nexus that is lost while its command is under way', () => {
+  it('is not begun anew by what the command would do next', async () => {
+    const seen: string[] = [];
+    const unit = memoryUnit();
+    const far: FarUnit = {
+      facts: () => undefined,
+      learn: () => Promise.resolve(),
+      pass: () => Promise.reject(new Error('not passed on')),
+      as: (nexus) => {
+        seen.push(nexus);
+        return unit;
+      },
+      reset: () => Promise.resolve(),
+      nexusLost: () => undefined,
+      maskChanged: () => undefined,
+      close: () => undefined,
+    };
+    const { server, units } = await channelFixture([unit]);
+    units.splice(0, 1, { ...unit, far });
+    server.nexusOpened('b');
+    const facts = { nexus: 'b', lun: encodeLunField(0), expectedDataOut: 0, expectedDataIn: 96 };
+    const task = { ...facts, cdb: Uint8Array.of(0x12, 0, 0, 0, 96, 0), dataOut: new Uint8Array(0), aborted: false };
+    const reply = server.execute(task);
+    task.aborted = true;
+    server.nexusLost('b');
+    expect((await reply).status).toBe(0x40);
+    expect(seen).toEqual([]);
   });
 });

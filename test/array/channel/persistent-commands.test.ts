@@ -107,6 +107,27 @@ describe('REGISTER', () => {
     expect([await keys(), await generation()]).toEqual([[], 3]);
   });
 
+  it('keeps 128 of one initiator and 256 of all, however often ports come and go', async () => {
+    const port = (initiator: number, isid: number): string => `iqn.2026-11.test:${initiator},i,0x80000000${isid}`;
+    const comes = async (nexus: string, options: OutOptions): Promise<string> => {
+      await open(nexus);
+      const verdict = await out(nexus, 'register', options);
+      fixture.server.nexusLost(nexus);
+      return verdict;
+    };
+    for (let initiator = 0; initiator < 2; initiator += 1) {
+      for (let isid = 1000; isid < 1128; isid += 1) {
+        expect(await comes(port(initiator, isid), { newKey: KEY.a })).toBe('good');
+      }
+      expect(await comes(port(initiator, 2000), { newKey: KEY.b })).toBe('5/55/04');
+    }
+    expect(await comes(port(9, 1000), { newKey: KEY.b })).toBe('5/55/04');
+    expect(await generation()).toBe(256);
+    expect(await comes(port(1, 1127), { key: KEY.a, newKey: KEY.b })).toBe('good');
+    expect(await comes(port(1, 1127), { key: KEY.b })).toBe('good');
+    expect(await comes(port(9, 1000), { newKey: KEY.b })).toBe('good');
+  });
+
   it('refuses what REPORT CAPABILITIES denies', async () => {
     expect(await inData(2)).toBe('00080080ea010000');
     for (const action of ['register', 'registerAndIgnore'] as const) {
@@ -460,6 +481,18 @@ describe('REGISTER AND MOVE', () => {
     expect([await keys(), await held(), await generation()]).toEqual([[KEY.a, KEY.c], [KEY.c, TYPE.wero], 2]);
     await open(PORT);
     expect(await out(PORT, 'release', { key: KEY.c, type: TYPE.wero })).toBe('good');
+  });
+
+  it('needs room for the port as REGISTER does', async () => {
+    await register('a');
+    await reserve('a', TYPE.we);
+    const others = async (): Promise<number> => (await keys()).length;
+    for (let isid = 0; isid < 128; isid += 1) await open(`other,i,0x${isid}`);
+    for (let isid = 0; isid < 128; isid += 1) await out(`other,i,0x${isid}`, 'registerAndIgnore', { newKey: KEY.b });
+    expect(await others()).toBe(129);
+    expect(await move('a', { key: KEY.a, newKey: KEY.c, to: 'other,i,0x00023d000009' })).toBe('5/55/04');
+    expect([await others(), await held()]).toEqual([129, [KEY.a, TYPE.we]]);
+    expect(await move('a', { key: KEY.a, newKey: KEY.c })).toBe('good');
   });
 
   it('with UNREG gives up the own registration', async () => {

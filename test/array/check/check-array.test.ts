@@ -287,7 +287,7 @@ describe('the keys of an encrypted volume', () => {
   it.each([
     ['gone', remove(KEY), 'damage', /it is not there, though lun-10\.\w+ says/],
     ['spoilt', spoilPiece(KEY), 'damage', /it holds no keys/],
-    ['torn in one sector', flip(KEY, 10), 'doubt', /wrong CRC-32; version 3/],
+    ['torn in one sector', flip(KEY, 10), 'doubt', /wrong CRC-32; version 2/],
   ] as const)('%s', (_name, act, severity, says) =>
     inWorld(async (world) => {
       expect(await stored(world)).toEqual([]);

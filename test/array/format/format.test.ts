@@ -11,9 +11,9 @@ import { descriptionOf, unpack, type Name } from './known-history.ts';
 
 const NOBODY: LunOpener = { open: (path) => Promise.reject(new LunError('no-path', path, 'nobody is there')) };
 
-function open(name: Name, storage: Storage) {
+function open(name: Name, storage: Storage, description = descriptionOf(name)) {
   const clock = createFakeClock();
-  const parts = { description: descriptionOf(name), storage, clock, random: createSeededRandom(1) };
+  const parts = { description, storage, clock, random: createSeededRandom(1) };
   return clock.run(createArray({ ...parts, opener: NOBODY, version: '0.1.0' }));
 }
 
@@ -45,6 +45,19 @@ describe('what format 1 left behind', () => {
       const block = await unit.read(number * 100, 1);
       expect([number, block[0], block[511]]).toEqual([number, ...Array(2).fill(number <= writes ? number : 0)]);
     }
+  });
+
+  it('an encrypted volume with a log of atomic writes is sound and opens, and a SANITIZE that had begun goes on', async () => {
+    const storage = unpack('tokyo-encrypted');
+    expect(storage.list()).toEqual(expect.arrayContaining(['lun-10.key', 'lun-10.intents', 'lun-11.sanitize']));
+    const description = descriptionOf('tokyo', { encrypted: true });
+    expect(checkStorage(description, storage).findings).toEqual([]);
+    const array = await open('tokyo', storage, description);
+    for (const number of [1, 2, 3]) {
+      const block = await array.units.unit(LUNS.tokyo.data)!.read(number * 100, 1);
+      expect([block[0], block[511]]).toEqual([number, number]);
+    }
+    expect(array.units.unit(LUNS.tokyo.log)!.sanitize!.status()).toMatchObject({ state: 'running', allowExit: true });
   });
 
   it.each([2, 99])('of format %i is refused in words, and left as it is', async (format) => {

@@ -18,10 +18,10 @@ export type Packed = Readonly<Record<string, string>>;
 const SERIALS = { tokyo: 'TK000001', osaka: 'OS000001' } as const;
 const PEER = { tokyo: 'osaka', osaka: 'tokyo' } as const;
 
-export function descriptionOf(name: Name): ArrayDescription {
+export function descriptionOf(name: Name, volumeOptions: { readonly encrypted?: true } = {}): ArrayDescription {
   const peer = PEER[name];
   const parts = { clock: createFakeClock(), random: createSeededRandom(1), storage: () => createMemoryStorage() };
-  return describeArray(name, SERIALS[name], [peer, SERIALS[peer]], { ...parts, volumeBlocks: 2048 });
+  return describeArray(name, SERIALS[name], [peer, SERIALS[peer]], { ...parts, volumeBlocks: 2048, volumeOptions });
 }
 
 /** Writes 1 to 5 are on both sides, 6 and 7 acquired by osaka and not restored, 8 on tokyo alone. */
@@ -43,6 +43,25 @@ export async function livedStorage(): Promise<Record<Name, Packed>> {
   return result as Record<Name, Packed>;
 }
 
+/** An encrypted volume with writes 1 to 3, the last of them atomic and in its log, and a volume whose SANITIZE has begun. */
+export async function encryptedStorage(): Promise<Packed> {
+  let result: Packed = {};
+  await inWorld(
+    async ({ tokyo }) => {
+      const data = tokyo.unit('data');
+      for (const number of [1, 2]) await data.write(number * 100, stamp(number), { forceUnitAccess: true });
+      await data.write(300, stamp(3), { forceUnitAccess: true, atomic: true });
+      const pattern = Uint8Array.of(1, 2, 3, 4);
+      await tokyo
+        .unit('log')
+        .sanitize!.begin({ method: 'overwrite', passes: 2, invert: true, pattern, allowExit: true });
+      result = pack(tokyo.storage);
+    },
+    { volumeOptions: { encrypted: true } },
+  );
+  return result;
+}
+
 function pack(storage: Storage): Packed {
   return Object.fromEntries(
     storage.list().map((name) => {
@@ -55,7 +74,7 @@ function pack(storage: Storage): Packed {
 }
 
 /** The fixture as storage that can be written to. */
-export function unpack(name: Name): Storage {
+export function unpack(name: Name | 'tokyo-encrypted'): Storage {
   const path = new URL(`../../../fixtures/array-format-1/${name}.json`, import.meta.url);
   const packed = JSON.parse(readFileSync(path, 'utf8')) as Packed;
   const storage = createMemoryStorage();

@@ -6,15 +6,9 @@ import { encodeLunField } from '../../../src/scsi/lun-field.ts';
 import { createScsiLun } from '../../support/scsi-lun.ts';
 import { blockOf, writeBlock } from '../../support/written-blocks.ts';
 import { SCSI_STATUS } from '../../../src/scsi/fault.ts';
-import { cycleUntilPair, formPair, inWorld, sleep, stamp, type World } from './world.ts';
+import { cycleUntilPair, formPair, inWorld, sleep, stamp, swapToOsaka } from './world.ts';
 
 const LEASE_MS = 20_000;
-
-async function swapToOsaka({ tokyo, osaka }: World): Promise<void> {
-  const { generation, readSequence: sequence } = await osaka.operations.showJournal('oradb');
-  await tokyo.operations.swapGroup({ group: 'oradb', role: 'auxiliary', generation, sequence });
-  await osaka.operations.swapGroup({ group: 'oradb', role: 'primary', generation, sequence });
-}
 
 describe('a fence', () => {
   it('ends with the swap that it was for: what waited is refused, and a takeover back accepts writes at once', () =>

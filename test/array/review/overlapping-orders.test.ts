@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Lun } from '../../../src/lun/lun.ts';
 import { LUNS } from '../../support/array-pair.ts';
 import {
   acquireAll,
@@ -70,4 +71,61 @@ describe('a resync ordered while the copy of the one before ends', () => {
       await cycleUntilPair(world);
       await expectSame(world, 'data');
     }));
+});
+
+/** A line on which what was read of the peer's first blocks, its header, stays under way for as long as it is held. */
+function heldHeaders(): { line(lun: Lun): Lun; hold(): () => void; held(): number } {
+  let passable = Promise.resolve();
+  let waiting = 0;
+  return {
+    line: (lun) => ({
+      ...lun,
+      async read(lba, count, options) {
+        const bytes = await lun.read(lba, count, options);
+        if (lba !== 0) return bytes;
+        waiting += 1;
+        await passable;
+        waiting -= 1;
+        return bytes;
+      },
+    }),
+    hold() {
+      let open = (): void => undefined;
+      passable = new Promise((resolve) => {
+        open = resolve;
+      });
+      return () => open();
+    },
+    held: () => waiting,
+  };
+}
+
+describe('an order to acquire that comes while the header of an earlier contact is under way', () => {
+  const headers = heldHeaders();
+
+  it('brings what that header does not show yet', () =>
+    inWorld(
+      async (world) => {
+        const { tokyo, osaka } = world;
+        await formPair(world, 'data');
+        await cycleUntilPair(world);
+        await cycle(world, tokyo.operations, osaka.operations);
+        const { readSequence: last } = await osaka.operations.showJournal('oradb');
+        const release = headers.hold();
+        await osaka.operations.acquire({ group: 'oradb', toSequence: last });
+        await until(world, 'the header is under way', () => headers.held() > 0, 1);
+        await tokyo.lun('data').write(3, stamp(3));
+        const { journalInSequence } = await tokyo.operations.showJournal('oradb');
+        expect(journalInSequence).toBe(last + 2);
+        const ordered = await osaka.operations.acquire({ group: 'oradb', toSequence: last + 1 });
+        expect(ordered.sequence).toBe(last + 1);
+        release();
+        await until(world, 'the order is carried out', async () => {
+          const { readSequence, toBeReadSequence } = await osaka.operations.showJournal('oradb');
+          return readSequence === toBeReadSequence;
+        });
+        expect(await osaka.operations.showJournal('oradb')).toMatchObject({ readSequence: last + 1 });
+      },
+      { line: (lun) => headers.line(lun) },
+    ));
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { LUNS, pairRequest } from '../../support/array-pair.ts';
 import { createVolatileLun, type VolatileLun } from '../../support/volatile-lun.ts';
-import { acquireAll, cycle, cycleUntilPair, inWorld, stamp, type World } from './world.ts';
+import { acquireAll, cycle, cycleUntilPair, inWorld, stamp, swapToOsaka, type World } from './world.ts';
 
 /** Pairs of a volume with blocks of 512 bytes at tokyo, `data`, and one with blocks of 4096 at osaka, `log`. */
 
@@ -21,12 +21,6 @@ async function changeSmallBlocks({ tokyo }: World): Promise<void> {
   await lun.write(21, stamp(77, 20 * 512));
   await tokyo.unit('data').deallocate!(33, 6);
   await tokyo.unit('data').deallocate!(250, 300);
-}
-
-async function swapToOsaka({ tokyo, osaka }: World): Promise<void> {
-  const { generation, readSequence: sequence } = await osaka.operations.showJournal('oradb');
-  await tokyo.operations.swapGroup({ group: 'oradb', role: 'auxiliary', generation, sequence });
-  await osaka.operations.swapGroup({ group: 'oradb', role: 'primary', generation, sequence });
 }
 
 async function thereAndBack(world: World): Promise<void> {

@@ -7,8 +7,12 @@ import { createFakeClock, type FakeClock } from '../../support/fake-clock.ts';
 import { createSeededRandom } from '../../support/seeded-random.ts';
 import { createVolatileStorage, type VolatileStorage } from './volatile-storage.ts';
 
-export interface World extends ArrayPair {
+/** Two arrays on a clock that runs as soon as nobody has anything to do. */
+export interface Pair extends ArrayPair {
   readonly clock: FakeClock;
+}
+
+export interface World extends Pair {
   readonly disks: Readonly<Record<'tokyo' | 'osaka', VolatileStorage>>;
 }
 
@@ -21,6 +25,7 @@ export interface WorldOptions {
   readonly backings?: (clock: FakeClock) => (path: string) => Promise<Lun>;
   readonly isDown?: NonNullable<ArrayPairOptions['isDown']>;
   readonly volumeOptions?: NonNullable<ArrayPairOptions['volumeOptions']>;
+  readonly line?: NonNullable<ArrayPairOptions['line']>;
 }
 
 export async function inWorld(work: (world: World) => Promise<void>, options: WorldOptions = {}): Promise<void> {
@@ -47,17 +52,17 @@ export function stamp(fill: number, size = 512): Uint8Array {
   return new Uint8Array(size).fill(fill);
 }
 
-export async function formPair(world: World, pair: VolumeName): Promise<void> {
+export async function formPair(world: Pair, pair: VolumeName): Promise<void> {
   await world.tokyo.operations.createPair(pairRequest('primary', pair));
   await world.osaka.operations.createPair(pairRequest('auxiliary', pair));
 }
 
-export async function sleep(world: World, ms: number): Promise<void> {
+export async function sleep(world: Pair, ms: number): Promise<void> {
   await new Promise<void>((resolve) => world.clock.setTimer(ms, resolve));
 }
 
 export async function until(
-  world: World,
+  world: Pair,
   what: string,
   holds: () => Promise<boolean> | boolean,
   everyMs = 20,
@@ -74,7 +79,7 @@ export function maskOf(pairs: ReadonlyArray<{ state: string; slot: number }>): s
   return bits.toString(16).padStart(16, '0');
 }
 
-export async function acquireAll(world: World, from: ArrayOperations, to: ArrayOperations): Promise<void> {
+export async function acquireAll(world: Pair, from: ArrayOperations, to: ArrayOperations): Promise<void> {
   const primary = await from.showJournal('oradb');
   await to.acquire({ group: 'oradb', toSequence: primary.journalInSequence - 1 });
   await until(world, 'acquired', async () => {
@@ -83,7 +88,7 @@ export async function acquireAll(world: World, from: ArrayOperations, to: ArrayO
   });
 }
 
-export async function restoreAll(world: World, to: ArrayOperations): Promise<void> {
+export async function restoreAll(world: Pair, to: ArrayOperations): Promise<void> {
   const auxiliary = await to.showJournal('oradb');
   await to.restore({ group: 'oradb', toSequence: auxiliary.readSequence });
   await until(world, 'restored', async () => {
@@ -100,7 +105,7 @@ export async function purgeRequest(to: ArrayOperations) {
 }
 
 /** Fig. 16 by hand. */
-export async function cycle(world: World, from: ArrayOperations, to: ArrayOperations): Promise<void> {
+export async function cycle(world: Pair, from: ArrayOperations, to: ArrayOperations): Promise<void> {
   await acquireAll(world, from, to);
   await restoreAll(world, to);
   const request = await purgeRequest(to);
@@ -109,7 +114,7 @@ export async function cycle(world: World, from: ArrayOperations, to: ArrayOperat
 }
 
 export async function cycleUntilPair(
-  world: World,
+  world: Pair,
   from = world.tokyo.operations,
   to = world.osaka.operations,
 ): Promise<void> {
@@ -120,6 +125,13 @@ export async function cycleUntilPair(
   });
 }
 
+/** Swap by hand, of a group whose journal is read to its end. */
+export async function swapToOsaka({ tokyo, osaka }: World): Promise<void> {
+  const { generation, readSequence: sequence } = await osaka.operations.showJournal('oradb');
+  await tokyo.operations.swapGroup({ group: 'oradb', role: 'auxiliary', generation, sequence });
+  await osaka.operations.swapGroup({ group: 'oradb', role: 'primary', generation, sequence });
+}
+
 /** Resync by hand: first the side that is to follow, then the primary. */
 export async function resync(from: ArrayOperations, to: ArrayOperations, discard = false): Promise<void> {
   const { generation, lineage } = await from.showJournal('oradb');
@@ -127,7 +139,7 @@ export async function resync(from: ArrayOperations, to: ArrayOperations, discard
   await from.resyncGroup({ group: 'oradb', role: 'primary', discard: false, generation, lineage });
 }
 
-export async function expectSame(world: World, name: VolumeName): Promise<void> {
+export async function expectSame(world: Pair, name: VolumeName): Promise<void> {
   const { blockCount, blockSize } = await world.tokyo.lun(name).capacity();
   const left = await world.tokyo.lun(name).read(0, blockCount);
   const right = await world.osaka.lun(name).read(0, blockCount);

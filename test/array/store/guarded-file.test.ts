@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { openGuardedFile, settleGuardedFile } from '../../../src/array/store/guarded-file.ts';
+import { openGuardedFile } from '../../../src/array/store/guarded-file.ts';
+import { settleGuardedFile } from '../../../src/array/store/guarded-repair.ts';
 import type { Storage, StorageFile } from '../../../src/base/storage.ts';
 import { createMemoryStorage } from '../../support/memory-storage.ts';
 import { createSeededRandom } from '../../support/seeded-random.ts';
@@ -89,7 +90,7 @@ describe('guarded file', () => {
     killed.write(Uint8Array.of(1), 0);
     await killed.flush();
     killed.write(Uint8Array.of(2), 0);
-    await settleGuardedFile(storage, 'map');
+    await settleGuardedFile(storage, 'map', LENGTH);
     const next = openGuardedFile({ ...disk, flush: () => new Promise(() => undefined) }, LENGTH);
     next.write(Uint8Array.of(3), 0);
     void next.flush();
@@ -101,10 +102,10 @@ describe('guarded file', () => {
 
   it('names the file where that fails, and makes none', async () => {
     const storage = createMemoryStorage();
-    await settleGuardedFile(storage, 'map');
+    await settleGuardedFile(storage, 'map', LENGTH);
     expect(storage.list()).toEqual([]);
     const broken = { ...storage.open('map'), flush: () => Promise.reject(new Error('EIO')) };
-    await expect(settleGuardedFile({ ...storage, open: () => broken }, 'map')).rejects.toThrow(/^map: .*EIO/);
+    await expect(settleGuardedFile({ ...storage, open: () => broken }, 'map', LENGTH)).rejects.toThrow(/^map: .*EIO/);
   });
 
   it('has what a killed process had written', () => {

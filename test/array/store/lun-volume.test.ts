@@ -247,6 +247,16 @@ describe('a volume on a LUN', () => {
     expect(at.events).toEqual(['returned']);
   });
 
+  it('flushes over a new connection only what has arrived over it again', async () => {
+    const at = await stand();
+    const lbas = Array.from({ length: 64 }, (_, lba) => lba);
+    await at.clock.run(Promise.all(lbas.map((lba) => at.volume.write(lba * 512, block(1 + lba), true)!)));
+    at.disk.breakConnections({ powerCut: true });
+    await at.clock.run(at.volume.flush());
+    at.disk.breakConnections({ powerCut: true });
+    expect(lbas.filter((lba) => at.disk.content(lba, 1)[0] !== 1 + lba)).toEqual([]);
+  });
+
   it('gives up after a moment, keeps what hosts were told, and has it when the backing is back', async () => {
     const at = await stand();
     await at.clock.run(at.volume.write(0, block(1), true)!);

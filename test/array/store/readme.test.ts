@@ -1,6 +1,8 @@
 import { expect, it } from 'vitest';
 import { HEADER_LAYOUTS } from '../../../src/array/journal/header.ts';
 import { recordLayout } from '../../../src/array/journal/record.ts';
+import { sanitizeLayout } from '../../../src/array/sanitize/sanitize-record.ts';
+import { intentLayout } from '../../../src/array/store/intent-log.ts';
 import { keyLayout } from '../../../src/array/store/volume-key.ts';
 import { layoutTable } from '../../../src/base/layout-document.ts';
 import { readText, renewing, writeText } from '../../support/fixture.ts';
@@ -9,6 +11,8 @@ const README = 'src/array/store/README.md';
 
 const SECTIONS: Readonly<Record<string, string>> = {
   'volume key': layoutTable(keyLayout),
+  intent: layoutTable(intentLayout),
+  sanitize: layoutTable(sanitizeLayout),
   'journal record': layoutTable(recordLayout),
   'journal header': layoutTable(HEADER_LAYOUTS.fixed),
   'lineage entry': layoutTable(HEADER_LAYOUTS.lineage),

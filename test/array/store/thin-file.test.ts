@@ -43,6 +43,88 @@ describe('thin file', () => {
     expect(read(open(storage), 0, BLOCK)).toEqual(new Uint8Array(BLOCK).fill(7));
   });
 
+  it('keeps a slot for the next who needs one where it could not be made ready', async () => {
+    const storage = createMemoryStorage();
+    const data = storage.open('data');
+    let failing = false;
+    const file = open({
+      ...storage,
+      open: (name) => (name === 'data' ? { ...data, write: (...what) => written(...what) } : storage.open(name)),
+    });
+    function written(source: Uint8Array, offset: number): void {
+      if (failing) throw new Error('ENOSPC');
+      data.write(source, offset);
+    }
+    await write(file, 0, new Uint8Array(2 * CHUNK).fill(7));
+    void file.deallocate(0, CHUNK);
+    await file.flush();
+    const size = data.size();
+    failing = true;
+    await expect(file.allocate(5 * CHUNK, BLOCK)).rejects.toThrow('ENOSPC');
+    failing = false;
+    await write(file, 5 * CHUNK, new Uint8Array(BLOCK).fill(8));
+    expect(data.size()).toBe(size);
+    expect(read(file, 5 * CHUNK, CHUNK)).toEqual(Uint8Array.from({ length: CHUNK }, (_, at) => (at < BLOCK ? 8 : 0)));
+  });
+
+  it('frees as many slots at once as a discard of a whole volume gives back', async () => {
+    const storage = createMemoryStorage();
+    const files = { data: storage.open('data'), map: storage.open('map') };
+    const volumeBytes = 200_000 * 64;
+    const file = openThinFile(files, { volumeBytes, chunkBytes: 64, blockSize: 64 });
+    await file.allocate(0, volumeBytes);
+    void file.deallocate(0, volumeBytes);
+    await file.flush();
+    const size = files.data.size();
+    await file.allocate(0, 64);
+    expect([file.allocatedCount(), files.data.size()]).toEqual([1, size]);
+  });
+
+  it('keeps the slots that were given back where the flush that would free them fails', async () => {
+    const storage = createMemoryStorage();
+    const data = storage.open('data');
+    let failing = false;
+    const flush = async (): Promise<void> => {
+      if (failing) throw new Error('EIO');
+      await data.flush();
+    };
+    const file = open({ ...storage, open: (name) => (name === 'data' ? { ...data, flush } : storage.open(name)) });
+    await write(file, 0, new Uint8Array(2 * CHUNK).fill(7));
+    void file.deallocate(0, 2 * CHUNK);
+    failing = true;
+    await expect(file.flush()).rejects.toThrow('EIO');
+    failing = false;
+    await file.flush();
+    const size = data.size();
+    await write(file, 5 * CHUNK, new Uint8Array(2 * CHUNK).fill(8));
+    expect(data.size()).toBe(size);
+    expect(read(open(storage), 5 * CHUNK, 2 * CHUNK)).toEqual(new Uint8Array(2 * CHUNK).fill(8));
+  });
+
+  it('gives no slot twice where everything was forgotten while a flush was under way', async () => {
+    const storage = createMemoryStorage();
+    const map = storage.open('map');
+    let gate = Promise.resolve();
+    const flush = async (): Promise<void> => {
+      await gate;
+      await map.flush();
+    };
+    const file = open({ ...storage, open: (name) => (name === 'map' ? { ...map, flush } : storage.open(name)) });
+    await write(file, 0, new Uint8Array(2 * CHUNK).fill(7));
+    void file.deallocate(CHUNK, CHUNK);
+    let pass = (): void => undefined;
+    gate = new Promise((resolve) => (pass = resolve));
+    const flushed = file.flush();
+    for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
+    gate = Promise.resolve();
+    await file.erasure.reset();
+    pass();
+    await flushed;
+    for (const chunk of [0, 5, 9]) await write(file, chunk * CHUNK, new Uint8Array(CHUNK).fill(chunk + 1));
+    for (const chunk of [0, 5, 9]) expect(read(file, chunk * CHUNK, 1)).toEqual(Uint8Array.of(chunk + 1));
+    expect(read(open(storage), 9 * CHUNK, 1)).toEqual(Uint8Array.of(10));
+  });
+
   it('counts what a change that failed half-way has left as data: nobody else may take it for zeros', async () => {
     const storage = createMemoryStorage();
     const data = storage.open('data');
@@ -58,9 +140,9 @@ describe('thin file', () => {
     for (const chunk of [0, 1]) await file.allocate(chunk * CHUNK, CHUNK);
     await write(file, 0, new Uint8Array(3 * BLOCK).fill(7));
     failing = true;
-    expect(() => file.deallocate(0, 2 * BLOCK)).toThrow('EIO');
+    expect(() => void file.deallocate(0, 2 * BLOCK)).toThrow('EIO');
     failing = false;
-    file.deallocate(2 * BLOCK, BLOCK);
+    void file.deallocate(2 * BLOCK, BLOCK);
     failing = true;
     expect(() => file.write(new Uint8Array(2 * BLOCK).fill(8), CHUNK)).toThrow('EIO');
     expect(read(file, 0, 2 * BLOCK)).toContain(7);
@@ -86,7 +168,7 @@ describe('thin file', () => {
           model.set(data, offset);
           break;
         case 2:
-          file.deallocate(offset, length);
+          void file.deallocate(offset, length);
           model.fill(0, offset, offset + length);
           break;
         case 3:
@@ -112,7 +194,7 @@ describe('thin file', () => {
     const storage = createMemoryStorage();
     const file = open(storage);
     await write(file, 5 * CHUNK, new Uint8Array(CHUNK).fill(0xaa));
-    file.deallocate(5 * CHUNK, CHUNK);
+    void file.deallocate(5 * CHUNK, CHUNK);
     await file.flush();
     await write(file, 9 * CHUNK, new Uint8Array(BLOCK).fill(0xbb));
     expect(storage.open('data').size()).toBe(CHUNK);
@@ -123,7 +205,7 @@ describe('thin file', () => {
     const storage = createMemoryStorage();
     const file = open(storage);
     await write(file, 0, new Uint8Array(CHUNK).fill(1));
-    file.deallocate(0, CHUNK);
+    void file.deallocate(0, CHUNK);
     await write(file, 5 * CHUNK, new Uint8Array(CHUNK).fill(2));
     expect(storage.open('data').size()).toBe(2 * CHUNK);
   });
@@ -135,7 +217,7 @@ describe('thin file', () => {
     expect(file.holeAt(0)).toEqual({ hole: true, end: BLOCK });
     expect(file.holeAt(BLOCK)).toEqual({ hole: false, end: 3 * BLOCK });
     expect(file.holeAt(3 * BLOCK)).toEqual({ hole: true, end: CHUNK });
-    file.deallocate(2 * BLOCK, BLOCK);
+    void file.deallocate(2 * BLOCK, BLOCK);
     expect(file.holeAt(2 * BLOCK).hole).toBe(true);
     expect(open(storage).holeAt(0)).toEqual({ hole: false, end: CHUNK });
     expect(open(storage).holeAt(CHUNK)).toEqual({ hole: true, end: CHUNKS * CHUNK });
@@ -147,7 +229,7 @@ describe('thin file', () => {
     const file = open(storage);
     expect(file.holeAt(CHUNK)).toEqual({ hole: true, end: 5 * CHUNK });
     expect(file.holeAt(5 * CHUNK)).toEqual({ hole: false, end: 8 * CHUNK });
-    file.deallocate(7 * CHUNK, BLOCK);
+    void file.deallocate(7 * CHUNK, BLOCK);
     expect(file.holeAt(5 * CHUNK)).toEqual({ hole: false, end: 7 * CHUNK });
     expect(file.holeAt(7 * CHUNK)).toEqual({ hole: true, end: 7 * CHUNK + BLOCK });
   });
@@ -163,7 +245,7 @@ describe('thin file', () => {
     const file = open(storage);
     for (let round = 0; round < 400; round += 1) {
       await write(file, 0, new Uint8Array(CHUNK).fill(1));
-      file.deallocate(0, CHUNK);
+      void file.deallocate(0, CHUNK);
     }
     expect(storage.open('data').size() / CHUNK).toBeLessThanOrEqual(2 * CHUNKS + 2 * 32);
     expect(read(file)).toEqual(new Uint8Array(CHUNKS * CHUNK));

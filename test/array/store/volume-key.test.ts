@@ -86,7 +86,7 @@ it.each(['lun-7.data', 'lun-7.map'])('is refused where it is lost and %s holds s
   await expect(clock.run(open())).rejects.toThrow(VolumeKeyError);
   expect(storage.list()).toEqual([name]);
   storage.open(FILE).write(new Uint8Array(1536).fill(9), 0);
-  await expect(clock.run(open())).rejects.toThrow(/lun-7\.key: it holds no keys, though lun-7\.\w+ says/);
+  await expect(clock.run(open())).rejects.toThrow(/lun-7\.key: it holds no keys .*, though lun-7\.\w+ says/);
 });
 
 it('encrypts nothing once a replacement has failed, until one succeeds', async () => {

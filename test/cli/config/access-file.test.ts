@@ -23,7 +23,7 @@ const FULL: AccessDescription = {
     },
   ],
   keys: [{ name: 'dr-runbook', keyFile: 'secrets/runbook', role: 'administrator', luns: [10, 12] }],
-  commandDevices: [{ lun: 0, signedOnly: true, groups: ['oradb'] }],
+  commandDevices: [{ lun: 0, signedOnly: true, sharedAnswers: true, groups: ['oradb'] }],
   remotes: [
     { user: 'kyoto', secretFile: 'secrets/to-osaka', target: { user: 'osaka', secretFile: 'secrets/from-osaka' } },
   ],

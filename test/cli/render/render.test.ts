@@ -68,8 +68,30 @@ describe('text from outside', () => {
 
   it('has no control character left, whatever it was', () => {
     const codes = Array.from({ length: 0x10000 }, (_, code) => code).filter((code) => code < 0xd800 || code > 0xdfff);
-    const control = /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/;
+    const control = /[\p{Cc}\p{Cf}\u2028\u2029]/u;
     expect(codes.filter((code) => control.test(escapeText(String.fromCodePoint(code))))).toEqual([]);
+  });
+
+  /** Zero-width and joining characters, the Arabic letter mark, tags, fillers, a variation selector, half a pair. */
+  const UNSEEN = [
+    '\u200b',
+    '\u200d',
+    '\u061c',
+    '\u00ad',
+    '\u2060',
+    '\u{e0041}',
+    '\u115f',
+    '\u3164',
+    '\ufe0f',
+    '\ud800',
+  ];
+
+  it.each(UNSEEN)('shows what nobody sees: %j', (character) => {
+    const shown = `a\\${character < '\u0100' ? `x` : 'u'}`;
+    expect(escapeText(`a${character}b`).startsWith(shown)).toBe(true);
+    const json = renderJson('x', { ok: true, data: { name: `a${character}b` } });
+    expect(json).toMatch(/"name":"a(\\u[0-9a-f]{4}){1,2}b"/);
+    expect(JSON.parse(json)).toMatchObject({ name: `a${character}b` });
   });
 
   it('is escaped at any depth', () => {

@@ -34,6 +34,15 @@ export async function program(
   return ended(start(argv, environment));
 }
 
+/** Runs the program in this environment, for what it prints; rejects where it does not end well, or tells of an error. */
+export function succeeding(environment: Readonly<Record<string, string>>) {
+  return async (...argv: readonly string[]): Promise<string> => {
+    const { code, stdout, stderr } = await program(argv, environment);
+    if (code !== 0 || /error/.test(stderr)) throw new Error(`${argv.join(' ')} ended with ${code}: ${stderr}`);
+    return stdout;
+  };
+}
+
 export function ended(child: ChildProcess): Promise<Ended> {
   let stdout = '';
   let stderr = '';

@@ -1,5 +1,5 @@
 import { existsSync, statSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { CliError } from '../../../src/cli/cli-error.ts';
@@ -48,6 +48,16 @@ describe('the management socket', () => {
     await socket.close();
   });
 
+  it('does not know what became of a change where the array ends before it answers; nothing became of a question', async () => {
+    const socket = createServer((peer) => peer.on('data', () => peer.destroy()));
+    await new Promise<void>((resolve) => socket.listen(managementPath(place.path), resolve));
+    const asked = [{ operation: 'unmap', lun: 30 }, { operation: 'show' }] as const;
+    const exits = asked.map((request) => askManagement(place.path, request, 1000).catch(exitOf));
+    expect(await Promise.all(exits)).toEqual(['outcome-unknown', 'no-path']);
+    await new Promise((resolve) => socket.close(resolve));
+    expect(await askManagement(place.path, asked[0], 1000).catch(exitOf)).toBe('no-path');
+  });
+
   it('passes on what the array refuses', async () => {
     const socket = await openManagementSocket(place.path, async () => ({
       ok: false,
@@ -89,6 +99,36 @@ describe('the management socket', () => {
       'outcome-unknown',
     );
     await silent.close();
+  });
+
+  it('reads no more of one who asks faster than it is answered, and serves the others', async () => {
+    const open = await openManagementSocket(place.path, async ({ operation }) =>
+      operation === 'unmap' ? new Promise(() => undefined) : { ok: true, result: {} },
+    );
+    const flood = connect(open.path);
+    const size = 8 * 1024 * 1024;
+    flood.write('{"operation":"unmap"}\n');
+    flood.write(`${' '.repeat(1023)}\n`.repeat(size / 1024));
+    for (let turn = 0; turn < 200; turn += 1) await askManagement(place.path, { operation: 'show' }, 10_000);
+    expect(flood.writableLength).toBeGreaterThan(size / 2);
+    flood.destroy();
+    await open.close();
+  });
+
+  it('has room for 32 connections', async () => {
+    const open = await openManagementSocket(place.path, async () => ({ ok: true, result: {} }));
+    const idle = Array.from({ length: 40 }, () => connect(open.path));
+    const closed = idle.map((socket) => new Promise<Socket>((resolve) => socket.once('close', () => resolve(socket))));
+    await Promise.all(idle.map((socket) => new Promise((resolve) => socket.once('connect', resolve))));
+    const refused = new Set<Socket>();
+    for (let count = 0; count < 8; count += 1) {
+      refused.add(await Promise.race(closed.filter((_, index) => !refused.has(idle[index]!))));
+    }
+    expect(idle.filter((socket) => !socket.destroyed)).toHaveLength(32);
+    idle.forEach((socket) => socket.destroy());
+    await Promise.all(closed);
+    expect(await askManagement(place.path, { operation: 'show' }, 10_000)).toEqual({});
+    await open.close();
   });
 
   it('has a path of at most 107 bytes', () => {
