@@ -6,9 +6,9 @@ import {
   encodeSlot,
   answered,
 } from '../../src/interface-block/block.ts';
-import { checkSeal, sealAt } from '../../src/interface-block/checksum.ts';
-import { CONTROL_CRC_OFFSET } from '../../src/interface-block/control-parameter.ts';
-import { FIRST_SLOT_OFFSET, SLOT_SIZE } from '../../src/interface-block/geometry.ts';
+import { checksum, checkSeal, sealAt } from '../../src/interface-block/checksum.ts';
+import { CONTROL_CRC_OFFSET, CONTROL_PARAMETER } from '../../src/interface-block/control-parameter.ts';
+import { CONTROL_SIZE, FIRST_SLOT_OFFSET, INPUT_LIMIT, SLOT_SIZE } from '../../src/interface-block/geometry.ts';
 import { decodeLabel, encodeLabel } from '../../src/interface-block/label.ts';
 import { decodeReply, decodeRequest } from '../../src/interface-block/message.ts';
 import { PROCESSES, processByNumber, type ProcessName } from '../../src/interface-block/process-table.ts';
@@ -58,6 +58,18 @@ function reseal(random: Random, block: Uint8Array): Uint8Array {
   return forged;
 }
 
+/** A length that no input parameter has, with the checksum that goes with what is there of it. */
+function checkForgedLength(random: Random, block: Uint8Array): void {
+  const forged = Uint8Array.from(block);
+  const control = CONTROL_PARAMETER.decode(forged);
+  if (!control.ok) return;
+  const inputLength = INPUT_LIMIT + pick(random, [1, 2, 4096, 2 ** 31]);
+  const inputCrc = checksum(forged.subarray(CONTROL_SIZE, CONTROL_SIZE + inputLength));
+  CONTROL_PARAMETER.encodeInto(forged, 0, { ...control.value, inputLength, inputCrc });
+  sealAt(forged, CONTROL_CRC_OFFSET);
+  ensure(!decodeRequestPart(forged).ok, () => `an input parameter of ${inputLength} bytes was believed`);
+}
+
 export const interfaceBlocks: Fuzzer = {
   name: 'interface-blocks',
   promise:
@@ -76,10 +88,11 @@ export const interfaceBlocks: Fuzzer = {
         commandNumber: 3,
         memory: 4096,
       });
-      for (let turn = 0; turn < 60; turn += 1, executions += 6) {
+      for (let turn = 0; turn < 60; turn += 1, executions += 7) {
         const request = anyRequest(random, serial);
         const block = encodeRequestPart(request);
         checkSpoilt(random, block, decodeRequestPart);
+        checkForgedLength(random, block);
         checkSpoilt(
           random,
           encodeSlot(answered({ ...request, page: 0 }, STATUS.ok, random.bytes(random.below(3000)))),
