@@ -1,4 +1,4 @@
-import { execFileSync, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import { createRealClock } from '../../src/lun/real-clock.ts';
 import { createRealRandom } from '../../src/lun/real-random.ts';
 import { createTcpTransport } from '../../src/lun/socket.ts';
 import { ended, lineOf, program, start, temporaryDirectory } from '../cli/support/run-program.ts';
+import { loopOver, type LoopDevice } from './support-raw/raw-device.ts';
 import { Tgt } from './support/tgt.ts';
 
 /**
@@ -34,7 +35,7 @@ interface Served {
 }
 
 let tgt: Tgt;
-let loop = '';
+let loop: LoopDevice | undefined;
 let opener: PathOpener;
 const served = new Map<string, Served>();
 
@@ -77,7 +78,7 @@ beforeAll(async () => {
   truncateSync(far, IMAGE_BYTES);
   tgt = await Tgt.start();
   tgt.addLun(1, near);
-  loop = execFileSync('losetup', ['--find', '--show', far], { encoding: 'utf8' }).trim();
+  loop = loopOver(far);
   opener = createLunOpener({
     transport: createTcpTransport(),
     clock,
@@ -118,7 +119,7 @@ afterAll(async () => {
     await end;
   }
   await tgt?.kill();
-  if (loop !== '') execFileSync('losetup', ['--detach', loop]);
+  await loop?.remove();
   place.remove();
 });
 
@@ -148,7 +149,7 @@ describe('arrays in front of storage that was there before', () => {
     const { tokyo, osaka } = { tokyo: served.get('tokyo')!, osaka: served.get('osaka')! };
     const volume = ['--lun', '10', '--name', 'data'];
     await cdctl('array', 'volume', 'add', tokyo.directory, ...volume, '--backing', tgt.url(1));
-    await cdctl('array', 'volume', 'add', osaka.directory, ...volume, '--backing', loop);
+    await cdctl('array', 'volume', 'add', osaka.directory, ...volume, '--backing', loop!.device);
     const lun = await opener.open(`${tokyo.url}/10`);
     expect(await lun.capacity()).toEqual({ blockSize: 512, blockCount: IMAGE_BYTES / 512 });
     expect(Buffer.compare(await lun.read(0, IMAGE_BYTES / 512), before)).toBe(0);
@@ -186,7 +187,7 @@ describe('arrays in front of storage that was there before', () => {
     const { tokyo } = { tokyo: served.get('tokyo')! };
     const add = (lun: string, backing: string) =>
       program(['array', 'volume', 'add', tokyo.directory, '--lun', lun, '--name', 'more', '--backing', backing]);
-    const held = await add('11', loop);
+    const held = await add('11', loop!.device);
     expect(held.code).not.toBe(0);
     expect(held.stderr).toMatch(/exclusively/);
     const twice = await add('11', tgt.url(1));

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +5,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openBlockDevice } from '../../src/lun/block-device.ts';
 import { LunError } from '../../src/lun/lun.ts';
 import { createRealClock } from '../../src/lun/real-clock.ts';
+import { mount } from './support-raw/filesystem.ts';
+import { loopOver, run, type LoopDevice } from './support-raw/raw-device.ts';
 
 /** Needs root and a free loop device: run by CI, not by `npm test`. */
 const SIZE = 8 << 20;
@@ -13,6 +14,7 @@ const clock = createRealClock();
 
 let directory: string;
 let backing: string;
+let loop: LoopDevice;
 let device: string;
 
 beforeEach(() => {
@@ -20,17 +22,14 @@ beforeEach(() => {
   backing = join(directory, 'disk');
   fs.writeFileSync(backing, '');
   fs.truncateSync(backing, SIZE);
-  device = run('losetup', '--find', '--show', '--direct-io=off', backing);
+  loop = loopOver(backing, '--direct-io=off');
+  ({ device } = loop);
 });
 
-afterEach(() => {
-  run('losetup', '--detach', device);
+afterEach(async () => {
+  await loop.remove();
   fs.rmSync(directory, { recursive: true });
 });
-
-function run(program: string, ...args: string[]): string {
-  return execFileSync(program, args, { encoding: 'utf8' }).trim();
-}
 
 async function kindOf(attempt: Promise<unknown>): Promise<string> {
   try {
@@ -100,13 +99,11 @@ describe('a loop device', () => {
     expect(await kindOf(openBlockDevice({ clock }, device))).toBe('refused-for-safety');
     fs.closeSync(holder);
     run('mkfs.ext4', '-q', device);
-    const mountPoint = join(directory, 'mounted');
-    fs.mkdirSync(mountPoint);
-    run('mount', device, mountPoint);
+    const mounted = await mount(device, 'ext4');
     try {
       expect(await kindOf(openBlockDevice({ clock }, device))).toBe('refused-for-safety');
     } finally {
-      run('umount', mountPoint);
+      await mounted.unmount();
     }
     expect(await kindOf(openBlockDevice({ clock }, device).then((lun) => lun.close()))).toBe('done');
   });

@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { createArray, type EmulatedArray } from '../../../src/array/array.ts';
+import { checkStorage } from '../../../src/array/check/check-array.ts';
 import { parseArrayFile } from '../../../src/cli/config/array-file.ts';
 import { createArrayClient } from '../../../src/host/array-client.ts';
 import { operationsOf, type JournalStatus } from '../../../src/host/operations.ts';
@@ -20,7 +21,10 @@ export interface Recovered {
 const clock = createRealClock();
 const random = createRealRandom();
 
-/** Starts the array whose directory that is, in this process and without its peer; reads it, and stops it. */
+/**
+ * Starts the array whose directory that is, in this process and without its peer; reads it, and stops it. Rejects where a
+ * check of its storage calls anything damage that a cut has left.
+ */
 export async function recover(
   directory: string,
   group: string,
@@ -32,9 +36,12 @@ export async function recover(
   const alone: LunOpener = {
     open: (path) => Promise.reject(new LunError('no-path', path, `${path}: the peer is not started`)),
   };
+  const storage = createFileStorage(join(directory, 'store'));
+  const damage = checkStorage(description, storage).findings.filter(({ severity }) => severity === 'damage');
+  if (damage.length > 0) throw new Error(`${description.name}: ${JSON.stringify(damage)}`);
   const array = await createArray({
     description,
-    storage: createFileStorage(join(directory, 'store')),
+    storage,
     clock,
     random,
     opener: alone,

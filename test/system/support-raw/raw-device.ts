@@ -85,7 +85,15 @@ function attachLoop(daemon: ChildProcess, file: string, options: LoopOptions): L
   const { readOnly = false, sectorSize = 512 } = options;
   const more = readOnly ? ['--read-only'] : [];
   const direct = ['--direct-io=on', '--sector-size', String(sectorSize)];
-  const device = beside(daemon, 'losetup', '--find', '--show', ...direct, ...more, file);
+  return heldOnlyHere(beside(daemon, 'losetup', '--find', '--show', ...direct, ...more, file));
+}
+
+/** A loop device over a file. */
+export function loopOver(file: string, ...options: string[]): LoopDevice {
+  return heldOnlyHere(run('losetup', '--find', '--show', ...options, file));
+}
+
+function heldOnlyHere(device: string): LoopDevice {
   const holder = fs.openSync(device, 'r');
   run('losetup', '--detach', device);
   let removed = false;

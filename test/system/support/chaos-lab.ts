@@ -172,6 +172,11 @@ export class ChaosLab {
     return [...this.#wiring.hosts.values(), ...this.#wiring.remotes.values()];
   }
 
+  /** Between the hosts and that array. */
+  linkTo(site: Site): Link {
+    return this.#wiring.hosts.get(site)!;
+  }
+
   /** Cuts or restores what one array reaches, as an operator's drill does. */
   async drill(fault: 'link-down' | 'link-up', site: Site): Promise<void> {
     await this.#lab('fault', fault, site);

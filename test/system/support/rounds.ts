@@ -178,10 +178,10 @@ export class Rounds {
     this.#lab.signal(site, 'SIGCONT');
   }
 
-  /** One link after the other, or several at once, for less and for more than the host waits. */
+  /** One link after the other, or several at once, for less and for more than the host waits; first the one that is never idle. */
   async #failLinks(): Promise<void> {
     for (let count = 0; count < LINK_FAULTS_PER_ROUND; count += 1) {
-      const link = this.#oneOf(this.#lab.links);
+      const link = count === 0 ? this.#lab.linkTo(this.#primary) : this.#oneOf(this.#lab.links);
       const fault = this.#oneOf(LINK_FAULTS);
       this.#lab.note(`link ${this.#lab.links.indexOf(link)}: ${fault}`);
       link.fail(fault);
