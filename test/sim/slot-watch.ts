@@ -64,6 +64,8 @@ export function watchSlots(
   /** What is to be done with the answer. */
   function watch(task: ScsiTask): ((reply: ScsiReply | undefined) => void) | undefined {
     const from = startOf(task);
+    // It is GOOD and does nothing.
+    if (countOf(task) === 0) return undefined;
     if (WRITE_CODES.has(task.cdb[0]!)) {
       const slot = (from - FIRST_SLOT_OFFSET) / SLOT_SIZE;
       const requestId = toHex(task.dataOut.subarray(...REQUEST_ID));

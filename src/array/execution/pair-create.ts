@@ -43,7 +43,7 @@ async function formPair(
   if (existing && same) return answerSame(core, existing, commit);
   const volume = checkVolume(core, existing, request, mayName);
   checkJournal(core, existing, request, mayName);
-  const peer = request.role === 'auxiliary' ? await meetPrimary(core, request, volume, existing, mayName) : undefined;
+  const peer = request.role === 'auxiliary' ? await meetPrimary(core, request, volume, mayName) : undefined;
   const release = core.holdVolume(volume.description.lun);
   try {
     await flushOne(volume);
@@ -167,15 +167,10 @@ function checkJournal(core: ArrayCore, existing: GroupState | undefined, request
 }
 
 /** The destination looks at the source before it gives up its volume: same journal geometry, same size of volumes. */
-async function meetPrimary(
-  core: ArrayCore,
-  request: Create,
-  volume: Volume,
-  existing: GroupState | undefined,
-  mayName: MayName,
-): Promise<HeaderPair> {
+async function meetPrimary(core: ArrayCore, request: Create, volume: Volume, mayName: MayName): Promise<HeaderPair> {
   const header = await readPrimaryHeader(core, request, mayName);
-  if (existing) refuseOlderCopy(existing, header);
+  const runtime = core.runtime(request.group);
+  if (runtime) await refuseOlderCopy(runtime, header);
   const own = core.journal(request.auxiliaryJournalLun)?.geometry;
   if (own?.recordLimit !== header.recordLimit || own.headLba !== header.headLba || own.endLba !== header.endLba) {
     refuse('size-mismatch', `the journals differ in size: head and end LBA must be the same on both arrays (Fig. 15)`);

@@ -1,11 +1,11 @@
 import type { ArrayCore } from '../core.ts';
 import { checkHeader, PEER_TIMEOUT_MS } from '../group/follower.ts';
+import type { GroupRuntime } from '../group/group-runtime.ts';
 import { HEADER_BLOCKS } from '../journal/geometry.ts';
 import { olderCopyOf, olderCopyWords } from '../group/lives.ts';
 import type { JournalHeader } from '../journal/header.ts';
 import { CommandRefusal } from '../refusal.ts';
 import type { MayName } from './handler-types.ts';
-import type { GroupState } from '../store/array-state.ts';
 
 /** The header of the other array's journal, proved to belong to the group. Rejects with `LunError` or `PeerError`. */
 export async function readPeerHeader(
@@ -23,7 +23,11 @@ export async function readPeerHeader(
   }
 }
 
-export function refuseOlderCopy(group: GroupState, header: JournalHeader): void {
+/** Whoever finds it out suspends the group too, or what the refusal advises would meet one that runs, and have nothing to do. */
+export async function refuseOlderCopy(runtime: GroupRuntime, header: JournalHeader): Promise<void> {
+  const group = runtime.state();
   const which = olderCopyOf(group, header);
-  if (which) throw new CommandRefusal('unsafe', olderCopyWords(group, which));
+  if (!which) return;
+  await runtime.distrust(which);
+  throw new CommandRefusal('unsafe', olderCopyWords(group, which));
 }

@@ -42,7 +42,7 @@ async function refuseSecondPrimary(core: ArrayCore, runtime: GroupRuntime): Prom
   const group = runtime.state();
   if (group.role === 'primary') return;
   const header = await readPeerHeader(core, group).catch(() => undefined);
-  if (header) refuseOlderCopy(group, header);
+  if (header) await refuseOlderCopy(runtime, header);
   if (header?.role !== 'primary') return;
   const why = `array ${group.peerSerial} is still primary in group ${group.name}`;
   throw new CommandRefusal('wrong-state', `${why}: it has to give up that role first`);

@@ -43,7 +43,7 @@ export function resyncGroup(
     case 'primary':
       return runtime.exclusive.run(() => resume(runtime, commit));
     case 'auxiliary':
-      return lookAtSource(core, runtime.state(), request.header.discard).then((source) =>
+      return lookAtSource(core, runtime, request.header.discard).then((source) =>
         runtime.exclusive.run(() => startFollowing({ core, runtime, request, commit, source })),
       );
     case 'simplex':
@@ -54,10 +54,15 @@ export function resyncGroup(
 /** So that whoever asks learns it from the command. A source that does not answer is judged at the first contact. */
 const LOOK_MS = 1000;
 
-async function lookAtSource(core: ArrayCore, group: GroupState, discard: boolean): Promise<JournalHeader | undefined> {
+async function lookAtSource(
+  core: ArrayCore,
+  runtime: GroupRuntime,
+  discard: boolean,
+): Promise<JournalHeader | undefined> {
+  const group = runtime.state();
   if (discard || holdsNothing(group)) return undefined;
   const header = await readPeerHeader(core, group, { timeoutMs: LOOK_MS }).catch(() => undefined);
-  if (header) refuseOlderCopy(group, header);
+  if (header) await refuseOlderCopy(runtime, header);
   return header;
 }
 

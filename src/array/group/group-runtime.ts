@@ -12,9 +12,10 @@ import { withGroup, type StateStore } from '../store/state-store.ts';
 import type { Volume } from '../store/volume.ts';
 import { createBackgroundWork } from './background-work.ts';
 import { createDifferenceMaps } from './difference-maps.ts';
+import { distrust } from './distrust.ts';
 import { createHostAccess, type HostAccess } from './host-access.ts';
 import { createJournalStoring, type JournalStoring } from './journal-storing.ts';
-import { beginLife, endedAt, showLife } from './lives.ts';
+import { beginLife, endedAt, showLife, type OlderCopy } from './lives.ts';
 import { catchUp, recover } from './recover.ts';
 import { createSuspension, type Suspension } from './suspension.ts';
 import { createWriteGate, type WriteGate } from './write-gate.ts';
@@ -59,6 +60,8 @@ export interface GroupRuntime extends HostAccess, Suspension {
   lastError(): string;
   /** From here on the peer may have seen this life of the array; durable when it resolves. */
   showLife(): Promise<void>;
+  /** What was found out of the primary that is followed; see `distrust.ts`. Otherwise nothing changes. */
+  distrust(which: OlderCopy): Promise<void>;
   /** See `FollowerContext.hasMet`. */
   hasMet(): boolean;
   /** The backing of a volume is away: nothing more is stored for it. */
@@ -125,6 +128,11 @@ export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime>
     lastError: work.lastError,
     async showLife() {
       if (!state().lifeShown) await update(showLife);
+    },
+    async distrust(which) {
+      const { role, following } = state();
+      if (role === 'auxiliary' && following && isActive(state()))
+        await distrust(work.context, work.context.epoch(), which);
     },
     hasMet: () => work.context.hasMet(),
     volumeLost(volumeName, why) {

@@ -91,6 +91,21 @@ describe('an older primary', () => {
       }),
   );
 
+  it('is found out by a pair that is formed beside, and what the refusal advises has something to do', () =>
+    inWorld(async (world) => {
+      await formPair(world, 'data');
+      await write(world, 0, 4);
+      await cycleUntilPair(world);
+      const restore = world.disks.tokyo.copy();
+      await write(world, 4, 8);
+      await cycle(world, world.tokyo.operations, world.osaka.operations);
+      await comeBack(world, 'tokyo', restore);
+      expect(await refusal(formPair(world, 'log'))).toBe('unsafe');
+      expect(await stateOf(world, 'osaka')).toBe('auxiliary suspended peer-older-copy');
+      await world.tokyo.operations.deletePair('oradb', 'log');
+      await healFrom(world, 'osaka');
+    }));
+
   it('that is told first to follow the auxiliary finds it out itself', () =>
     inWorld(async (world) => {
       await formPair(world, 'data');
