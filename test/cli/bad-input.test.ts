@@ -168,6 +168,15 @@ describe("an array of one's own", () => {
     expect(readFileSync(file, 'utf8')).toBe('');
   });
 
+  it('is not described where no directory can be made, and says so at once', async () => {
+    const child = start(init.map((word) => (word === directory ? '/proc/kyoto/array' : word)));
+    const patience = setTimeout(() => child.kill('SIGKILL'), 10_000);
+    const ran = await ended(child);
+    clearTimeout(patience);
+    expect([ran.code, ran.signal], ran.stderr).toEqual([5, null]);
+    expect(ran.stderr).toMatch(/where: \/proc\/kyoto\n/);
+  });
+
   it('is not described by a file that is not there, or is none', async () => {
     for (const from of [join(place.path, 'nosuch.yaml'), place.path]) {
       const ran = await program(['array', 'init', directory, '--from', from]);

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { checkStorage } from '../../array/check/check-array.ts';
 import type { AccessDescription, ArrayDescription } from '../../array/description.ts';
@@ -18,6 +18,7 @@ import { realFiles } from './files.ts';
 import { guardFindings } from './guard-findings.ts';
 import { askManagement } from './management-socket.ts';
 import { accessPath, readAccess, withSecrets } from './array-access.ts';
+import { makeDirectory } from './make-directory.ts';
 import { serveArray } from './serve-array.ts';
 
 const FILE_NAME = 'array.yaml';
@@ -79,7 +80,7 @@ async function initArray(directory: string, description: ArrayDescription, clock
   const path = join(directory, FILE_NAME);
   checkDescription(description, path, 1);
   await refuseSecond(directory, path);
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await makeDirectory(directory, 0o700);
   // Of two at once both would find nothing there, and each would say that the array is its own.
   const lock = await lockInKernel(directory, 'array init', clock);
   try {

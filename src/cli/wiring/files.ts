@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access, mkdir, open, readFile, rename, stat, unlink, type FileHandle } from 'node:fs/promises';
+import { access, open, readFile, rename, stat, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { randomHex } from '../../base/random.ts';
 import { createRealRandom } from '../../lun/real-random.ts';
@@ -7,6 +7,7 @@ import { createRealClock } from '../../lun/real-clock.ts';
 import { readToEnd } from '../bounded-input.ts';
 import { CliError } from '../cli-error.ts';
 import type { FileSource, Files } from '../services.ts';
+import { makeDirectory } from './make-directory.ts';
 
 /** The file system, for configuration, images and blocks. */
 export const realFiles: Files = {
@@ -129,7 +130,7 @@ async function writeWhole(file: FileHandle, offset: number, bytes: Uint8Array): 
 }
 
 async function writeAtomically(path: string, content: Uint8Array | string, mode = 0o644): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
+  await makeDirectory(dirname(path));
   // Under a name that nobody can guess, and only where nothing is: in a directory of others a link may lie in wait.
   const temporary = `${path}.${randomHex(createRealRandom(), 8)}.new`;
   const file: FileHandle = await open(temporary, 'wx', mode);

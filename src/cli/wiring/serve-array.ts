@@ -1,4 +1,4 @@
-import { chmod, mkdir } from 'node:fs/promises';
+import { chmod } from 'node:fs/promises';
 import { createArray, type EmulatedArray } from '../../array/array.ts';
 import { GuardedFileError } from '../../array/store/guarded-file.ts';
 import { LeftOutError } from '../../array/store/left-out-volume.ts';
@@ -22,6 +22,7 @@ import { CliError } from '../cli-error.ts';
 import type { ManagementRequest, ServeHooks } from '../services.ts';
 import { lockDirectory, storeOf } from './array-directory.ts';
 import { credentialsOf, loadAccess, requireAuthentication, type LoadedAccess } from './array-access.ts';
+import { makeDirectory } from './make-directory.ts';
 import { answerManagement, isQuery } from './management.ts';
 import { managementPath, openManagementSocket, type ManagementAnswer } from './management-socket.ts';
 import { refusedLogin } from './refused-login.ts';
@@ -144,7 +145,7 @@ async function openArray(
 ): Promise<EmulatedArray> {
   const { directory, description } = settings;
   const store = storeOf(directory);
-  await mkdir(store, { recursive: true, mode: 0o700 });
+  await makeDirectory(store, 0o700);
   await chmod(store, 0o700);
   const opener = createLunOpener({
     transport: createTcpTransport(),

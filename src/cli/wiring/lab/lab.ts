@@ -1,4 +1,4 @@
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../../base/clock.ts';
 import { randomHex, type Random } from '../../../base/random.ts';
@@ -6,6 +6,7 @@ import { CliError } from '../../cli-error.ts';
 import { formatArrayFile } from '../../config/array-file.ts';
 import type { Lab, LabArray, LabFault, LabReport, LabSettings } from '../../services.ts';
 import { realFiles } from '../files.ts';
+import { makeDirectory } from '../make-directory.ts';
 import { askManagement } from '../management-socket.ts';
 import { findArray, freePorts, processState, signalArray, startArray, waitForState } from './processes.ts';
 import {
@@ -71,7 +72,7 @@ async function makeLab(parts: LabParts, place: LabPlace, settings: LabSettings):
   for (const [index, site] of sites.entries()) {
     const other = sites[1 - index]!;
     const directory = join(place.directory, site.name);
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await makeDirectory(directory, 0o700);
     await realFiles.write(join(directory, 'array.yaml'), formatArrayFile(describeArray(site, other, settings)), 0o600);
     await realFiles.write(join(place.directory, `${site.name}.yaml`), siteConfiguration(site, other, installation));
     arrays.push({ ...site, directory, targetName: targetNameOf(site.name), pid: undefined });
@@ -83,7 +84,7 @@ async function makeLab(parts: LabParts, place: LabPlace, settings: LabSettings):
 
 /** The default place has a name that others can guess: it must be ours alone. */
 async function makePrivateDirectory(directory: string): Promise<void> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await makeDirectory(directory, 0o700);
   const facts = await stat(directory);
   if (facts.uid === process.getuid?.()) return;
   throw new CliError('unsafe', {
