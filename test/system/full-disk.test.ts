@@ -117,6 +117,7 @@ describe('an array whose disk is full', () => {
   it('refuses writes, says why in words, loses nothing that it acknowledged, and goes on once there is room', async () => {
     const filled = await writeFrom(1);
     expect(filled.failure).toBeInstanceOf(LunError);
+    expect((filled.failure as LunError).sense).toMatchObject({ key: 7, asc: 0x27, ascq: 0x07 });
     expect(filled.next).toBeGreaterThan(1);
 
     // Whether its tables could still be made durable or not: it ends in order, or is ended, and says why.

@@ -79,7 +79,17 @@ export function incompleteData(got: number, announced: number): ScsiFault {
   return checkCondition(SENSE_KEY.abortedCommand, 0x4b, 0x00, `${got} of ${announced} announced bytes arrived`);
 }
 
+const NO_ROOM = new Set(['ENOSPC', 'EDQUOT']);
+
+/**
+ * What the array's own storage has failed at, or a mistake. A full disk is one that has no room for the blocks of a thin unit (SBC-3,
+ * resource exhaustion): block layers know it as ENOSPC, and file systems as nothing worse.
+ */
 export function internalFailure(error: unknown): ScsiFault {
+  const { code } = Object(error) as { readonly code?: unknown };
+  if (typeof code === 'string' && NO_ROOM.has(code)) {
+    return checkCondition(SENSE_KEY.dataProtect, 0x27, 0x07, `the array's disk has no room: ${String(error)}`);
+  }
   return checkCondition(SENSE_KEY.hardwareError, 0x44, 0x00, `internal target failure: ${String(error)}`);
 }
 

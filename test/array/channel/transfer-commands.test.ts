@@ -170,6 +170,18 @@ describe('faults of the unit', () => {
     }
   });
 
+  it.each(['ENOSPC', 'EDQUOT'])(
+    'is SPACE ALLOCATION FAILED where its disk is full (%s), and told to the array',
+    async (code) => {
+      const told: unknown[] = [];
+      const full = Object.assign(new Error('no room'), { code });
+      const unit = memoryUnit({ write: () => Promise.reject(full) });
+      const { send } = await channelFixture([unit], { onInternalError: (...args) => told.push(args) });
+      expect((await send(blockCdb(OPCODE.write10, 0, 2), { data: TWO_BLOCKS })).verdict).toBe('7/27/07');
+      expect(told).toEqual([[full, 'WRITE(10)', 0]]);
+    },
+  );
+
   it('that nobody foresaw are INTERNAL TARGET FAILURE, and told to the array', async () => {
     const told: unknown[] = [];
     const unit = memoryUnit({ read: () => Promise.reject(new Error('EIO')) });
