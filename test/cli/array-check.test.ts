@@ -27,9 +27,18 @@ beforeAll(async () => {
 
 afterAll(() => place.remove());
 
-it('says that an array which was never served has no storage', async () => {
-  const { code, stderr } = await program(['array', 'check', directory]);
-  expect([code, stderr]).toEqual([1, expect.stringMatching(/never been served/)]);
+it.each([['check'], ['audit', 'verify'], ['audit', 'show']])(
+  'says that an array which was never served has no storage: array %s',
+  async (...words) => {
+    const { code, stderr } = await program(['array', ...words, directory]);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/never been served/)]);
+  },
+);
+
+it('misses a noted record where the storage was taken away', async () => {
+  const anchor = `7:${'ab'.repeat(32)}`;
+  const { code, stdout } = await program(['--json', 'array', 'audit', 'verify', directory, '--anchor', anchor]);
+  expect([code, stdout]).toEqual([1, expect.stringContaining('records 1 to 7 are missing')]);
 });
 
 it('is refused while the array runs, and finds it sound after kill -9', async () => {

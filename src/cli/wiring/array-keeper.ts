@@ -58,14 +58,7 @@ async function checkArray(directory: string, clock: Clock): Promise<StorageRepor
   const lock = await lockUnserved(directory, 'array check', clock);
   try {
     const store = storeOf(directory);
-    if (!(await realFiles.exists(store))) {
-      throw new CliError('does-not-hold', {
-        what: 'the array has no storage yet',
-        where: store,
-        why: 'it has never been served',
-        next: `serve it: cdctl array serve ${directory}`,
-      });
-    }
+    if (!(await realFiles.exists(store))) throw neverServed(directory);
     const { serial, name } = description;
     const storage = createReadOnlyStorage(store);
     const report = checkStorage(description, storage);
@@ -74,6 +67,15 @@ async function checkArray(directory: string, clock: Clock): Promise<StorageRepor
   } finally {
     await lock.release();
   }
+}
+
+function neverServed(directory: string): CliError {
+  return new CliError('does-not-hold', {
+    what: 'the array has no storage yet',
+    where: storeOf(directory),
+    why: 'it has never been served, or its storage was taken away',
+    next: `serve it: cdctl array serve ${directory}`,
+  });
 }
 
 async function initArray(directory: string, description: ArrayDescription, clock: Clock): Promise<void> {
@@ -168,8 +170,10 @@ async function restore(path: string, before: string | undefined): Promise<void> 
   else await realFiles.write(path, before, 0o600);
 }
 
+/** Of an array that should have an audit, none at all is not one that holds; whoever has an anchor is told what is missing. */
 function auditOf(directory: string, serial: string, anchor?: { seq: number; hash: string }): AuditReport {
   const store = storeOf(directory);
+  if (!existsSync(store) && !anchor) throw neverServed(directory);
   // Before the audit: an array that runs writes both, and the tables never know more than the audit has.
   const known = existsSync(store) ? knownAuditEnd(createReadOnlyStorage(store), serial) : undefined;
   const list = (): string[] => (existsSync(store) ? readdirSync(store) : []);
