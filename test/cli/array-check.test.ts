@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ended, lineOf, program, start, temporaryDirectory } from './support/run-program.ts';
@@ -40,6 +40,16 @@ it('misses a noted record where the storage was taken away', async () => {
   const { code, stdout } = await program(['--json', 'array', 'audit', 'verify', directory, '--anchor', anchor]);
   expect([code, stdout]).toEqual([1, expect.stringContaining('records 1 to 7 are missing')]);
 });
+
+it.each([['verify'], ['show']])(
+  'does not call an audit whole of which no file is there: array audit %s',
+  async (word) => {
+    mkdirSync(store);
+    const { code, stderr } = await program(['array', 'audit', word, directory]);
+    rmdirSync(store);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/the array has no audit/)]);
+  },
+);
 
 it('is refused while the array runs, and finds it sound after kill -9', async () => {
   const array = start(['array', 'serve', directory, '--listen', '127.0.0.1:0']);

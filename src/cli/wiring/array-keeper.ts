@@ -177,5 +177,16 @@ function auditOf(directory: string, serial: string, anchor?: { seq: number; hash
   // Before the audit: an array that runs writes both, and the tables never know more than the audit has.
   const known = existsSync(store) ? knownAuditEnd(createReadOnlyStorage(store), serial) : undefined;
   const list = (): string[] => (existsSync(store) ? readdirSync(store) : []);
-  return verifyLiveAudit(list, (name) => new Uint8Array(readFileSync(join(store, name))), anchor, known);
+  const report = verifyLiveAudit(list, (name) => new Uint8Array(readFileSync(join(store, name))), anchor, known);
+  if (report.files === 0 && report.findings.length === 0) throw noAudit(store);
+  return report;
+}
+
+function noAudit(store: string): CliError {
+  return new CliError('does-not-hold', {
+    what: 'the array has no audit',
+    where: store,
+    why: 'it has been served, and every start begins one: somebody has taken it away, or all of the storage',
+    next: 'find out who could write to the directory; the array begins a new one when it is served',
+  });
 }
