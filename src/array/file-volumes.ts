@@ -9,6 +9,7 @@ import { settleGuardedFile } from './store/guarded-repair.ts';
 import { createLeftOutVolume } from './store/left-out-volume.ts';
 import { openThinFile } from './store/thin-file.ts';
 import { openVolume, type Volume } from './store/volume.ts';
+import { refuseVolumeLoss } from './store/volume-loss.ts';
 import { SANITIZE_FILE_BYTES } from './sanitize/sanitize-record.ts';
 import { openVolumeKey, type Purpose, type VolumeKey } from './store/volume-key.ts';
 
@@ -36,6 +37,7 @@ export function createFileVolumes(parts: {
       const { lun, encrypted } = volume;
       if (leaveOut.includes(lun)) return;
       if (volume.kind === 'volume' && volume.backing === undefined) {
+        refuseVolumeLoss(storage, lun, mapBytesOf(volume));
         await settleGuardedFile(storage, `lun-${lun}.map`, mapBytesOf(volume));
         await settleGuardedFile(storage, `lun-${lun}.sanitize`, SANITIZE_FILE_BYTES);
       }

@@ -2,6 +2,7 @@ import type { Storage } from '../../base/storage.ts';
 import type { VolumeDescription } from '../description.ts';
 import { chunkBytesFor } from '../store/chunk-map.ts';
 import { readSlots, slotFaults } from '../store/thin-file.ts';
+import { findVolumeLoss, type VolumeLoss } from '../store/volume-loss.ts';
 import { checkGuardedFile, writtenPieces } from './check-guarded.ts';
 import type { Report } from './finding.ts';
 
@@ -14,14 +15,14 @@ export function checkVolumeFiles(volume: VolumeDescription, storage: Storage, re
   const dataName = `lun-${volume.lun}.data`;
   const who = `LUN ${volume.lun} (${volume.name})`;
   const meaning = `chunks of ${who} may read as zeros, or as they were before`;
+  const loss = findVolumeLoss(storage, volume.lun, chunkCount * 4);
+  if (loss) reportLoss(who, loss, report);
   const map = checkGuardedFile(mapName, chunkCount * 4, meaning, storage, report);
   const dataBytes = sizeOf(storage, dataName);
-  if (map === undefined || dataBytes === undefined) {
-    if (map !== undefined || dataBytes !== undefined) reportMissing(who, map ? dataName : mapName, report);
-    return;
-  }
+  // Where that is no loss, the array ended while it made the files of a new volume.
+  if (map === undefined || dataBytes === undefined) return;
   const pieces = writtenPieces(mapName, chunkCount * 4, storage);
-  if (dataBytes > 0 && !pieces.some(({ written }) => written)) reportEmpty(who, mapName, report);
+  if (!loss && dataBytes > 0 && !pieces.some(({ written }) => written)) reportEmpty(who, mapName, report);
   const slots = readSlots(map, chunkCount);
   for (const { what } of slotFaults(slots, Math.ceil(dataBytes / chunkBytes))) {
     report({
@@ -56,14 +57,14 @@ function reportCut(
   });
 }
 
-function reportMissing(who: string, file: string, report: Report): void {
+function reportLoss(who: string, { file, what }: VolumeLoss, report: Report): void {
   report({
     severity: 'damage',
     file,
     offset: null,
-    what: 'it is not there, though the other file of the volume is',
-    meaning: `all data of ${who} is lost: it reads as zeros`,
-    next: 'restore both files of the volume from a copy taken at one moment, or resync it from the other array',
+    what,
+    meaning: `all data of ${who} would read as zeros; the array refuses to start`,
+    next: 'restore both files of the volume from a copy taken at one moment; the rest can be served meanwhile (array serve --leave-out)',
   });
 }
 

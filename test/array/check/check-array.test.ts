@@ -163,8 +163,8 @@ const DAMAGES: Readonly<Record<string, Damage>> = {
     array: 'tokyo',
     file: MAP,
     act: cut(MAP, 3),
-    severity: 'doubt',
-    says: /never written, or has lost/,
+    severity: 'damage',
+    says: /has lost what was in it/,
   },
   'map, gone': { array: 'tokyo', file: MAP, act: remove(MAP), severity: 'damage', says: /not there/ },
   'data file, gone': { array: 'tokyo', file: DATA, act: remove(DATA), severity: 'damage', says: /not there/ },
@@ -272,6 +272,32 @@ describe('each damage is found, and said in words', () => {
       for (const text of [found!.what, found!.meaning, found!.next]) expect(text.length).toBeGreaterThan(10);
     }),
   );
+});
+
+describe('a volume of which one file is lost', () => {
+  it.each([
+    ['map gone', remove(MAP), /lun-10\.map: it is not there/],
+    ['map emptied', cut(MAP, 0), /lun-10\.map: it has lost/],
+    ['map full of zeros', zeros(MAP, 0, 512 * 3), /lun-10\.map: it has lost/],
+    ['data gone', remove(DATA), /lun-10\.data: it is not there/],
+  ] as const)('is refused instead of being served as zeros: %s', (_name, act, says) =>
+    inWorld(async (world) => {
+      await replicated(world);
+      act(world, world.tokyo.storage);
+      await expect(world.tokyo.start()).rejects.toThrow(says);
+    }),
+  );
+
+  it('is served where nothing was ever written to it', () =>
+    inWorld(async (world) => {
+      world.tokyo.kill();
+      remove(DATA)(world, world.tokyo.storage);
+      expect(check(world, 'tokyo')).toEqual([]);
+      await world.tokyo.start();
+      await world.tokyo.lun('data').write(0, stamp(1), { forceUnitAccess: true });
+      world.tokyo.kill();
+      expect(check(world, 'tokyo')).toEqual([]);
+    }));
 });
 
 describe('the keys of an encrypted volume', () => {
