@@ -24,15 +24,25 @@ export interface FileSystem {
 /**
  * Storage in a directory, which is made where it does not exist. Names are plain file names.
  *
- * Reads and writes go through the page cache and are synchronous; `flush` is fdatasync, shared by all who wait. A file
- * that was just created also gets its directory entry made durable by its first flush.
+ * Reads and writes go through the page cache and are synchronous; `flush` is fdatasync, shared by all who wait. The first flush of a
+ * file makes its directory entry durable, too, also of one that was there: whoever created it may have been killed before he did.
  */
 export function createFileStorage(directory: string, fileSystem: FileSystem = fs): Storage {
   fileSystem.mkdirSync(directory, { recursive: true });
   const directoryCommit = createGroupCommit(() => flushDirectory(fileSystem, directory));
+  const durable = new Set<string>();
+  const flushEntry = async (name: string): Promise<void> => {
+    if (durable.has(name)) return;
+    await directoryCommit.flush();
+    durable.add(name);
+  };
 
   return {
-    open: (name) => openFile(fileSystem, pathOf(directory, name), name, () => directoryCommit.flush()),
+    open(name) {
+      const path = pathOf(directory, name);
+      if (!fileSystem.existsSync(path)) durable.delete(name);
+      return openFile(fileSystem, path, name, () => flushEntry(name));
+    },
     exists: (name) => fileSystem.existsSync(pathOf(directory, name)),
     list: () => plainFiles(fileSystem, directory),
     async rename(from, to) {
@@ -99,7 +109,6 @@ async function flushDirectory(fileSystem: FileSystem, directory: string): Promis
 }
 
 function openFile(fileSystem: FileSystem, path: string, name: string, flushEntry: () => Promise<void>): StorageFile {
-  let entryDurable = fileSystem.existsSync(path);
   const fd = fileSystem.openSync(path, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o600);
   const sync = promisify(fileSystem.fdatasync.bind(fileSystem));
   let open = true;
@@ -113,8 +122,7 @@ function openFile(fileSystem: FileSystem, path: string, name: string, flushEntry
       syncing = false;
       if (!open) fileSystem.closeSync(fd);
     }
-    if (!entryDurable) await flushEntry();
-    entryDurable = true;
+    await flushEntry();
   });
   const assertOpen = (): void => {
     if (!open) throw new Error(`${name} is closed`);

@@ -135,11 +135,25 @@ describe('flush', () => {
     await file.flush();
     expect(directorySyncs()).toBe(1);
     file.close();
-    const again = createFileStorage(directory, immediate).open('volume');
-    await again.flush();
-    expect(directorySyncs()).toBe(1);
     expect(syncs).toEqual([]);
-    again.close();
+  });
+
+  it('makes that of a file durable which a process has left that may have been killed before', async () => {
+    const { fileSystem, directorySyncs } = withManualSync();
+    const immediate = { ...fileSystem, fdatasync: (_fd: number, callback: Pending) => callback(null) };
+    createFileStorage(directory, immediate).open('volume').close();
+    const storage = createFileStorage(directory, immediate);
+    for (const _life of [1, 2]) {
+      const again = storage.open('volume');
+      await again.flush();
+      again.close();
+      expect(directorySyncs()).toBe(1);
+    }
+    await storage.remove('volume');
+    const anew = storage.open('volume');
+    await anew.flush();
+    expect(directorySyncs()).toBe(3);
+    anew.close();
   });
 
   it('keeps the descriptor until the kernel is done with it', async () => {
