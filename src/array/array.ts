@@ -29,7 +29,7 @@ import { checkVolume, type Management } from './management.ts';
 import { createManagement, type EditableParts } from './management-terminal.ts';
 import { reach } from './reach.ts';
 import { createRemoteInterface, unitSerial, type RemoteInterface } from './remote-interface.ts';
-import { initialState, localLun } from './store/array-state.ts';
+import { initialState, isPaired, localLun } from './store/array-state.ts';
 import { createSanitizer, type VolumeSanitizer } from './sanitize/sanitizer.ts';
 import { openStateStore, type StateStore } from './store/state-store.ts';
 import type { Volume } from './store/volume.ts';
@@ -259,7 +259,7 @@ function createBody(parts: BodyParts, store: StateStore, remote: RemoteInterface
       await store.update((state) => ({ ...state, backings: withRecord(state.backings, record) }));
     },
   });
-  const fileVolumes = createFileVolumes(parts);
+  const fileVolumes = createFileVolumes({ ...parts, isPaired: (lun) => isPaired(store.state(), lun) });
   const execute: ExecuteCommand = createCommandExecution(core);
   const freshness = createSignatureFreshness(parts);
   const control = createCommandControl({

@@ -28,6 +28,7 @@ export function createFileVolumes(parts: {
   readonly random: Random;
   /** LUNs of volumes whose files are not looked at. */
   readonly leaveOut?: readonly number[];
+  readonly isPaired: (lun: number) => boolean;
 }): FileVolumes {
   const { storage, leaveOut = [] } = parts;
   const keys = new Map<number, VolumeKey>();
@@ -37,7 +38,7 @@ export function createFileVolumes(parts: {
       const { lun, encrypted } = volume;
       if (leaveOut.includes(lun)) return;
       if (volume.kind === 'volume' && volume.backing === undefined) {
-        refuseVolumeLoss(storage, lun, mapBytesOf(volume));
+        refuseVolumeLoss(storage, { lun, mapBytes: mapBytesOf(volume), paired: parts.isPaired(lun) });
         await settleGuardedFile(storage, `lun-${lun}.map`, mapBytesOf(volume));
         await settleGuardedFile(storage, `lun-${lun}.sanitize`, SANITIZE_FILE_BYTES);
       }

@@ -12,7 +12,7 @@ const ROUNDS = 7;
 /** What encryption costs a volume in files: reads and writes in the page cache, beside those of one in clear. */
 export async function encryptionCost(directory: string): Promise<void> {
   const parts = { storage: createFileStorage(directory), random: createRealRandom() };
-  const volumes = createFileVolumes(parts);
+  const volumes = createFileVolumes({ ...parts, isPaired: () => false });
   const open = async (lun: number, options: Partial<VolumeDescription>) => {
     const description = {
       lun,

@@ -1,7 +1,7 @@
 import type { Storage } from '../../base/storage.ts';
 import type { ArrayDescription } from '../description.ts';
 import { journalGeometry } from '../journal/geometry.ts';
-import type { ArrayState } from '../store/array-state.ts';
+import { isPaired, type ArrayState } from '../store/array-state.ts';
 import { keyFileOf } from '../store/volume-key.ts';
 import { checkDifferences, differenceFiles } from './check-differences.ts';
 import { checkIntents } from './check-intents.ts';
@@ -33,8 +33,9 @@ export function checkStorage(description: ArrayDescription, storage: Storage): S
   checkRelations(state, report);
   const volumes = state.volumes.filter(({ kind }) => kind === 'volume');
   for (const volume of volumes) {
-    checkVolumeFiles(volume, storage, report);
-    if (volume.encrypted) checkKey(volume, storage, report);
+    const { lun, backing, encrypted } = volume;
+    checkVolumeFiles(volume, backing === undefined && isPaired(state, lun), storage, report);
+    if (encrypted) checkKey(volume, storage, report);
     checkIntents(volume, storage, report);
     checkSanitize(volume, storage, report);
   }

@@ -7,7 +7,7 @@ import { checkGuardedFile, writtenPieces } from './check-guarded.ts';
 import type { Report } from './finding.ts';
 
 /** A thin volume: its map, and whether the data file can hold what the map names. The data itself has no checksum. */
-export function checkVolumeFiles(volume: VolumeDescription, storage: Storage, report: Report): void {
+export function checkVolumeFiles(volume: VolumeDescription, paired: boolean, storage: Storage, report: Report): void {
   const volumeBytes = volume.blockSize * volume.blockCount;
   const chunkBytes = chunkBytesFor(volumeBytes);
   const chunkCount = Math.ceil(volumeBytes / chunkBytes);
@@ -15,7 +15,7 @@ export function checkVolumeFiles(volume: VolumeDescription, storage: Storage, re
   const dataName = `lun-${volume.lun}.data`;
   const who = `LUN ${volume.lun} (${volume.name})`;
   const meaning = `chunks of ${who} may read as zeros, or as they were before`;
-  const loss = findVolumeLoss(storage, volume.lun, chunkCount * 4);
+  const loss = findVolumeLoss(storage, { lun: volume.lun, mapBytes: chunkCount * 4, paired });
   if (loss) reportLoss(who, loss, report);
   const map = checkGuardedFile(mapName, chunkCount * 4, meaning, storage, report);
   const dataBytes = sizeOf(storage, dataName);

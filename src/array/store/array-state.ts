@@ -168,6 +168,11 @@ export function localLun(group: GroupState, pair: PairState): number {
   return group.role === 'primary' ? pair.primaryLun : pair.auxiliaryLun;
 }
 
+/** The volume of this LUN is in a pair of this array. */
+export function isPaired(state: Pick<ArrayState, 'groups'>, lun: number): boolean {
+  return state.groups.some((group) => group.pairs.some((pair) => localLun(group, pair) === lun));
+}
+
 export function peerLun(group: GroupState, pair: PairState): number {
   return group.role === 'primary' ? pair.auxiliaryLun : pair.primaryLun;
 }

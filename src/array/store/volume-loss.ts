@@ -1,21 +1,31 @@
 import { isAllZero, uninitialisedBytes } from '../../base/bytes.ts';
 import type { Storage, StorageFile } from '../../base/storage.ts';
 import { GuardedFileError } from './guarded-file.ts';
-import { newestVersion, readGuardedFile } from './guarded-sectors.ts';
+import { faultOf, newestVersion, readGuardedFile } from './guarded-sectors.ts';
 
-/** One of the two files of a thin volume proves that the other one is not what the array has left: without it all reads as zeros. */
+/** What a thin volume has in files that are not what the array has left: without them all reads as zeros. */
 export interface VolumeLoss {
   readonly file: string;
   readonly what: string;
+}
+
+export interface ThinFiles {
+  readonly lun: number;
+  readonly mapBytes: number;
+  /** Both files were made durable before the tables had the pair. */
+  readonly paired: boolean;
 }
 
 /**
  * The data file is there before the first entry of the map is durable, and that is so before the first byte of data is written.
  * Neither a killed process nor a power cut leaves anything else. SANITIZE overwrites whatever the data file has.
  */
-export function findVolumeLoss(storage: Storage, lun: number, mapBytes: number): VolumeLoss | undefined {
+export function findVolumeLoss(storage: Storage, { lun, mapBytes, paired }: ThinFiles): VolumeLoss | undefined {
   const map = `lun-${lun}.map`;
   const data = `lun-${lun}.data`;
+  if (paired && !storage.exists(map) && !storage.exists(data)) {
+    return { file: data, what: `it is not there, nor is ${map}, though the volume is in a pair` };
+  }
   const { written, names } = readMap(storage, map, mapBytes);
   if (names && !storage.exists(data)) {
     return { file: data, what: 'it is not there, though the map of the volume names data in it' };
@@ -26,16 +36,17 @@ export function findVolumeLoss(storage: Storage, lun: number, mapBytes: number):
 }
 
 /** Throws `GuardedFileError`. */
-export function refuseVolumeLoss(storage: Storage, lun: number, mapBytes: number): void {
-  const loss = findVolumeLoss(storage, lun, mapBytes);
+export function refuseVolumeLoss(storage: Storage, files: ThinFiles): void {
+  const loss = findVolumeLoss(storage, files);
   if (loss) throw new GuardedFileError(`${loss.file}: ${loss.what}`);
 }
 
-/** Whether it was ever written, and whether any chunk has a slot. */
+/** Whether it was ever written (what is wrong with it then is told when it is opened), and whether any chunk has a slot. */
 function readMap(storage: Storage, name: string, byteLength: number): { written: boolean; names: boolean } {
   const look = (file: StorageFile): { written: boolean; names: boolean } => {
     const { content, pieces } = readGuardedFile(file, byteLength);
-    return { written: pieces.some(({ versions }) => newestVersion(versions) > 0), names: !isAllZero(content) };
+    const written = pieces.some((piece) => newestVersion(piece.versions) > 0 || faultOf(piece) !== undefined);
+    return { written, names: !isAllZero(content) };
   };
   return withFile(storage, name, look) ?? { written: false, names: false };
 }

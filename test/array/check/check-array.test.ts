@@ -274,16 +274,23 @@ describe('each damage is found, and said in words', () => {
   );
 });
 
-describe('a volume of which one file is lost', () => {
+describe('a volume of which a file is lost', () => {
+  const removeBoth = (world: World, storage: Storage): void => {
+    remove(MAP)(world, storage);
+    remove(DATA)(world, storage);
+  };
+
   it.each([
     ['map gone', remove(MAP), /lun-10\.map: it is not there/],
     ['map emptied', cut(MAP, 0), /lun-10\.map: it has lost/],
     ['map full of zeros', zeros(MAP, 0, 512 * 3), /lun-10\.map: it has lost/],
     ['data gone', remove(DATA), /lun-10\.data: it is not there/],
+    ['both gone', removeBoth, /lun-10\.data: it is not there, nor is lun-10\.map/],
   ] as const)('is refused instead of being served as zeros: %s', (_name, act, says) =>
     inWorld(async (world) => {
       await replicated(world);
       act(world, world.tokyo.storage);
+      expect(check(world, 'tokyo')).toContainEqual(expect.objectContaining({ severity: 'damage' }));
       await expect(world.tokyo.start()).rejects.toThrow(says);
     }),
   );

@@ -49,7 +49,7 @@ async function contentOf(world: World, copy: Copy, key?: Buffer): Promise<Buffer
     .array()
     .management.show()
     .volumes.find(({ lun }) => lun === LUN)!;
-  const volumes = createFileVolumes({ storage, random: createSeededRandom(1) });
+  const volumes = createFileVolumes({ storage, random: createSeededRandom(1), isPaired: () => false });
   await volumes.prepare(description);
   const volume = volumes.open(description);
   await volume.atomic!.recover();
