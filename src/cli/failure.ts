@@ -154,7 +154,14 @@ const ABOUT_ADVICE: Readonly<Record<NonNullable<LunError['about']>, string>> = {
   'needs-scsi': 'name it as iscsi://host:port/iqn/lun, or ask the kernel: sg_persist',
 };
 
-function adviceOf({ about, kind }: LunError): string | undefined {
+/** SPACE ALLOCATION FAILED WRITE PROTECT: until there is room the same comes again. */
+function isFull({ sense }: LunError): boolean {
+  return sense?.key === 0x7 && sense.asc === 0x27 && sense.ascq === 0x07;
+}
+
+function adviceOf(error: LunError): string | undefined {
+  const { about, kind } = error;
+  if (isFull(error)) return 'make room where the array keeps its data, then run it again';
   return about === undefined ? LUN_ADVICE[kind] : ABOUT_ADVICE[about];
 }
 

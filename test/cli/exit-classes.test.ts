@@ -87,6 +87,12 @@ describe('the class of an error', () => {
     expect(failureOf(new LunError('no-path', 'p', 'lost', { outcome: 'unknown' }), '').exit).toBe(10);
   });
 
+  it('advise to make room where the disk of the array is full: run again, it would only fail again', () => {
+    const sense = { key: 0x7, asc: 0x27, ascq: 0x07 };
+    const full = failureOf(new LunError('check-condition', 'p', 'full', { outcome: 'unknown', sense }), 'lun write');
+    expect([full.exit, full.next]).toEqual([10, expect.stringMatching(/^make room where the array keeps its data/)]);
+  });
+
   /** Linux' error numbers as a block device reports them: EBADE, EREMOTEIO, ENODATA, ENOSPC, ENOLINK, EIO. */
   it.each([
     [52, 7, 'reserved for another host'],
