@@ -18,14 +18,14 @@ export function checkDifferences(state: ArrayState, group: GroupState, storage: 
     const volumeBytes = volume.blockSize * volume.blockCount;
     const chunkCount = Math.ceil(volumeBytes / chunkBytesFor(volumeBytes));
     const meaning = `a resync of pair ${pair.name} of group ${group.name} may leave out chunks that differ`;
-    const damage = (what: string): void =>
+    const damage = (what: string, consequence = `the array refuses to start: ${meaning}`): void =>
       report({
         severity: 'damage',
         file,
         offset: null,
         what,
-        meaning,
-        next: `delete pair ${pair.name} and form it anew, which copies everything`,
+        meaning: consequence,
+        next: `restore the file from a copy of the same moment, or take LUN ${volume.lun} out of its pair (array serve --leave-out ${volume.lun}, array volume give-up), and form pair ${pair.name} anew, which copies everything`,
       });
     const mapBytes = Math.ceil(chunkCount / 8);
     const map = checkGuardedFile(file, mapBytes, meaning, storage, report);
@@ -34,7 +34,7 @@ export function checkDifferences(state: ArrayState, group: GroupState, storage: 
     if (lost) damage(`what stood at byte ${lost.at} is gone: the file was cut short, or overwritten with zeros`);
     if (!map) damage('the difference map is not there');
     else if (hasBitsBeyond(map, chunkCount))
-      damage(`it marks chunks that a volume of ${chunkCount} chunks does not have`);
+      damage(`it marks chunks that a volume of ${chunkCount} chunks does not have`, meaning);
   }
 }
 

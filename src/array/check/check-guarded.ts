@@ -2,6 +2,7 @@ import type { Storage } from '../../base/storage.ts';
 import {
   faultOf,
   guardedFileLimit,
+  isBlank,
   newestVersion,
   readGuardedFile,
   SECTOR,
@@ -49,9 +50,7 @@ export function writtenPieces(
 ): readonly { readonly at: number; readonly written: boolean }[] {
   const file = storage.open(name);
   try {
-    return readGuardedFile(file, byteLength).pieces.map(({ at, versions, invalid, unreadable }) => {
-      return { at, written: newestVersion(versions) > 0 || invalid.length + unreadable.length > 0 };
-    });
+    return readGuardedFile(file, byteLength).pieces.map((piece) => ({ at: piece.at, written: !isBlank(piece) }));
   } finally {
     file.close();
   }

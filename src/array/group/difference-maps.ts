@@ -4,8 +4,9 @@ import { recordIfReadable } from '../journal/journal-reader.ts';
 import type { JournalVolume } from '../journal/journal-volume.ts';
 import { localLun, type GroupState, type PairState } from '../store/array-state.ts';
 import { chunkBytesFor, openChunkMap, type ChunkMap } from '../store/chunk-map.ts';
-import { openGuardedFile } from '../store/guarded-file.ts';
+import { GuardedFileError, openGuardedFile } from '../store/guarded-file.ts';
 import { settleGuardedFile } from '../store/guarded-repair.ts';
+import { isBlank, readGuardedFile } from '../store/guarded-sectors.ts';
 import type { Volume } from '../store/volume.ts';
 import { fitsVolume, type VolumeChange } from './change.ts';
 
@@ -69,6 +70,18 @@ export async function prepareDifferences(
   map.close();
 }
 
+/** All of a map is durable before the tables have its pair: an empty one in its place would leave out of a resync what differs. */
+function refuseLostMap(storage: Storage, name: string, mapBytes: number): void {
+  if (!storage.exists(name)) throw new GuardedFileError(`${name}: the difference map is not there`);
+  const file = storage.open(name);
+  try {
+    const lost = readGuardedFile(file, mapBytes).pieces.find((piece) => isBlank(piece));
+    if (lost) throw new GuardedFileError(`${name}: what stood at byte ${lost.at} is gone`);
+  } finally {
+    file.close();
+  }
+}
+
 export function createDifferenceMaps(parts: {
   readonly group: string;
   readonly storage: Storage;
@@ -104,7 +117,9 @@ export function createDifferenceMaps(parts: {
     of,
     async open(slot) {
       const mapBytes = mapBytesOf(volumeOf(pairIn(slot)));
-      await settleGuardedFile(storage, differenceFileName(parts.group, slot), mapBytes);
+      const name = differenceFileName(parts.group, slot);
+      refuseLostMap(storage, name, mapBytes);
+      await settleGuardedFile(storage, name, mapBytes);
       of(slot);
     },
     noteCopying(pair, change) {

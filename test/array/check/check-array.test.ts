@@ -285,6 +285,8 @@ describe('a volume of which a file is lost', () => {
     ['map emptied', cut(MAP, 0), /lun-10\.map: it has lost/],
     ['map full of zeros', zeros(MAP, 0, 512 * 3), /lun-10\.map: it has lost/],
     ['data gone', remove(DATA), /lun-10\.data: it is not there/],
+    ['difference map gone', remove(DIFFERENCES), /the difference map is not there/],
+    ['difference map emptied', cut(DIFFERENCES, 0), /what stood at byte 0 is gone/],
     ['both gone', removeBoth, /lun-10\.data: it is not there, nor is lun-10\.map/],
   ] as const)('is refused instead of being served as zeros: %s', (_name, act, says) =>
     inWorld(async (world) => {
