@@ -4,7 +4,7 @@ import { isPastOf } from './lineage.ts';
 import { isPresent, type GroupObservation, type PresentSide } from './observe.ts';
 import { planned, refused, step, type Plan, type StepOf } from './plan.ts';
 import { splitStep } from './plan-split.ts';
-import { NO_TERMS, takeoverStep } from './plan-takeover.ts';
+import { copiesBeyond, NO_TERMS, takeoverStep } from './plan-takeover.ts';
 import { refuseByVerdict, refuseUnreachable, requireArray } from './plan-checks.ts';
 import { verdictOf, type Verdict } from './verdict.ts';
 
@@ -108,9 +108,17 @@ function notUsableAsSource(from: PresentSide, verdict: Verdict, what: string): P
   const why = journal.consistent
     ? `${from.array} has acquired writes that it has not restored`
     : `the volumes at ${from.array} are not consistent: their copy has not ended`;
-  const takeover = `cdctl takeover ${verdict.group} --at ${from.array} --peer-is-lost --give-up-damaged`;
-  const next = `${journal.damaged ? takeover : `cdctl journal restore ${verdict.group}`}, or resync from the other side`;
+  const next = `${wayToKeep(from, verdict.group)}, or resync from the other side`;
   return refused('refused-for-safety', what, why, next);
+}
+
+/** What makes it usable as a source. Where no write that was acquired ends its copy, its volumes are taken as they are or not at all. */
+function wayToKeep({ array, journal, pairs }: PresentSide, group: string): string {
+  const takeover = `cdctl takeover ${group} --at ${array} --peer-is-lost`;
+  if (journal.damaged) return `${takeover} --give-up-damaged`;
+  return copiesBeyond(pairs, journal.readSequence).length === 0
+    ? `cdctl journal restore ${group}`
+    : `to keep them as they are: ${takeover} --accept-inconsistent`;
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { GroupDefinition } from './definition.ts';
 import { handoverOf, holdsEverything } from './handover.ts';
-import { lastSequence } from './lineage.ts';
+import { lastSequence, relate } from './lineage.ts';
 import { misfitsOf } from './misfits.ts';
 import { isPresent, type GroupObservation, type PresentSide } from './observe.ts';
 import { showAuxiliary } from './plan-cycle.ts';
@@ -86,15 +86,31 @@ function planFinish(first: PresentSide, second: PresentSide, verdict: Verdict, i
     const why = `a swap to ${handover.target} is half done, and its last command may still arrive there`;
     return refused('refused-for-safety', what, why, `finish it with --to ${handover.target}, then swap back`);
   }
-  const side = target === first.array ? first : second;
-  if (!holdsEverything(side, handover) || first.journal.generation !== second.journal.generation) {
+  const [side, other] = target === first.array ? [first, second] : [second, first];
+  const oneGeneration = first.journal.generation === second.journal.generation;
+  if (!oneGeneration) return cannotFinish(newerOf(first, second), 'the two sides are of different generations', what);
+  if (!holdsEverything(side, handover)) {
     const why = `${target} does not hold write ${handover.sequence}, the last that was acknowledged`;
-    return refused(
-      'refused-for-safety',
-      what,
-      why,
-      `the other side holds it: cdctl swap ${verdict.group} --to the other array`,
-    );
+    if (!holdsEverything(other, handover))
+      return cannotFinish(furtherOf(first, second), `${why}, nor is it restored at the other side`, what);
+    const next = `the other side holds it: cdctl swap ${verdict.group} --to ${other.array}`;
+    return refused('refused-for-safety', what, why, next);
   }
   return planned([newPrimaryStep(verdict.group, target, side.journal.generation, handover.sequence)]);
+}
+
+/** Halves of swaps that were ordered by hand: what the right side lacks of being primary only a takeover gives it. */
+function cannotFinish({ array, journal }: PresentSide, why: string, what: string): Plan {
+  const { group } = journal;
+  const takeover = `cdctl takeover ${group} --at ${array} --peer-is-lost`;
+  return refused('refused-for-safety', what, why, `${takeover}, then cdctl pair resync ${group} --from ${array}`);
+}
+
+/** Whose history goes on where that of the other side ends; the first where neither does. */
+function newerOf(first: PresentSide, second: PresentSide): PresentSide {
+  return relate(first.journal, second.journal) === 'first-behind' ? second : first;
+}
+
+function furtherOf(first: PresentSide, second: PresentSide): PresentSide {
+  return second.journal.readSequence > first.journal.readSequence ? second : first;
 }

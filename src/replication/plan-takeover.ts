@@ -157,12 +157,15 @@ function wouldBeInconsistent(
   what: string,
 ): Plan | undefined {
   const reach = Math.max(acquirableSequence(side, peer) ?? 0, side.journal.readSequence);
-  const hopeless = side.pairs.filter(
-    (pair) => !pair.consistent && (pair.consistentFrom === 0 || pair.consistentFrom > reach),
-  );
+  const hopeless = copiesBeyond(side.pairs, reach);
   if (hopeless.length === 0 || intent.acceptInconsistent === true) return undefined;
   const refusal = inconsistentRefusal(hopeless, side.array, what);
   return { refused: true, refusal };
+}
+
+/** The pairs whose volumes are not usable even once every write up to `reach` is restored. */
+export function copiesBeyond(pairs: readonly PairRow[], reach: number): readonly PairRow[] {
+  return pairs.filter((pair) => !pair.consistent && (pair.consistentFrom === 0 || pair.consistentFrom > reach));
 }
 
 export function inconsistentRefusal(pairs: readonly PairRow[], array: string, what: string): Refusal {

@@ -54,7 +54,7 @@ export function sideLoss(side: NonNullable<Verdict['divergence']>[number]): stri
   return `${side.array}: ${counted(side.journalRecords, 'journal record')} after the fork and ${side.differentBytes} bytes tracked as different, generation ${side.generation}`;
 }
 
-function partlyFormedWords(_facts: VerdictFacts, observation: GroupObservation): Words {
+function partlyFormedWords({ group }: VerdictFacts, observation: GroupObservation): Words {
   const parts = observation.sides.map((side) =>
     isPresent(side)
       ? `${side.array} has ${side.pairs.map((pair) => pair.pair).join(', ')}`
@@ -62,8 +62,26 @@ function partlyFormedWords(_facts: VerdictFacts, observation: GroupObservation):
   );
   return {
     explanation: `The two arrays do not have the same pairs: ${parts.join('; ')}`,
-    nextStep: `cdctl pair create ${observation.group} again completes it, except a pair that only the auxiliary has; cdctl pair delete ${observation.group} clears it`,
+    nextStep: partlyFormedStep(group, observation.sides.filter(isPresent)),
   };
+}
+
+/** Pairs join a group that runs and has a primary; any other goes on once both sides have the same pairs. */
+function partlyFormedStep(group: string, sides: readonly PresentSide[]): string {
+  const primary = sides.find((side) => side.journal.role === 'primary');
+  const runs = primary !== undefined && sides.every((side) => side.journal.state !== 'suspended');
+  if (runs) {
+    return `cdctl pair create ${group} --primary ${primary.array} completes it, except a pair that only the auxiliary has; cdctl pair delete ${group} clears it`;
+  }
+  const lone = pairsOfOneSide(sides);
+  if (sides.length < 2 || lone.length === 0) return `cdctl pair delete ${group} clears it; then create it anew`;
+  const commands = lone.map((pair) => `cdctl pair delete ${group}/${pair}`).join(' and ');
+  return `${commands}, which leaves the volume as it is; then cdctl pair show ${group} says how the rest goes on`;
+}
+
+function pairsOfOneSide(sides: readonly PresentSide[]): readonly string[] {
+  const names = sides.flatMap((side) => side.pairs.map((row) => row.pair));
+  return names.filter((name) => names.indexOf(name) === names.lastIndexOf(name));
 }
 
 const REASONS: Readonly<Record<SuspendReason, string>> = {
