@@ -69,14 +69,20 @@ function partlyFormedWords({ group }: VerdictFacts, observation: GroupObservatio
 /** Pairs join a group that runs and has a primary; any other goes on once both sides have the same pairs. */
 function partlyFormedStep(group: string, sides: readonly PresentSide[]): string {
   const primary = sides.find((side) => side.journal.role === 'primary');
-  const runs = primary !== undefined && sides.every((side) => side.journal.state !== 'suspended');
-  if (runs) {
-    return `cdctl pair create ${group} --primary ${primary.array} completes it, except a pair that only the auxiliary has; cdctl pair delete ${group} clears it`;
-  }
   const lone = pairsOfOneSide(sides);
+  const deletions = lone.map((pair) => `cdctl pair delete ${group}/${pair}`).join(' and ');
+  if (primary && sides.every((side) => side.journal.state !== 'suspended')) {
+    const create = `cdctl pair create ${group} --primary ${primary.array}`;
+    if (hadAuxiliary(primary, lone)) return `${deletions}, whose other half is gone; then ${create} forms it anew`;
+    return `${create} completes it, except a pair that only the auxiliary has; cdctl pair delete ${group} clears it`;
+  }
   if (sides.length < 2 || lone.length === 0) return `cdctl pair delete ${group} clears it; then create it anew`;
-  const commands = lone.map((pair) => `cdctl pair delete ${group}/${pair}`).join(' and ');
-  return `${commands}, which leaves the volume as it is; then cdctl pair show ${group} says how the rest goes on`;
+  return `${deletions}, which leaves the volume as it is; then cdctl pair show ${group} says how the rest goes on`;
+}
+
+/** What its auxiliary held by then is in no journal any more, so that an array lets no new one join. */
+function hadAuxiliary(primary: PresentSide, lone: readonly string[]): boolean {
+  return primary.pairs.some((row) => lone.includes(row.pair) && row.state === 'pair');
 }
 
 function pairsOfOneSide(sides: readonly PresentSide[]): readonly string[] {

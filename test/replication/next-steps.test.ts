@@ -87,6 +87,16 @@ describe('the next step', () => {
       await createGroup(context, ORADB, { primary: 'tokyo' });
     }));
 
+  it('of a pair whose auxiliary half is gone lets the other half go before it is formed anew', () =>
+    formed(async ({ context, osaka }) => {
+      await osaka.operations.deletePair('oradb', 'log');
+      expect((await verdictNow(context)).nextStep).toBe(
+        'cdctl pair delete oradb/log, whose other half is gone; then cdctl pair create oradb --primary tokyo forms it anew',
+      );
+      await deleteGroup(context, ORADB, { pair: 'log' });
+      await createGroup(context, ORADB, { primary: 'tokyo' });
+    }));
+
   it('where both sides follow each other takes the volumes of one as they are', () =>
     formed(async ({ context, osaka, tokyo }) => {
       await splitGroup(context, ORADB);
