@@ -61,7 +61,8 @@ export function takeOverGroup(
 
 /**
  * S2001, S2002, S2101, S2102. Old differences are forgotten only where both sides are known to be equal, which is where
- * the volumes here were consistent and wholly restored.
+ * the volumes here were consistent and wholly restored from a primary that was met. That the other side has every write of a
+ * primary that gives way is the host's word alone: what it has not proved to hold are differences from then on.
  */
 function changeRole(
   core: ArrayCore,
@@ -73,13 +74,17 @@ function changeRole(
     const before = runtime.state();
     if (change(before) === before) return commitGroup(runtime, commit, change);
     // Nor is the other side equal where one of them came back from an older copy.
-    const equal = isConsistent(before) && !before.journalDamaged && !isOlderCopy(before);
+    const equal = hasFollowedWholly(before) && !isOlderCopy(before);
     const open = runtime.gate.close();
     const resume = runtime.haltWork();
     try {
-      if (before.role === 'primary') await runtime.settleVolumes();
-      // An auxiliary stores nothing: its journal goes on where it stands from the moment it is primary.
-      else runtime.storing.continueFrom(before.restored);
+      if (before.role === 'primary') {
+        await runtime.settleVolumes();
+        await runtime.markUnsent();
+      } else {
+        // An auxiliary stores nothing: its journal goes on where it stands from the moment it is primary.
+        runtime.storing.continueFrom(before.restored);
+      }
       // What is given up the old primary has, and may have purged: only this side still knows what it changed over there.
       if (before.journalDamaged) await runtime.markUnsent();
       await commitGroup(runtime, commit, change);
@@ -94,6 +99,11 @@ function changeRole(
     }
     for (const pair of before.pairs) core.accessChanged(localLun(runtime.state(), pair));
   });
+}
+
+/** A primary that gave way and has met nobody since then holds what no other side may have. */
+function hasFollowedWholly(group: GroupState): boolean {
+  return group.role === 'auxiliary' && isConsistent(group) && !group.journalDamaged && group.peerSeenWallMs > 0;
 }
 
 async function clearDifferences(runtime: GroupRuntime, group: GroupState): Promise<void> {
