@@ -127,7 +127,7 @@ export function deleteGroup(
   group: GroupDefinition,
   intent: DeleteIntent & ChangeOptions = {},
 ): Promise<ChangeResult> {
-  return change(context, group, intent, (before) => planDelete(before, intent));
+  return change(context, group, intent, (before) => planDelete(group, before, intent));
 }
 
 /** Observe, plan, act, observe again. */

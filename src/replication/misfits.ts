@@ -10,6 +10,20 @@ export function misfitsOf(group: GroupDefinition, { sides }: Pick<GroupObservati
   return sides.filter(isPresent).flatMap((side) => misfitsAt(group, side));
 }
 
+/** Where the pair of that name is one of other volumes than the definition says: one of the two means another pair. */
+export function otherLunsOf(
+  group: GroupDefinition,
+  { sides }: Pick<GroupObservation, 'sides'>,
+  pair: string,
+): readonly string[] {
+  const meant = group.pairs.find(({ name }) => name === pair);
+  if (!meant) return [];
+  return sides.filter(isPresent).flatMap((side) => {
+    const formed = side.pairs.filter((row) => row.pair === pair);
+    return formed.length === 0 ? [] : misfitsAt({ ...group, pairs: [meant] }, { ...side, pairs: formed });
+  });
+}
+
 function misfitsAt(group: GroupDefinition, { array, pairs }: PresentSide): readonly string[] {
   const formed = new Map(pairs.map((row) => [row.pair, row.role === 'primary' ? row.primaryLun : row.auxiliaryLun]));
   const wanted = group.pairs.flatMap(({ name, luns }) => {

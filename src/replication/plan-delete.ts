@@ -1,5 +1,7 @@
+import type { GroupDefinition } from './definition.ts';
+import { otherLunsOf } from './misfits.ts';
 import { isPresent, primaryFirst, type GroupObservation, type PresentSide } from './observe.ts';
-import { planned, step, type Plan, type Step } from './plan.ts';
+import { planned, refused, step, type Plan, type Step } from './plan.ts';
 import { refuseUnreachable } from './plan-checks.ts';
 
 export interface DeleteIntent {
@@ -10,8 +12,13 @@ export interface DeleteIntent {
 }
 
 /** Dissolves pairs on both sides, the primary first, so that no journal fills for a peer that has left. */
-export function planDelete(observation: GroupObservation, intent: DeleteIntent): Plan {
+export function planDelete(group: GroupDefinition, observation: GroupObservation, intent: DeleteIntent): Plan {
   const what = `delete ${intent.pair ?? observation.group}`;
+  const others = intent.pair === undefined ? [] : otherLunsOf(group, observation, intent.pair);
+  if (others.length > 0) {
+    const next = 'compare cdctl pair show with the configuration, and correct that';
+    return refused('refused-for-safety', what, others.join('; '), next);
+  }
   const unreachable = refuseUnreachable(
     observation,
     what,

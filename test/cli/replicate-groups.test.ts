@@ -105,3 +105,15 @@ it('ends once every group needs a person, and says so', async () => {
   };
   expect([end.ok, ...end.groups.map(({ error }) => error.class)]).toEqual([false, 'unsafe', 'unsafe']);
 });
+
+it('dissolves a pair that the configuration names no longer, by the name that the arrays have', async () => {
+  const less = join(place.path, 'less.yaml');
+  writeFileSync(less, readFileSync(both, 'utf8').replace(/^ {6}log: .*\n/m, ''));
+  const one = (pair: string) =>
+    program(['pair', 'delete', `oradb/${pair}`, '--confirm', `oradb/${pair}`], { CDCTL_CONFIG: less });
+  expect((await one('nothing')).code).toBe(2);
+  expect(await one('log')).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('pair.delete at osaka') as string,
+  });
+});

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { misfitsOf } from '../../src/replication/misfits.ts';
+import { planDelete } from '../../src/replication/plan-delete.ts';
 import { planSwap } from '../../src/replication/plan-swap.ts';
 import { planTakeover } from '../../src/replication/plan-takeover.ts';
 import { ORADB } from './support/lab.ts';
@@ -38,5 +39,17 @@ describe('pairs that are not those of the configuration', () => {
   it('are told by a swap, of both sides', () => {
     const plan = planSwap(ORADB, observation(tokyo, osaka), { to: 'osaka' });
     expect(plan).toMatchObject({ refused: false, notes: [NO_LOG.replace('osaka', 'tokyo'), NO_LOG] });
+  });
+
+  it('are not dissolved by a name that means other volumes here', () => {
+    const other = { ...osaka, pairs: [{ ...EMPTY_PAIR, role: 'auxiliary' as const, auxiliaryLun: 12 }, LOG] };
+    const sides = observation(tokyo, other);
+    expect(planDelete(ORADB, sides, { pair: 'data' })).toMatchObject({
+      refused: true,
+      refusal: { kind: 'refused-for-safety', why: 'pair data has LUN 12 at osaka, the configuration says LUN 10' },
+    });
+    expect(planDelete(ORADB, sides, { pair: 'log' })).toMatchObject({ refused: false });
+    expect(planDelete({ ...ORADB, pairs: [] }, sides, { pair: 'data' })).toMatchObject({ refused: false });
+    expect(planDelete(ORADB, sides, {})).toMatchObject({ refused: false });
   });
 });
