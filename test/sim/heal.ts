@@ -189,12 +189,21 @@ async function resync(world: World, group: SimGroup, context: ReplicationContext
       await deleteGroup(context, group.definition, { pair: unknown });
       return;
     }
+    if (wantsDamageGivenUp(error)) {
+      await takeOver(context, group.definition, { at: from, peerIsLost: true, giveUpDamaged: true });
+      return;
+    }
     const unsafe = error instanceof ReplicationRefusal && error.kind === 'refused-for-safety';
     if (!unsafe && !isRefusedWith(error, 'unsafe')) throw error;
     const other = world.arrays.find((array) => array.name !== from)!;
     group.at(other).mayDiscard = true;
     await resyncGroup(context, group.definition, { from, discard: other.name });
   }
+}
+
+/** Writes that had arrived at the side to be kept have rotted there: it leads without them, as the refusal says. */
+function wantsDamageGivenUp(error: unknown): boolean {
+  return error instanceof ReplicationRefusal && error.next.includes('--give-up-damaged');
 }
 
 /** What the other side does not have is let go first, as the refusal says. */

@@ -539,7 +539,7 @@ export const MUTANTS = [
     expect: ['I12-swap', 'I1-prefix', 'I6-one-primary'],
     options: DENSE_ORDERS,
     within: 40,
-    seeds: [1],
+    seeds: [35],
   },
   {
     name: 'writes go on while the role changes',

@@ -1,4 +1,4 @@
-import { localLun, type GroupState } from '../store/array-state.ts';
+import { isActive, localLun, type GroupState } from '../store/array-state.ts';
 import type { FollowerContext } from './follower.ts';
 import { olderCopyWords, type OlderCopy } from './lives.ts';
 import { suspend } from './transitions.ts';
@@ -11,6 +11,12 @@ export async function distrust(context: FollowerContext, epoch: number, which: O
   await markEverything(context);
   await context.update(epoch, (state) => suspend(state, which, state.read));
   context.report(olderCopyWords(context.state(), which));
+}
+
+/** What a command has found out; there is nothing to distrust where no primary is followed. */
+export async function distrustFollowed(context: FollowerContext, which: OlderCopy): Promise<void> {
+  const group = context.state();
+  if (group.role === 'auxiliary' && group.following && isActive(group)) await distrust(context, context.epoch(), which);
 }
 
 /** Durable when it resolves. */

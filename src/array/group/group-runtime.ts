@@ -12,7 +12,7 @@ import { withGroup, type StateStore } from '../store/state-store.ts';
 import type { Volume } from '../store/volume.ts';
 import { createBackgroundWork } from './background-work.ts';
 import { createDifferenceMaps } from './difference-maps.ts';
-import { distrust } from './distrust.ts';
+import { distrustFollowed } from './distrust.ts';
 import { createHostAccess, type HostAccess } from './host-access.ts';
 import { createJournalStoring, type JournalStoring } from './journal-storing.ts';
 import { beginLife, endedAt, showLife, type OlderCopy } from './lives.ts';
@@ -129,11 +129,7 @@ export async function openGroupRuntime(parts: GroupParts): Promise<GroupRuntime>
     async showLife() {
       if (!state().lifeShown) await update(showLife);
     },
-    async distrust(which) {
-      const { role, following } = state();
-      if (role === 'auxiliary' && following && isActive(state()))
-        await distrust(work.context, work.context.epoch(), which);
-    },
+    distrust: (which) => exclusive.run(() => distrustFollowed(work.context, which)),
     hasMet: () => work.context.hasMet(),
     volumeLost(volumeName, why) {
       work.context.report(`the backing of volume ${volumeName} is away: ${why}`);

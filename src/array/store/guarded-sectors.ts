@@ -72,12 +72,12 @@ export function faultOf({ versions, invalid, unreadable, at }: GuardedPiece): Pi
   return { at, what: `none of the three sectors of the piece at byte ${at} is valid: what it held is lost` };
 }
 
-/** The newest of them, 0 where there is none. Those of today are a ring of 2^31, as serial numbers are (`src/base/serial.ts`). */
 /** Never written, as far as the file tells: no sector of it holds anything. */
 export function isBlank({ versions, invalid, unreadable }: GuardedPiece): boolean {
   return newestVersion(versions) === 0 && invalid.length + unreadable.length === 0;
 }
 
+/** The newest of them, 0 where there is none. Those of today are a ring of 2^31, as serial numbers are (`src/base/serial.ts`). */
 export function newestVersion(versions: readonly number[]): number {
   return versions.reduce((newest, version) => (isNewer(version, newest) ? version : newest), 0);
 }
